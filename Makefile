@@ -1,0 +1,33 @@
+# Two commands do everything, set-up included: `make repro` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint utd-mhad clean
+
+repro: $(READY)
+	@python -m stages.check
+	@dvc repro
+
+test: $(READY)
+	@python -m pytest
+
+lint: $(READY)
+	@ruff check . && ruff format --check . && mypy
+
+# Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
+utd-mhad: $(READY)
+	@python -m stages.check
+	@dvc exp run -S 'active.datasets=[utd-mhad]' -S 'active.benchmarks=[utd-mhad-xsub]'
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: no venv module; Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "installing the pinned dependencies into $(VENV) (once, some minutes)"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf data models results report .state

@@ -1,0 +1,1 @@
+"""HA-CM: hierarchy and attention guided cross-masking. Tensors in, tensors out."""

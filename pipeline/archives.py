@@ -1,0 +1,257 @@
+"""Raw data as it was downloaded: a folder, a .zip or a .tar(.gz, .bz2, .xz), read in place and never unpacked to disk.
+
+An archive comes from elsewhere, so nothing in it is trusted: a member whose name would lead out of the archive, that is
+no plain file, or that is far larger than a recording can be is refused with a reason, and the others are still read. An
+archive that is damaged anywhere ends the reading, because what is missing from it cannot be known.
+"""
+
+import bz2
+import errno
+import gzip
+import lzma
+import os
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pipeline.errors import UserError
+
+# The longest recording of any supported data set is some 15 MB of text.
+LIMIT_BYTES = 64 * 2**20
+
+# Text of coordinates packs 3 to 6 times. What unpacks to far more than that is an attack or an accident; the floor
+# spares small members, which can be repetitive for good reasons.
+MOST_EXPANSION = 200
+EXPANSION_FLOOR_BYTES = 2**20
+
+# Long names and extended headers of a tar, which tarfile reads into memory whole.
+HEADER_TYPES = (
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+)
+LONGEST_HEADER_BYTES = 2**20
+
+CHUNK_BYTES = 2**20
+
+TAR_OPENERS: dict[str, Callable[[Path], object]] = {
+    ".tar": partial(open, mode="rb"),
+    ".tar.gz": gzip.open,
+    ".tgz": gzip.open,
+    ".tar.bz2": bz2.open,
+    ".tbz2": bz2.open,
+    ".tar.xz": lzma.open,
+    ".txz": lzma.open,
+}
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file of a folder or archive: its path inside, with forward slashes, and its content."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A file that is not read, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A file before it is read. `read` is called at most once and before the next entry is asked for."""
+
+    name: str
+    refusal: str | None
+    read: Callable[[], bytes]
+
+
+def members(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Iterator[Member | Refused]:
+    """The files below a folder or inside an archive, one at a time.
+
+    Order: by name in folders and zips, as stored in tars. Directories and what macOS leaves behind (`__MACOSX/`,
+    `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted members, files
+    over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError, naming the file
+    and the remedy, where path does not exist, is no archive, or is damaged or cut short; in a compressed tar that may
+    only be found after intact members have been handed out.
+    """
+    try:
+        for entry in _entries(Path(path), limit_bytes):
+            if entry.refusal is None:
+                yield Member(entry.name, entry.read())
+            else:
+                yield Refused(entry.name, entry.refusal)
+    except DAMAGE as error:
+        raise _as_user_error(Path(path), error) from error
+
+
+def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:
+    """The names that `members` would read, in its order, without those it would refuse. Raises as `members` does."""
+    try:
+        return [entry.name for entry in _entries(Path(path), limit_bytes) if entry.refusal is None]
+    except DAMAGE as error:
+        raise _as_user_error(Path(path), error) from error
+
+
+def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
+    if path.is_dir():
+        return _folder_entries(path, limit_bytes)
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
+    name = path.name.lower()
+    if name.endswith(".zip"):
+        return _zip_entries(path, limit_bytes)
+    for suffix, opener in TAR_OPENERS.items():
+        if name.endswith(suffix):
+            return _tar_entries(path, cast(Callable[[Path], BinaryIO], opener), limit_bytes)
+    raise UserError(f"{path}: neither a folder nor an archive; give a folder, .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
+
+
+def _as_user_error(path: Path, error: BaseException) -> UserError:
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, OSError) and error.errno is not None:
+        where = error.filename or path
+        remedy = "check the disk" if error.errno == errno.EIO else "check the path and its permissions"
+        return UserError(f"{where}: cannot be read ({error.strerror}); {remedy}")
+    if isinstance(error, NotImplementedError):
+        return UserError(f"{path}: packed in a way that cannot be read here ({reason}); unpack it and give the folder")
+    return UserError(f"{path}: damaged or cut short ({reason}); download or copy it again")
+
+
+def _is_junk(name: str) -> bool:
+    parts = name.split("/")
+    return "__MACOSX" in parts or parts[-1] == ".DS_Store" or parts[-1].startswith("._")
+
+
+def _tidy(name: str) -> str:
+    """The name with forward slashes and without `./`; what leads upwards or starts at the root stays visible."""
+    name = name.replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return ("/" if name.startswith("/") else "") + "/".join(parts)
+
+
+def _refusal(name: str, *, plain: bool, size: int, limit_bytes: int) -> str | None:
+    """Why a file of that (tidied) name, kind and size is not read; None if it is."""
+    if name.startswith("/") or name[1:2] == ":":
+        return "absolute path"
+    if ".." in name.split("/"):
+        return "path leads out of the archive"
+    if not plain:
+        return "link or device, not a plain file"
+    if size > limit_bytes:
+        return f"{size} bytes, over the limit of {limit_bytes}"
+    return None
+
+
+def _folder_entries(folder: Path, limit_bytes: int) -> Iterator[_Entry]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    found: list[tuple[str, Path]] = []
+    for directory, subdirectories, files in os.walk(folder, onerror=fail):
+        linked = [name for name in subdirectories if os.path.islink(os.path.join(directory, name))]
+        for name in files + linked:
+            path = Path(directory, name)
+            found.append((path.relative_to(folder).as_posix(), path))
+    for name, path in sorted(found):
+        if not _is_junk(name):
+            status = path.lstat()
+            # Not only links: opening a pipe would wait for ever.
+            plain = stat.S_ISREG(status.st_mode)
+            refusal = _refusal(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
+            yield _Entry(name, refusal, path.read_bytes)
+
+
+def _zip_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
+    with zipfile.ZipFile(path) as archive:
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            name = _tidy(info.filename)
+            if not info.is_dir() and not _is_junk(name):
+                yield _Entry(name, _zip_refusal(name, info, limit_bytes), partial(archive.read, info))
+
+
+def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | None:
+    # The upper half holds Unix mode bits, or nothing at all when the archive was made elsewhere.
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    refusal = _refusal(name, plain=kind in (0, stat.S_IFREG), size=info.file_size, limit_bytes=limit_bytes)
+    if refusal is not None:
+        return refusal
+    if info.file_size > MOST_EXPANSION * info.compress_size + EXPANSION_FLOOR_BYTES:
+        return f"unpacks to more than {MOST_EXPANSION} times its size"
+    return "encrypted" if info.flag_bits & 1 else None
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """A tar header of which nothing damaged passes: tarfile by itself takes a bad header for the end of the archive."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str | None, errors: str) -> "_StrictTarInfo":
+        try:
+            info = super().frombuf(buf, encoding, errors)  # type: ignore[arg-type]
+        except tarfile.HeaderError as error:
+            if len(buf) == tarfile.BLOCKSIZE and not any(buf):
+                raise
+            raise tarfile.ReadError(f"bad header: {error}") from error
+        if info.type in HEADER_TYPES and info.size > LONGEST_HEADER_BYTES:
+            raise tarfile.ReadError("oversized header")
+        return info
+
+
+def _tar_entries(path: Path, opener: Callable[[Path], BinaryIO], limit_bytes: int) -> Iterator[_Entry]:
+    most_bytes = MOST_EXPANSION * path.stat().st_size + EXPANSION_FLOOR_BYTES
+    with opener(path) as stream:
+        options = {"mode": "r|", "bufsize": CHUNK_BYTES, "tarinfo": _StrictTarInfo}
+        with tarfile.open(fileobj=stream, **options) as archive:  # type: ignore[call-overload]
+            for info in archive:
+                name = _tidy(info.name)
+                if info.offset_data + info.size > most_bytes:
+                    # To pass over it would mean to unpack it; the rest of such an archive is not worth that.
+                    reason = f"archive unpacks to more than {MOST_EXPANSION} times its size; rest not read"
+                    yield _Entry(name, reason, bytes)
+                    return
+                if not info.isdir() and not _is_junk(name):
+                    refusal = _refusal(name, plain=info.isreg(), size=info.size, limit_bytes=limit_bytes)
+                    yield _Entry(name, refusal, partial(_read_tar_member, archive, info))
+        _read_to_end(stream, most_bytes)
+
+
+def _read_tar_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    content = archive.extractfile(info)
+    assert content is not None, "only plain files are read"
+    data = content.read()
+    if len(data) != info.size:
+        raise tarfile.ReadError(f"{info.name} ends early")
+    return data
+
+
+def _read_to_end(stream: BinaryIO, most_bytes: int) -> None:
+    """Reads what follows the last member, because the checksums of compressed streams stand at their end."""
+    while stream.read(CHUNK_BYTES):
+        if stream.tell() > most_bytes:
+            raise tarfile.ReadError("too much padding after the last member")

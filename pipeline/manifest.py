@@ -1,0 +1,107 @@
+"""The manifest: one row a clip, its content hash, and the version of a data set that follows from them.
+
+Hashes are BLAKE2b-128 over canonical bytes: shape as little-endian int64, then the values as little-endian float32 in C
+order with −0 as 0 and every NaN as the same NaN (only raw recordings, before cleaning, hold any).
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.recordings import Identity
+
+SCHEMA: dict[str, Any] = {
+    "name": pl.String,
+    "label": pl.Int32,
+    "subject": pl.Int32,
+    "camera": pl.Int32,
+    "setup": pl.Int32,
+    "replication": pl.Int32,
+    "variant": pl.String,
+    "fps": pl.Float64,
+    "topology": pl.String,
+    "frames": pl.Int32,
+    "bodies": pl.Int32,
+    "offset": pl.Int64,
+    "source": pl.String,
+    "source_sha256": pl.String,
+    "hash": pl.String,
+    "notes": pl.List(pl.String),
+}
+"""Columns of a manifest. offset: the clip's first row in the store; it holds bodies × frames rows, body after body."""
+
+EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String}
+
+VERSION_COLUMNS = ("name", "label", "subject", "camera", "setup", "fps", "topology", "hash")
+
+
+def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
+    """Content hash of a clip, 32 hex digits, independent of how it is stored."""
+    values = np.array(bodies_MTVC, dtype="<f4", order="C")
+    values[np.isnan(values)] = np.nan
+    values += np.float32(0)
+    digest = hashlib.blake2b(np.asarray(values.shape, dtype="<i8").tobytes(), digest_size=16)
+    digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def describe(
+    identity: Identity,
+    *,
+    fps: float,
+    topology: str,
+    bodies_MTVC: NDArray[np.float32],
+    offset: int,
+    source: str,
+    source_sha256: str,
+    notes: Sequence[str],
+) -> dict[str, Any]:
+    """The manifest row of one clip."""
+    bodies, frames = bodies_MTVC.shape[:2]
+    return {
+        "name": identity.name,
+        "label": identity.action,
+        "subject": identity.subject,
+        "camera": identity.camera,
+        "setup": identity.setup,
+        "replication": identity.replication,
+        "variant": identity.variant,
+        "fps": fps,
+        "topology": topology,
+        "frames": frames,
+        "bodies": bodies,
+        "offset": offset,
+        "source": source,
+        "source_sha256": source_sha256,
+        "hash": hash_clip(bodies_MTVC),
+        "notes": list(notes),
+    }
+
+
+def identity_of(row: dict[str, Any]) -> Identity:
+    """The inverse of `describe` for what names a clip."""
+    return Identity(
+        name=row["name"],
+        subject=row["subject"],
+        action=row["label"],
+        camera=row["camera"],
+        setup=row["setup"],
+        replication=row["replication"],
+        variant=row["variant"],
+    )
+
+
+def version(manifest: pl.DataFrame) -> str:
+    """The data set's version: a hash over what VERSION_COLUMNS say of all clips, in name order.
+
+    A changed label, subject, camera, setup or joint changes it; the order of rows, chunking and codec do not.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for row in manifest.select(VERSION_COLUMNS).sort("name").iter_rows():
+        digest.update(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""The report: everything under results/ as one self-contained page and as Markdown."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
+from pipeline.report.results import read_results
+from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
+
+
+def build(results_dir: Path, benchmarks: list[str], datasets: list[str], protocols: list[str], out_dir: Path) -> None:
+    """Writes out_dir/report.html and out_dir/report.md from what the stages left in results_dir.
+
+    Equal results give equal files. Raises UserError, one line, where a result is missing, malformed or does not fit
+    the others; nothing is written then.
+    """
+    report = compose(read_results(results_dir, benchmarks, datasets, protocols))
+    pages = {"report.html": to_html(report), "report.md": to_text(report)}
+    out_dir.mkdir(parents=True, exist_ok=True)
+    for name, page in pages.items():
+        temporary = out_dir / f".{name}.partial"
+        temporary.write_text(page, encoding="utf-8", newline="\n")
+        os.replace(temporary, out_dir / name)
+
+
+def to_html(report: Report) -> str:
+    """The report as one page that loads nothing."""
+    environment = Environment(
+        loader=PackageLoader("pipeline.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.jinja").render(report=report)
+
+
+def to_text(report: Report) -> str:
+    """The report in Markdown: all of it but the drawings."""
+    lines = [f"# {escaped(report.title)}", "", escaped(report.summary)]
+    if report.synthetic:
+        names = ", ".join(escaped(name) for name in report.synthetic)
+        lines += ["", f"> **{SYNTHETIC} {names}: generated recordings, not people. These numbers say that the pipeline"
+                  " works, not how well the method recognises human action.**"]  # fmt: skip
+    lines += ["", "Drawings are in report.html."]
+    for section in report.sections:
+        lines += ["", f"## {escaped(section.title)}"]
+        lines += _markdown_blocks(section.blocks)
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_blocks(blocks: Sequence[Block]) -> Iterator[str]:
+    for block in blocks:
+        match block:
+            case Text(text=text):
+                yield from ("", escaped(text))
+            case Bullets(items=items):
+                yield ""
+                yield from (f"- **{escaped(lead)}**: {escaped(text)}" for lead, text in items)
+            case Code(text=text):
+                yield from ("", "```", text, "```")
+            case Tabular(table=table):
+                yield from ("", to_markdown(table))
+            case Folded(title=title, blocks=inner):
+                yield from ("", f"<details><summary>{escaped(title)}</summary>")
+                yield from _markdown_blocks(inner)
+                yield from ("", "</details>")
+            case Figures(beside=inner):
+                yield from _markdown_blocks(inner)

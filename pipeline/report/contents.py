@@ -1,0 +1,291 @@
+"""What the report says and in which order: sections of blocks, from which the page and the Markdown are written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pipeline.report import charts, skeletons, tables
+from pipeline.report.published import LABEL, SOURCES, Published, split_published
+from pipeline.report.results import Benchmark, Dataset, Example, Results, Run
+
+TITLE = "Self-supervised skeleton action recognition with HA-CM"
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph."""
+
+    text: str
+    kind: str = "text"
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list; each item a lead word or two and a sentence."""
+
+    items: tuple[tuple[str, str], ...]
+    synthetic: bool = False
+    kind: str = "bullets"
+
+
+@dataclass(frozen=True)
+class Code:
+    """Commands."""
+
+    text: str
+    kind: str = "code"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A captioned drawing. wide: needs the whole width of the page."""
+
+    svg: Markup
+    caption: str
+    synthetic: bool
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Drawings that may stand side by side; beside: what stands at their right where there is room."""
+
+    figures: tuple[Figure, ...]
+    beside: "tuple[Block, ...]" = ()
+    kind: str = "figures"
+
+
+@dataclass(frozen=True)
+class Tabular:
+    """A table."""
+
+    table: tables.Table
+    kind: str = "table"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Blocks that are shown on demand."""
+
+    title: str
+    blocks: "tuple[Block, ...]"
+    kind: str = "folded"
+
+
+Block = Text | Bullets | Code | Figures | Tabular | Folded
+
+
+@dataclass(frozen=True)
+class Section:
+    """A headed part of the report. published: holds quoted figures only."""
+
+    title: str
+    anchor: str
+    blocks: tuple[Block, ...]
+    published: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything both renderings need. synthetic: names of the benchmarks and data sets that are synthetic."""
+
+    title: str
+    summary: str
+    synthetic: tuple[str, ...]
+    sections: tuple[Section, ...]
+
+
+def compose(results: Results) -> Report:
+    """The report on these results."""
+    names = [benchmark.name for benchmark in results.benchmarks if benchmark.synthetic]
+    names += [dataset.name for dataset in results.datasets if dataset.audit.synthetic]
+    protocols = dict.fromkeys(tables.protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
+    benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
+    sections = [
+        Section("What was run", "run", (Tabular(tables.runs_table(results)), Tabular(tables.origin_table(results)))),
+        _results_section(results),
+        *(_benchmark_section(benchmark) for benchmark in results.benchmarks),
+        *(_hierarchy_section(dataset) for dataset in results.datasets),
+        *(_audit_section(dataset) for dataset in results.datasets),
+        _published_section(results),
+        _reproduce_section(results),
+    ]
+    return Report(
+        title=TITLE,
+        summary=f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.",
+        synthetic=tuple(dict.fromkeys(names)),
+        sections=tuple(sections),
+    )
+
+
+def _results_section(results: Results) -> Section:
+    runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.runs]
+    verdicts = tuple(
+        (_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else ""),
+         tables.verdict(run, benchmark.floor.metrics.first))
+        for benchmark, run in runs
+    )  # fmt: skip
+    rows = [
+        charts.IntervalRow(_run_title(run), run.metrics.first, run.metrics.random, benchmark.floor.metrics.first)
+        for benchmark, run in runs
+    ]
+    figure = Figure(
+        charts.interval_chart(rows, "intervals"),
+        "Top-1 accuracy with its bootstrap 95 % interval over test clips, beside both controls.",
+        any(benchmark.synthetic for benchmark in results.benchmarks),
+    )
+    blocks: tuple[Block, ...] = (
+        Tabular(tables.results_table(results)),
+        Figures((figure,), beside=(Bullets(verdicts),)),
+        Folded("The ridge floor on its own", (Tabular(tables.floor_table(results)),)),
+    )
+    return Section("Results", "results", blocks)
+
+
+def _run_title(run: Run) -> str:
+    return f"{run.benchmark}, {tables.protocol_name(run.protocol)}"
+
+
+def _benchmark_section(benchmark: Benchmark) -> Section:
+    name, mark = benchmark.name, benchmark.synthetic
+    loss = Figure(
+        charts.loss_chart(benchmark.losses, f"loss-{name}"),
+        f"Pretraining on {name}: mean loss of each epoch over {benchmark.pretrain.clips:,} clips. Scales differ.",
+        mark,
+    )
+    strips, grids = _example_figures(benchmark.example, name, mark)
+    blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
+    for run in benchmark.runs:
+        blocks.append(Figures(_run_figures(run)))
+        confused = tables.confused_table(run)
+        if confused:
+            blocks.append(Folded(f"Commonest confusions, {tables.protocol_name(run.protocol)}", (Tabular(confused),)))
+    return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
+
+
+def _run_figures(run: Run) -> tuple[Figure, ...]:
+    title, key, mark = _run_title(run), f"{run.benchmark}-{run.protocol}", run.details.synthetic
+    names = tables.class_names(run)
+    counts = charts.confusion_counts(run.predictions, names)
+    numbered = "" if len(names) <= charts.NAMED_CLASSES else " Classes are numbered in the order of per_class.csv."
+    return (
+        Figure(
+            charts.class_chart(run.classes, f"classes-{key}"),
+            f"{title}: accuracy of each class, sorted; the thin bar is the same encoder with random weights.",
+            mark,
+        ),
+        Figure(
+            charts.confusion_chart(counts, names, f"confusion-{key}"),
+            f"{title}: confusion matrix, rows normalised, colour by the square root of the share.{numbered}",
+            mark,
+        ),
+    )
+
+
+def _example_figures(example: Example, name: str, synthetic: bool) -> tuple[list[Figure], list[Figure]]:
+    """One clip with its masked joints: strips of poses and masks as grids, one of each a body."""
+    present = [
+        number
+        for number, body in enumerate(example.bodies)
+        if any(coordinate for frame in body for joint in frame for coordinate in joint)
+    ]
+    strips, grids = [], []
+    for body in present:
+        mask = example.masked[body]
+        hidden, tokens = sum(map(sum, mask)), len(mask) * len(example.kept)
+        title = f"Body {body + 1} of clip {example.name} ({example.label})"
+        share = f"{hidden} of {tokens} tokens are masked ({100 * hidden / max(tokens, 1):.1f} %)"
+        strips.append(
+            Figure(
+                skeletons.pose_strip(example, body, f"poses-{name}-{body}"),
+                f"{title}: the pose amid each segment of {example.segment} frames, as the camera sees it; {share}."
+                " Numbers are segments.",
+                synthetic,
+                wide=True,
+            )
+        )
+        grids.append(
+            Figure(
+                skeletons.mask_grid(example, body, f"mask-{name}-{body}"),
+                f"{title}: the tokens that the encoder sees, in the colour of their branch; the rest is masked.",
+                synthetic,
+            )
+        )
+    return strips, grids
+
+
+def _hierarchy_section(dataset: Dataset) -> Section:
+    part = "" if skeletons.is_planar(dataset.tree) else " The embedding has more dimensions; the first two are drawn."
+    figure = Figure(
+        skeletons.disk_chart(dataset.tree, f"disk-{dataset.name}"),
+        f"{dataset.name}: the kinematic tree embedded in the Poincaré ball, bones as geodesics. A joint's distance from"
+        f" the centre is its level in the hierarchy.{part}",
+        dataset.audit.synthetic,
+    )
+    facts = Text(
+        f"Edge lengths are mean bone lengths of the training split. The per-frame joint hierarchies map"
+        f" {dataset.hierarchy.scale:g} tangent units a metre into the ball; the joints' mean radius is"
+        f" {dataset.hierarchy.hierarchy_mean_radius:.2f}."
+    )
+    blocks = Figures((figure,), beside=(facts, Tabular(tables.distortion_table(dataset))))
+    return Section(f"Joint hierarchy of {dataset.name}", f"hierarchy-{dataset.name}", (blocks,))
+
+
+def _audit_section(dataset: Dataset) -> Section:
+    audit = dataset.audit
+    bodies = ", ".join(
+        f"{clips:,} with {count} {'body' if count == '1' else 'bodies'}" for count, clips in audit.bodies.items()
+    )
+    frames = audit.frames
+    facts = Text(
+        f"{audit.clips:,} clips of {len(audit.classes)} classes by {len(audit.subjects)} subjects ({bodies});"
+        f" {audit.excluded:,} excluded. Frames a clip: {frames.least:,} to {frames.most:,}, median {frames.median:g};"
+        f" {frames.total:,} in all. Skeleton: {audit.topology}."
+        + (" These recordings are synthetic." if audit.synthetic else "")
+    )
+    blocks: list[Block] = [facts]
+    if audit.findings:
+        blocks.append(Bullets(tuple((finding.severity, finding.text) for finding in audit.findings)))
+    blocks += [Tabular(table) for table in tables.audit_tables(audit)]
+    details = tuple(Tabular(table) for table in tables.detail_tables(audit))
+    blocks.append(Folded("Each class, subject and excluded clip", details))
+    return Section(f"Audit of {audit.dataset}", f"audit-{audit.dataset}", tuple(blocks))
+
+
+def _published_section(results: Results) -> Section:
+    datasets = {benchmark.dataset for benchmark in results.benchmarks if not benchmark.synthetic}
+    protocols = {run.protocol for benchmark in results.benchmarks for run in benchmark.runs}
+    shown, others = split_published(datasets, protocols)
+    blocks: list[Block] = [
+        Text("Top-1 on the joint stream, as reported by papers; none of it was measured by this project.")
+    ]
+    blocks += _published_blocks(shown)
+    if others:
+        why = Text("Data sets or protocols that this report does not cover: no number above compares with these.")
+        blocks.append(Folded(f"Other data sets and protocols: {LABEL}", (why, *_published_blocks(others))))
+    return Section("Published figures", "published", tuple(blocks), published=True)
+
+
+def _published_blocks(figures: Sequence[Published]) -> list[Block]:
+    methods = dict.fromkeys(figure.method for figure in figures)
+    sources = Bullets(tuple((method, f"{SOURCES[method]}.") for method in methods))
+    return [*(Tabular(table) for table in tables.published_tables(figures)), *([sources] if methods else [])]
+
+
+def _reproduce_section(results: Results) -> Section:
+    details = [run.details for benchmark in results.benchmarks for run in benchmark.runs]
+    commits = list(dict.fromkeys(entry.code or "unknown" for entry in details))
+    steps = f"git checkout {commits[0]}\npip install -c constraints.txt -e .\ndvc repro"
+    blocks: list[Block] = [
+        Text("Every number is a function of the code, params.yaml and the data named here, and every draw is seeded."),
+        Code(steps),
+    ]
+    if len(commits) > 1:
+        blocks.append(Text(f"The results come from more than one commit: {', '.join(commits)}."))
+    if any(entry.dirty for entry in details):
+        blocks.append(Text("Some results were computed with uncommitted changes: the commit alone does not give them."))
+    if any(not benchmark.synthetic for benchmark in results.benchmarks):
+        blocks.append(Text("Data sets that must be requested from their authors have to be in place first."))
+    blocks += [Text("Equal hashes mean equal data and equal weights."), Tabular(tables.version_table(results))]
+    return Section("How to reproduce", "reproduce", tuple(blocks))

@@ -1,0 +1,170 @@
+"""Matplotlib figures as SVG elements that live inside the page.
+
+A figure is drawn in the light theme's colours, each of which is then replaced by the page's custom property of the same
+meaning, so one drawing serves the light and the dark page. Text stays text, in the page's font. The output depends on
+nothing but the input: fixed hash salt, no dates, no metadata. One unit of a canvas is one CSS pixel.
+"""
+
+import io
+import xml.etree.ElementTree as ElementTree
+from typing import Any, Final
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK: Final = "#1c2430"
+MUTED: Final = "#66717f"
+FAINT: Final = "#b9c2cc"
+GRID: Final = "#e4e8ec"
+PAPER: Final = "#fdfefe"
+BLUE: Final = "#1f5fa8"
+ORANGE: Final = "#bf5a1a"
+GREY: Final = "#98a2ad"
+
+PROPERTIES: Final = {
+    INK: "--ink",
+    MUTED: "--muted",
+    FAINT: "--faint",
+    GRID: "--grid",
+    PAPER: "--paper",
+    BLUE: "--blue",
+    ORANGE: "--orange",
+    GREY: "--grey",
+}
+
+STYLE: Final[Any] = {  # Any: the stubs want the literal type of every known key
+    "svg.hashsalt": "report",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "text.color": INK,
+    "text.parse_math": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.unicode_minus": True,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
+    "xtick.major.size": 3,
+    "ytick.major.size": 3,
+    "lines.solid_capstyle": "round",
+}
+
+_SVG = "{http://www.w3.org/2000/svg}"
+_HREF = "{http://www.w3.org/1999/xlink}href"
+
+
+def canvas(width: float, height: float) -> Figure:
+    """An empty figure of that many pixels."""
+    return Figure(figsize=(width / 72, height / 72), dpi=72)
+
+
+def pixel_axes(figure: Figure) -> Axes:
+    """Bare axes that cover the figure and count in pixels, origin at the top left."""
+    axes = figure.add_axes((0, 0, 1, 1))
+    width, height = figure.get_size_inches() * 72
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
+    return axes
+
+
+def to_svg(figure: Figure, name: str, description: str) -> Markup:
+    """The figure as an SVG element for a page.
+
+    name: prefix of the ids inside, different for each figure of a page. description: what it shows, for readers who
+    cannot see it.
+    """
+    buffer = io.BytesIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
+    root = ElementTree.fromstring(buffer.getvalue())
+    _drop_page_style(root)
+    referenced = {target for element in root.iter() for target in _targets(element)}
+    for element in root.iter():
+        _rewrite(element, name, referenced)
+    for element in root.iter("g"):
+        _share_style(element)
+    width = root.attrib["width"].removesuffix("pt")
+    root.attrib = {
+        "viewBox": root.attrib["viewBox"],
+        "style": f"--width:{float(width):g}px",
+        "role": "img",
+        "aria-label": description,
+    }
+    return Markup(ElementTree.tostring(root, encoding="unicode"))
+
+
+def _drop_page_style(root: ElementTree.Element) -> None:
+    """Takes out Matplotlib's style sheet, which inside a page would apply to all of it; page.css says the same."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in (f"{_SVG}style", f"{_SVG}metadata"):
+                parent.remove(child)
+
+
+def _targets(element: ElementTree.Element) -> list[str]:
+    """The ids an element refers to."""
+    found = [element.attrib[_HREF]] if _HREF in element.attrib else []
+    found += [value[4:-1] for key, value in element.attrib.items() if key == "clip-path"]
+    return [target.removeprefix("#") for target in found]
+
+
+def _rewrite(element: ElementTree.Element, name: str, referenced: set[str]) -> None:
+    """Makes an element fit to stand in an HTML page beside other figures, in place."""
+    element.tag = element.tag.removeprefix(_SVG)
+    element.text, element.tail = (part if part and part.strip() else None for part in (element.text, element.tail))
+    attributes = {}
+    for key, value in element.attrib.items():
+        if key == "id" and value not in referenced:
+            continue
+        if key == "id":
+            attributes[key] = f"{name}-{value}"
+        elif key == _HREF:
+            attributes["href"] = f"#{name}-{value[1:]}" if value.startswith("#") else "".join(value.split())
+        elif key == "clip-path":
+            attributes[key] = f"url(#{name}-{value[5:-1]})"
+        elif key == "style":
+            attributes[key] = _themed(value)
+        elif key in ("d", "x", "y", "transform"):
+            attributes[key] = _shortened(value)
+        else:
+            attributes[key] = value
+    if attributes.get("transform", "").startswith("rotate(-0 "):
+        del attributes["transform"]
+    element.attrib = attributes
+
+
+def _share_style(group: ElementTree.Element) -> None:
+    """Writes the style that a group's markers have in common once, at the group, in place."""
+    styles = {child.attrib.get("style", "") for child in group}
+    if len(group) > 1 and len(styles) == 1 and all(child.tag == "use" for child in group):
+        group.attrib["style"] = styles.pop()
+        for child in group:
+            del child.attrib["style"]
+
+
+def _themed(style: str) -> str:
+    """A style attribute with the page's colours and the page's font."""
+    for colour, custom in PROPERTIES.items():
+        style = style.replace(colour, f"var({custom})")
+    parts = [part for part in style.split("; ") if not part.startswith("font-family")]
+    return ";".join(parts).replace(": ", ":")
+
+
+def _shortened(numbers: str) -> str:
+    """Coordinates with at most two decimals and single spaces: a hundredth of a pixel is enough."""
+    short = []
+    for word in numbers.split():
+        try:
+            short.append(f"{round(float(word), 2) + 0.0:g}" if "." in word else word)
+        except ValueError:
+            short.append(word)
+    return " ".join(short)

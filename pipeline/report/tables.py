@@ -1,0 +1,384 @@
+"""The report's tables as data, from which both the page and the Markdown are written, and the verdicts in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pipeline.report.charts import confusion_counts
+from pipeline.report.published import LABEL, PROTOCOLS, Published
+from pipeline.report.results import Audit, Benchmark, Dataset, Estimate, Results, Run
+
+SYNTHETIC = "[synthetic]"
+UNKNOWN = "–"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading. group: a heading above it that it shares with its neighbours."""
+
+    title: str
+    numeric: bool = True
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in a table: a text, and beside it a quieter one, such as an interval."""
+
+    text: str
+    aside: str = ""
+    strong: bool = False
+    code: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells, one a column. synthetic: the numbers come from synthetic recordings, and are marked so."""
+
+    cells: tuple[Cell, ...]
+    synthetic: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A captioned table. published: its figures are quoted, not measured."""
+
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+    published: bool = False
+    groups: tuple[tuple[str, int], ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            assert len(row.cells) == len(self.columns), f"{self.caption}: {len(row.cells)} cells"
+        object.__setattr__(self, "groups", _groups(self.columns))
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any number in it comes from synthetic recordings."""
+        return any(row.synthetic for row in self.rows)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether some rows are synthetic and others are not, so that each must say it for itself."""
+        return len({row.synthetic for row in self.rows}) > 1
+
+
+def _groups(columns: Sequence[Column]) -> tuple[tuple[str, int], ...]:
+    """(group, how many columns it spans), in order; empty if no column has one."""
+    spans: list[tuple[str, int]] = []
+    for column in columns:
+        if spans and spans[-1][0] == column.group:
+            spans[-1] = (column.group, spans[-1][1] + 1)
+        else:
+            spans.append((column.group, 1))
+    return tuple(spans) if any(group for group, _ in spans) else ()
+
+
+def row(cells: Iterable[str | Cell], *, synthetic: bool) -> Row:
+    """A row of plain texts and cells."""
+    return Row(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells), synthetic)
+
+
+def fingerprint(value: str | None, most: int = 12) -> Cell:
+    """A hash or a commit, cut to its first characters; a dash where there is none."""
+    return Cell(value[:most], code=True) if value else Cell(UNKNOWN)
+
+
+def percent(value: float) -> str:
+    """An accuracy as the field prints it: one decimal."""
+    return f"{value:.1f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """A 95 % interval."""
+    return f"[{percent(estimate.low)}, {percent(estimate.high)}]"
+
+
+def integer(value: int | None) -> str:
+    """A count with thin thousands separators; a dash where it is not known."""
+    return UNKNOWN if value is None else f"{value:,}"
+
+
+def protocol_name(protocol: str) -> str:
+    """How a protocol is called in the report."""
+    return PROTOCOLS[protocol].partition(",")[0] if protocol in PROTOCOLS else protocol
+
+
+def verdict(run: Run, floor: Estimate) -> str:
+    """What the intervals say of one result against its two controls."""
+    ours = run.metrics.first
+    return (
+        f"Top-1 {percent(ours.value)}\u00a0% is {_compared(ours, run.metrics.random, 'random weights')}; "
+        f"it is {_compared(ours, floor, 'the raw-joint ridge floor')}."
+    )
+
+
+def _compared(ours: Estimate, control: Estimate, name: str) -> str:
+    difference = ours.value - control.value
+    side = "above" if difference > 0 else "below"
+    place = f"{abs(difference):.1f} points {side}" if difference else "level with"
+    outcome = "intervals overlap, so the order is not settled" if ours.overlaps(control) else "intervals do not overlap"
+    return f"{place} {name} ({outcome})"
+
+
+def results_table(results: Results) -> Table:
+    """The main table: each benchmark × protocol with its controls beside it."""
+    released = any(run.metrics.best_epoch_as_released_top1 is not None for b in results.benchmarks for run in b.runs)
+    columns = [
+        Column("Benchmark", numeric=False),
+        Column("Protocol", numeric=False),
+        Column("n"),
+        *(Column(title, group="Pretrained encoder, %") for title in ("Top-1", "Top-5", "Mean class")),
+        *(Column(title, group="Controls, top-1 %") for title in ("Random weights", "Raw-joint ridge")),
+        *([Column("Best test epoch, % (as in released code) †")] if released else []),
+    ]
+    rows = []
+    for benchmark in results.benchmarks:
+        floor = benchmark.floor.metrics.first
+        for run in benchmark.runs:
+            metrics = run.metrics
+            cells: list[str | Cell] = [
+                benchmark.name,
+                protocol_name(run.protocol),
+                integer(metrics.n),
+                Cell(percent(metrics.top1), interval(metrics.first), strong=True),
+                Cell(percent(metrics.top5), interval(metrics.fifth)),
+                percent(metrics.mean_class),
+                Cell(percent(metrics.random_top1), interval(metrics.random)),
+                Cell(percent(floor.value), interval(floor)),
+            ]
+            if released:
+                best = metrics.best_epoch_as_released_top1
+                cells.append(UNKNOWN if best is None else percent(best))
+            rows.append(row(cells, synthetic=benchmark.synthetic))
+    footnote = (
+        " † The highest top-1 of any epoch on the test split, which the released code reports. It is selected on the"
+        " test split, so it is not a result; the columns before it hold the last epoch's."
+    )
+    note = (
+        "n: test clips. Brackets: bootstrap 95 % interval over test clips. Mean class: mean of the classes' top-1."
+        " Random weights: the same encoder and protocol without pretraining. Raw-joint ridge: a linear ridge classifier"
+        " on resampled joint positions."
+    )
+    return Table("Results", tuple(columns), tuple(rows), note + (footnote if released else ""))
+
+
+def floor_table(results: Results) -> Table:
+    """The ridge floor of each benchmark on its own."""
+    titles = ("n", "Top-1, %", "Top-5, %", "Ridge strength")
+    rows = [
+        row(
+            [
+                benchmark.name,
+                integer(floor.n),
+                Cell(percent(floor.top1), interval(floor.first)),
+                percent(floor.top5),
+                f"{floor.strength:g}",
+            ],
+            synthetic=benchmark.synthetic,
+        )
+        for benchmark in results.benchmarks
+        for floor in [benchmark.floor.metrics]
+    ]
+    columns = (Column("Benchmark", numeric=False), *(Column(title) for title in titles))
+    return Table("Raw-joint ridge floor", columns, tuple(rows), "The strength is chosen on training subjects only.")
+
+
+def runs_table(results: Results) -> Table:
+    """What was run on which data: one row a benchmark."""
+    titles = ("Train clips", "Test clips", "Classes", "Pretraining epochs", "Steps", "Parameters")
+    rows = []
+    for benchmark in results.benchmarks:
+        split = results.audit(benchmark.dataset).split(benchmark.name)
+        assert split is not None, "read_results checks it"
+        pretrain = benchmark.pretrain
+        counts = (split.train, split.test, benchmark.runs[0].metrics.classes, pretrain.epochs, pretrain.steps)
+        cells: list[str | Cell] = [benchmark.name, benchmark.dataset, fingerprint(benchmark.version)]
+        cells += [integer(count) for count in (*counts, pretrain.parameters)]
+        rows.append(row(cells, synthetic=benchmark.synthetic))
+    columns = tuple(Column(title, numeric=False) for title in ("Benchmark", "Data set", "Data version"))
+    return Table("What was run", columns + tuple(Column(title) for title in titles), tuple(rows))
+
+
+def origin_table(results: Results) -> Table:
+    """Seed, code, machine and cost of every result."""
+    rows = []
+    for benchmark in results.benchmarks:
+        entries = [(protocol_name(run.protocol), run.details) for run in benchmark.runs]
+        for name, details in [*entries, ("Raw-joint ridge", benchmark.floor.details)]:
+            code = fingerprint(details.code)
+            if details.dirty:
+                code = replace(code, aside="+ uncommitted changes")
+            cells: list[str | Cell] = [benchmark.name, name, code, fingerprint(details.encoder_hash)]
+            cells += [machine(details.machine), str(details.seed), f"{details.seconds:,.1f}"]
+            rows.append(row(cells, synthetic=benchmark.synthetic))
+    words = ("Benchmark", "Result", "Code commit", "Encoder", "Machine")
+    columns = (*(Column(title, numeric=False) for title in words), Column("Seed"), Column("Cost, s"))
+    note = "Cost: wall-clock seconds, as recorded by the stage that computed the result."
+    return Table("Origin of each result", columns, tuple(rows), note)
+
+
+def machine(facts: dict[str, Any]) -> str:
+    """A machine's facts on one line."""
+    return ", ".join(f"{key} {value}" for key, value in facts.items() if value not in (None, "")) or "unknown"
+
+
+def class_names(run: Run) -> list[str]:
+    """The classes of per_class.csv in its order, then any other that was predicted."""
+    names = list(dict.fromkeys(entry.name for entry in run.classes))
+    return names + sorted({entry.predicted for entry in run.predictions} - set(names))
+
+
+def confused_table(run: Run, most: int = 8) -> Table | None:
+    """The commonest confusions, ties by class order; None when every clip was recognised."""
+    names = class_names(run)
+    counts_KK = confusion_counts(run.predictions, names)
+    totals = counts_KK.sum(axis=1)
+    pairs = [
+        (int(counts_KK[actual, predicted]), actual, predicted)
+        for actual in range(len(names))
+        for predicted in range(len(names))
+        if actual != predicted and counts_KK[actual, predicted]
+    ]
+    pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
+    rows = [
+        row(
+            [names[actual], names[predicted], f"{clips} of {totals[actual]}", percent(100 * clips / totals[actual])],
+            synthetic=run.details.synthetic,
+        )
+        for clips, actual, predicted in pairs[:most]
+    ]
+    columns = (Column("Actual", False), Column("Predicted as", False), Column("Clips"), Column("Share, %"))
+    caption = f"Commonest confusions, {run.benchmark}, {protocol_name(run.protocol)}"
+    return Table(caption, columns, tuple(rows)) if rows else None
+
+
+def distortion_table(dataset: Dataset) -> Table:
+    """How faithfully the ball holds the kinematic tree, beside two baselines."""
+    entries = (
+        ("Poincaré ball, optimised", dataset.hierarchy.tree_distortion),
+        ("Euclidean space of the same dimension", dataset.hierarchy.tree_distortion_euclidean),
+        ("Poincaré ball, random points", dataset.hierarchy.tree_distortion_random),
+    )
+    rows = tuple(row([name, f"{value:.4f}"], synthetic=dataset.audit.synthetic) for name, value in entries)
+    return Table(
+        f"Tree distortion, {dataset.name}",
+        (Column("Embedding", numeric=False), Column("Distortion")),
+        rows,
+        "Mean over joint pairs of |distance / tree distance − 1|, after the best overall scale; 0 is faithful.",
+    )
+
+
+def audit_tables(audit: Audit) -> list[Table]:
+    """Splits, exclusions and cleaning of a data set."""
+    mark = audit.synthetic
+    reasons = Counter(entry.reason for entry in audit.exclusions)
+    tables = [_split_table(audit)]
+    if reasons:
+        rows = tuple(row([reason, integer(clips)], synthetic=mark) for reason, clips in reasons.most_common())
+        columns = (Column("Reason", numeric=False), Column("Clips"))
+        tables.append(Table(f"Excluded clips, {audit.dataset}", columns, rows))
+    if audit.cleaning:
+        rows = tuple(row([entry.note, integer(entry.clips)], synthetic=mark) for entry in audit.cleaning)
+        columns = (Column("What cleaning did", numeric=False), Column("Clips"))
+        tables.append(Table(f"Cleaning, {audit.dataset}", columns, rows))
+    return tables
+
+
+def _split_table(audit: Audit) -> Table:
+    rows = []
+    for rule, split in audit.benchmarks.items():
+        cells: list[str | Cell] = [rule]
+        for found, expected in ((split.train, split.expected_train), (split.test, split.expected_test)):
+            difference = UNKNOWN if expected is None else f"{found - expected:+,}".replace("-", "−").replace("+0", "0")
+            cells += [integer(found), integer(expected), difference]
+        cells += [str(len(split.train_subjects)), str(len(split.test_subjects))]
+        rows.append(row(cells, synthetic=audit.synthetic))
+    columns = [Column("Split", numeric=False)]
+    sides, titles = ("Train clips", "Test clips"), ("Found", "Expected", "Off by")
+    columns += [Column(title, group=side) for side in sides for title in titles]
+    columns += [Column(title, group="Subjects") for title in ("Train", "Test")]
+    note = "Expected: what the data set's authors' rule gives on the complete data set; a dash where it is not known."
+    return Table(f"Splits, {audit.dataset}", tuple(columns), tuple(rows), note)
+
+
+def detail_tables(audit: Audit) -> list[Table]:
+    """Every class, every subject and every excluded clip of a data set."""
+    mark = audit.synthetic
+    classes = tuple(
+        row([str(entry.label), entry.name, *map(integer, (entry.clips, entry.train, entry.test))], synthetic=mark)
+        for entry in audit.classes
+    )
+    subjects = tuple(row([str(entry.subject), integer(entry.clips)], synthetic=mark) for entry in audit.subjects)
+    titles = (Column("Label"), Column("Class", False), Column("Clips"), Column("Train"), Column("Test"))
+    tables = [
+        Table(f"Clips of each class, {audit.dataset}", titles, classes),
+        Table(f"Clips of each subject, {audit.dataset}", (Column("Subject", False), Column("Clips")), subjects),
+    ]
+    if audit.exclusions:
+        excluded = tuple(row([entry.name, entry.reason], synthetic=mark) for entry in audit.exclusions)
+        columns = (Column("Clip", numeric=False), Column("Reason", numeric=False))
+        tables.append(Table(f"Each excluded clip, {audit.dataset}", columns, excluded))
+    return tables
+
+
+def version_table(results: Results) -> Table:
+    """Whole hashes, for whoever compares their own run with this one."""
+    rows = []
+    for benchmark in results.benchmarks:
+        rows.append(_version_row(benchmark, "data version", benchmark.version))
+        hashes = dict.fromkeys(run.details.encoder_hash for run in benchmark.runs if run.details.encoder_hash)
+        rows += [_version_row(benchmark, "encoder weights", value) for value in hashes]
+    columns = tuple(Column(title, numeric=False) for title in ("Benchmark", "What", "Hash"))
+    return Table("Hashes to compare", columns, tuple(rows))
+
+
+def _version_row(benchmark: Benchmark, what: str, value: str) -> Row:
+    return row([benchmark.name, what, fingerprint(value, most=len(value))], synthetic=benchmark.synthetic)
+
+
+def published_tables(figures: Sequence[Published]) -> list[Table]:
+    """Published figures, one table a protocol, rows by method."""
+    tables = []
+    for protocol, title in PROTOCOLS.items():
+        chosen = [figure for figure in figures if figure.protocol == protocol]
+        headings = list(dict.fromkeys(figure.column for figure in chosen))
+        rows = []
+        for method in dict.fromkeys(figure.method for figure in chosen):
+            top1 = {figure.column: percent(figure.top1) for figure in chosen if figure.method == method}
+            rows.append(row([method, *(top1.get(heading, UNKNOWN) for heading in headings)], synthetic=False))
+        if rows:
+            columns = (Column("Method", numeric=False), *(Column(heading) for heading in headings))
+            tables.append(Table(f"{title}, top-1 %: {LABEL}", columns, tuple(rows), published=True))
+    return tables
+
+
+def to_markdown(table: Table) -> str:
+    """The table in Markdown under its caption; rows of synthetic numbers say so in their first cell."""
+    lines = [f"**{escaped(table.caption)}**" + (f" {SYNTHETIC}" if table.synthetic else ""), ""]
+    lines.append("| " + " | ".join(escaped(column.title) for column in table.columns) + " |")
+    lines.append("| " + " | ".join("---:" if column.numeric else ":---" for column in table.columns) + " |")
+    for entry in table.rows:
+        cells = [_markdown_cell(cell) for cell in entry.cells]
+        cells[0] += f" {SYNTHETIC}" if entry.synthetic else ""
+        lines.append("| " + " | ".join(cells) + " |")
+    if table.note:
+        lines += ["", escaped(table.note)]
+    return "\n".join(lines)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    text = f"`{cell.text}`" if cell.code else escaped(cell.text)
+    return (f"**{text}**" if cell.strong else text) + (f" {escaped(cell.aside)}" if cell.aside else "")
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is: no HTML, no table border, no line break."""
+    text = " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())
+    for mark in ("\\", "|", "*", "_", "`"):
+        text = text.replace(mark, f"\\{mark}")
+    return text

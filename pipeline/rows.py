@@ -1,0 +1,126 @@
+"""One long float32 array on disk, written row block by row block: Zarr v3, sharded, few files.
+
+A *row* is one body in one frame. Legend: R rows, V joints, C coordinates.
+"""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import zarr
+import zarr.codecs
+import zarrs  # noqa: F401  (the compiled codec pipeline named below)
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+
+CHUNK_ROWS = 256
+SHARD_ROWS = 1 << 19
+"""157 MB of 25 joints: NTU-120's 12 million rows make 24 files."""
+
+_IMPORTED_IN = os.getpid()
+
+
+def choose_pipeline() -> dict[str, str]:
+    """The compiled codec pipeline, but zarr's own in a forked child: the compiled one's threads do not survive a fork,
+    and waiting for them would never end."""
+    forked = os.getpid() != _IMPORTED_IN
+    return {
+        "codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline" if forked else "zarrs.ZarrsCodecPipeline"
+    }
+
+
+class RowWriter:
+    """Appends rows to a new Zarr array; holds at most one shard in memory.
+
+    path: folder of the array, must not exist. row_shape: shape of one row, such as (25, 3).
+    """
+
+    def __init__(self, path: Path, row_shape: tuple[int, ...], attributes: dict[str, Any]) -> None:
+        with zarr.config.set(choose_pipeline()):
+            self._array = zarr.create_array(
+                str(path),
+                shape=(0, *row_shape),
+                chunks=(CHUNK_ROWS, *row_shape),
+                shards=(SHARD_ROWS, *row_shape),
+                dtype="float32",
+                compressors=zarr.codecs.BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
+                fill_value=0.0,
+                attributes=attributes,
+                dimension_names=("row", "joint", "coordinate")[: 1 + len(row_shape)],
+            )
+        self._row_shape = row_shape
+        self._pending: list[NDArray[np.float32]] = []
+        self._pending_rows = 0
+        self._written = 0
+
+    @property
+    def rows(self) -> int:
+        """Rows appended so far."""
+        return self._written + self._pending_rows
+
+    def append(self, rows: NDArray[np.float32]) -> int:
+        """Append rows of shape (n, *row_shape); returns the number of the first."""
+        assert rows.shape[1:] == self._row_shape, f"rows of shape {rows.shape[1:]}, expected {self._row_shape}"
+        first = self.rows
+        self._pending.append(np.ascontiguousarray(rows, dtype=np.float32))
+        self._pending_rows += len(rows)
+        while self._pending_rows >= SHARD_ROWS:
+            self._flush(SHARD_ROWS)
+        return first
+
+    def _flush(self, count: int) -> None:
+        block = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
+        rest = block[count:]
+        self._array.resize((self._written + count, *self._row_shape))
+        self._array[self._written : self._written + count] = block[:count]
+        self._written += count
+        self._pending, self._pending_rows = [rest], len(rest)
+
+    def __enter__(self) -> "RowWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None and self._pending_rows:
+            self._flush(self._pending_rows)
+
+
+class RowReader:
+    """Reads slices of such an array. Opened again in every process, so it survives fork and pickling."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self._opened: tuple[int, zarr.Array[Any]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "_opened": None}
+
+    @property
+    def array(self) -> "zarr.Array[Any]":
+        """The open Zarr array; UserError if there is none or it is damaged."""
+        if self._opened is None or self._opened[0] != os.getpid():
+            try:
+                with zarr.config.set(choose_pipeline()):
+                    opened = zarr.open_array(str(self.path), mode="r")
+            except (FileNotFoundError, KeyError, ValueError) as error:
+                raise UserError(
+                    f"{self.path}: no readable Zarr array ({error}); run dvc repro to write it anew"
+                ) from error
+            self._opened = (os.getpid(), opened)
+        return self._opened[1]
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Rows [start, stop)."""
+        try:
+            return np.asarray(self.array[start:stop], dtype=np.float32)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"{self.path}: rows {start} to {stop} cannot be read ({error}); the store is damaged, run dvc repro"
+            ) from error
+
+    def __len__(self) -> int:
+        return int(self.array.shape[0])

@@ -1,0 +1,1 @@
+"""One file a box of the graph: read params, call, write."""

@@ -1,0 +1,40 @@
+"""The floor under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
+
+import time
+
+from hacm.protocols import ridge
+from stages import arguments, parameters
+from stages.console import run
+from stages.judging import write_outcome
+from stages.loading import load_benchmark
+
+PARAMS = ("seed", "evaluate.bootstrap")
+
+
+def main() -> None:
+    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    params = parameters.load(PARAMS, benchmark=name)
+    benchmark = load_benchmark(name, hierarchies=False)
+    began = time.monotonic()
+    outcome = ridge.run(
+        benchmark.clips,
+        benchmark.train_index,
+        benchmark.test_index,
+        len(benchmark.classes),
+        benchmark.subject_N,
+        benchmark.dataset.topology.centre,
+    )
+    write_outcome(
+        name,
+        "floor",
+        benchmark,
+        outcome,
+        None,
+        seed=int(params.value("seed")),
+        bootstrap=int(params.value("evaluate.bootstrap")),
+        details={"seconds": round(time.monotonic() - began, 1)},
+    )
+
+
+if __name__ == "__main__":
+    run(main)

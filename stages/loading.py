@@ -1,0 +1,102 @@
+"""From a clean store on disk to the tensors that the method takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+
+from hacm.clips import Clips
+from hacm.skeleton import Skeleton
+from pipeline.datasets import DataSet, find_benchmark
+from pipeline.errors import UserError
+from pipeline.files import read_json
+from pipeline.rows import RowReader
+from pipeline.store import SkeletonStore, read_parquet
+from pipeline.topology import Topology
+from stages import places
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A data set with a split, loaded. Labels are dense: class i of `classes` has the data set's label `labels[i]`."""
+
+    dataset: DataSet
+    store: SkeletonStore
+    clips: Clips
+    names: list[str]
+    labels: list[int]
+    subject_N: np.ndarray
+    train_index: torch.Tensor
+    test_index: torch.Tensor
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in label order."""
+        return [self.dataset.class_name(label) for label in self.labels]
+
+
+def skeleton_of(topology: Topology) -> Skeleton:
+    """What the method needs to know of a topology."""
+    return Skeleton(len(topology.joints), topology.parents, topology.roots, topology.centre)
+
+
+def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benchmark:
+    """The clips of a benchmark's data set on the device, with the clip numbers of its two parts.
+
+    UserError if the clean store is not the version that the split was computed from.
+    """
+    dataset, _ = find_benchmark(name)
+    store = SkeletonStore.open(places.clips(dataset.name))
+    expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
+    split = read_parquet(places.split(name) / "split.parquet")
+    names = store.manifest["name"].to_list()
+    place = {clip: index for index, clip in enumerate(names)}
+    parts = (split.filter(pl.col("part") == part)["name"] for part in ("train", "test"))
+    train_index, test_index = (torch.tensor([place[clip] for clip in part]) for part in parts)
+    labels = sorted(store.manifest["label"].unique().to_list())
+    return Benchmark(
+        dataset=dataset,
+        store=store,
+        clips=load_clips(store, labels, load_hierarchies(store, dataset.name) if hierarchies else None).to(device),
+        names=names,
+        labels=labels,
+        subject_N=store.manifest["subject"].to_numpy(),
+        train_index=train_index,
+        test_index=test_index,
+    )
+
+
+def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray | None) -> Clips:
+    """The whole store as ragged tensors."""
+    manifest = store.manifest
+    dense = manifest["label"].replace_strict(labels, range(len(labels)), return_dtype=pl.Int64)
+    return Clips(
+        joints_RVC=torch.from_numpy(store.read_rows()),
+        hierarchy_RJ=None if hierarchy_RJ is None else torch.from_numpy(hierarchy_RJ),
+        offset_N=_integers(manifest["offset"]),
+        frames_N=_integers(manifest["frames"]),
+        bodies_N=_integers(manifest["bodies"]),
+        label_N=_integers(dense),
+    )
+
+
+def _integers(column: pl.Series) -> torch.Tensor:
+    return torch.from_numpy(column.cast(pl.Int64).to_numpy().copy())
+
+
+def expect_version(store: SkeletonStore, version: str, source: Path) -> None:
+    """UserError unless the store holds the data version that `source` was computed from."""
+    if version != store.version:
+        raise UserError(
+            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; run dvc repro"
+        )
+
+
+def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:
+    """Per-frame hierarchies, (R, J); UserError if they were computed from other clips."""
+    folder = places.hierarchy(dataset_name)
+    expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)
+    reader = RowReader(folder / "hierarchy.zarr")
+    return reader.read(0, len(reader))

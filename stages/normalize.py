@@ -1,0 +1,46 @@
+"""Clean and centre the recordings into the clean store, with its manifest and splits. Cheap; no file is parsed again."""
+
+from pipeline.cleaning import CleaningSettings, clean
+from pipeline.datasets import find_dataset
+from pipeline.errors import BadRecording, UserError
+from pipeline.manifest import identity_of
+from pipeline.recordings import Recording
+from pipeline.store import SkeletonStore, StoreWriter
+from stages import arguments, parameters, places
+from stages.console import Work, run, say
+
+PARAMS = ("cleaning", "datasets.{dataset}.cleaning")
+
+
+def main() -> None:
+    options = arguments.parser(__doc__, "dataset").parse_args()
+    dataset = find_dataset(options.dataset)
+    params = parameters.load(PARAMS, dataset=dataset.name)
+    settings = params.section("cleaning", CleaningSettings, override=f"datasets.{dataset.name}.cleaning")
+    source = SkeletonStore.open(places.recordings(dataset.name))
+    facts = {
+        "kind": "clips",
+        "synthetic": dataset.synthetic,
+        "partial": source.facts["partial"],
+        "recordings_version": source.version,
+    }
+    with (
+        StoreWriter(places.clips(dataset.name), dataset.name, dataset.topology, facts) as store,
+        Work("cleaning", len(source), "clips") as work,
+    ):
+        for row in source.table("excluded").iter_rows(named=True):
+            store.exclude(row["name"], row["source"], row["reason"])
+        for row, bodies in source.stream():
+            recording = Recording(identity_of(row), row["fps"], row["topology"], bodies, tuple(row["notes"]))
+            try:
+                store.add(clean(recording, settings), row["source"], row["source_sha256"])
+            except BadRecording as reason:
+                store.exclude(row["name"], row["source"], str(reason))
+            work.advance()
+        if len(store) == 0:
+            raise UserError(f"{dataset.name}: cleaning left no clip; the first reason: {store.first_reason}")
+        say(f"{dataset.name}: {len(store)} clips, {store.excluded} excluded, version {store.version}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,176 @@
+"""Pretrain HA-CM on a benchmark's training clips, without labels. A killed run goes on where it stopped.
+
+The unfinished state lies in .state/pretrain/BENCHMARK with a fingerprint of parameters, data, code and library; a state
+of anything else is not taken up.
+"""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+
+from hacm import checkpoint
+from hacm.augment import sample_batch
+from hacm.model import HACM
+from hacm.settings import TrainSettings
+from hacm.training.engine import EpochRecord, Step, pretrain
+from pipeline.errors import UserError
+from pipeline.files import hash_file, replace_directory, write_json
+from pipeline.machine import describe_code, describe_machine
+from stages import arguments, parameters, places
+from stages.console import Work, run, say
+from stages.loading import Benchmark, load_benchmark, skeleton_of
+
+PARAMS = ("seed", "train", "benchmarks.{benchmark}.train")
+
+
+def main() -> None:
+    parser = arguments.parser(__doc__, "benchmark")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: cuda where there is one")
+    options = parser.parse_args()
+    name, device = options.benchmark, choose_device(options.device)
+    params = parameters.load(PARAMS, benchmark=name)
+    settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")
+    seed = int(params.value("seed"))
+    benchmark = load_benchmark(name, hierarchies=settings.needs_hierarchies, device=device)
+    began = time.monotonic()
+    model, history = train(benchmark, settings, seed, places.resume_state(name), device)
+    seconds = time.monotonic() - began
+    write_results(name, benchmark, model, history, settings, seed, seconds, device)
+    shutil.rmtree(places.resume_state(name), ignore_errors=True)
+
+
+def choose_device(wanted: str) -> str:
+    """The device to compute on; UserError if it is asked for and not there."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted.startswith("cuda") and not torch.cuda.is_available():
+        raise UserError(
+            "--device cuda: PyTorch sees no CUDA device here; use --device cpu or install a CUDA build of torch"
+        )
+    return wanted
+
+
+def train(
+    benchmark: Benchmark, settings: TrainSettings, seed: int, state_dir: Path, device: str
+) -> tuple[HACM, list[EpochRecord]]:
+    """Run or resume the pretraining, showing its progress."""
+    with Work("pretraining", None, "clips") as work:
+
+        def show(step: Step) -> None:
+            batch = len(benchmark.train_index) * step.epochs / step.steps
+            work.total = len(benchmark.train_index) * step.epochs
+            work.update(
+                round(step.step * batch), f"epoch {step.epoch}/{step.epochs} loss {step.loss:.4f} "
+                f"(reconstruction {step.reconstruction:.4f}, contrast {step.contrast:.4f})"
+            )  # fmt: skip
+
+        return pretrain(
+            benchmark.clips,
+            benchmark.train_index,
+            skeleton_of(benchmark.dataset.topology),
+            settings,
+            seed=seed,
+            state_dir=state_dir,
+            fingerprint=fingerprint(benchmark, settings, seed, device),
+            device=device,
+            on_step=show,
+        )
+
+
+def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:
+    """A hash of all that a pretraining run depends on."""
+    code = sorted(Path("hacm").rglob("*.py"))
+    facts = {
+        "settings": asdict(settings),
+        "seed": seed,
+        "data": benchmark.store.version,
+        "train": [benchmark.names[index] for index in benchmark.train_index.tolist()],
+        "code": {path.as_posix(): hash_file(path) for path in code},
+        "torch": torch.__version__,
+        "device": device,
+    }
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def write_results(
+    name: str,
+    benchmark: Benchmark,
+    model: HACM,
+    history: list[EpochRecord],
+    settings: TrainSettings,
+    seed: int,
+    seconds: float,
+    device: str,
+) -> None:
+    """The checkpoint, and beside it small files for DVC and the report."""
+    facts = {
+        "benchmark": name,
+        "dataset": benchmark.dataset.name,
+        "data_version": benchmark.store.version,
+        "seed": seed,
+        "settings": asdict(settings),
+        "epochs": settings.pretrain.epochs,
+        "torch": torch.__version__,
+    }
+    last = history[-1]
+    metrics = {
+        "epochs": len(history),
+        "clips": len(benchmark.train_index),
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "loss": round(last.loss, 6),
+        "reconstruction": round(last.reconstruction, 6),
+        "contrast": round(last.contrast, 6),
+    }
+    details = {
+        **facts,
+        **describe_code(),
+        "encoder_hash": checkpoint.encoder_hash(model),
+        "machine": describe_machine(),
+        "device": device,
+        "seconds": round(seconds, 1),
+        "synthetic": benchmark.dataset.synthetic,
+    }
+    with replace_directory(places.benchmark_results(name, "pretrain")) as folder:
+        write_json(folder / "metrics.json", metrics)
+        pl.DataFrame([asdict(record) for record in history]).write_csv(folder / "loss.csv")
+        write_json(folder / "example.json", draw_example(benchmark, model, settings, seed))
+        write_json(folder / "details.json", details)
+    checkpoint.save(places.model(name), model, facts)
+    say(f"{name}: {len(history)} epochs, loss {last.loss:.4f}, {seconds:.0f} s")
+
+
+def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, seed: int) -> dict[str, Any]:
+    """The first training clip as the network sees it, and which of its tokens are masked."""
+    index = benchmark.train_index[:1]
+    generator = torch.Generator().manual_seed(seed)
+    batch = sample_batch(
+        benchmark.clips, index, settings.augment, settings.model.frames,
+        training=False, absent_bodies="drop", generator=generator,
+    )  # fmt: skip
+    masked_BSJ = model.token_mask(batch.x_BTVC, batch.hierarchy_BTJ, generator=generator)
+    topology = benchmark.dataset.topology
+    segments = list(range(settings.model.frames // settings.model.segment))
+    clip = int(index[0])
+    return {
+        "name": benchmark.names[clip],
+        "label": benchmark.classes[int(benchmark.clips.label_N[clip])],
+        "segment": settings.model.segment,
+        "joints": topology.joints,
+        "parents": topology.parents,
+        "kept": topology.kept if settings.model.prune else list(range(len(topology.joints))),
+        "bodies": np.round(batch.x_BTVC.cpu().numpy(), 4).tolist(),
+        "masked": masked_BSJ.int().cpu().tolist(),
+        "branch": {"temporal": segments[0::2], "spatial": segments[1::2]},
+    }
+
+
+if __name__ == "__main__":
+    run(main)

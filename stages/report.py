@@ -1,0 +1,21 @@
+"""Gather everything in results/ into one self-contained HTML page and a Markdown table."""
+
+from pathlib import Path
+
+from pipeline.report import build
+from stages import arguments, parameters, places
+from stages.console import run, say
+
+PARAMS = ("active",)
+
+
+def main() -> None:
+    arguments.parser(__doc__).parse_args()
+    active = parameters.load(PARAMS).section("active", parameters.Active)
+    build(places.RESULTS, active.benchmarks, active.datasets, active.protocols, places.REPORT)
+    say((places.REPORT / "report.md").read_text(encoding="utf-8"))
+    say(f"the page: {Path(places.REPORT / 'report.html').resolve()}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,56 @@
+"""Fix which clips of which data version a benchmark trains and tests on, and check their numbers."""
+
+import hashlib
+
+import polars as pl
+
+from pipeline.datasets import DataSet, find_benchmark
+from pipeline.errors import UserError
+from pipeline.files import read_json, replace_directory, write_json
+from pipeline.splits import assign, select
+from pipeline.store import SkeletonStore
+from stages import arguments, parameters, places
+from stages.console import run, say
+
+PARAMS = ("datasets.{dataset}.ingest",)
+
+
+def main() -> None:
+    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    dataset, rule = find_benchmark(name)
+    settings = parameters.load(PARAMS, dataset=dataset.name).section(
+        PARAMS[0].format(dataset=dataset.name), parameters.IngestSettings
+    )
+    store = SkeletonStore.open(places.clips(dataset.name))
+    splits = assign(store.manifest, dataset.splits)
+    counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))
+    check_counts(name, dataset, rule, counts, partial=settings.allow_partial or store.facts["partial"])
+    split = splits.select("name", pl.col(rule).alias("part")).drop_nulls().sort("name")
+    facts = {
+        "benchmark": name,
+        "dataset": dataset.name,
+        "rule": rule,
+        "train": counts[0],
+        "test": counts[1],
+        "split_hash": hashlib.blake2b(split.write_csv().encode(), digest_size=16).hexdigest(),
+        "data_version": store.version,
+        "store_files": read_json(store.path / "files.json"),
+    }
+    with replace_directory(places.split(name)) as folder:
+        split.write_parquet(folder / "split.parquet")
+        write_json(folder / "split.json", facts)
+    say(f"{name}: {counts[0]} training and {counts[1]} test clips of version {store.version}")
+
+
+def check_counts(name: str, dataset: DataSet, rule: str, counts: tuple[int, int], *, partial: bool) -> None:
+    """UserError if the parts are not as large as the data set's authors state, unless a part of it is wanted."""
+    expected = dataset.expected.get(rule)
+    if expected and counts != expected and not partial:
+        raise UserError(
+            f"{name}: {counts[0]} training and {counts[1]} test clips, expected {expected[0]} and {expected[1]}; see "
+            f"results/datasets/{dataset.name}/audit, or set datasets.{dataset.name}.ingest.allow_partial to true"
+        )
+
+
+if __name__ == "__main__":
+    run(main)

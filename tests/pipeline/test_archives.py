@@ -1,0 +1,250 @@
+"""Folders and archives read in place: order, junk, refusals, damage."""
+
+import gzip
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.archives import Member, Refused, member_names, members
+from pipeline.errors import UserError
+
+FILES = {"data/b.txt": b"bee " * 500, "data/a.txt": b"ay", "c.txt": b"", "data/deep/d.txt": os.urandom(5000)}
+SORTED = sorted(FILES)
+JUNK = ("__MACOSX/data/a.txt", "data/.DS_Store", "data/._a.txt", "._c.txt")
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, len(data), link
+    archive.addfile(info, io.BytesIO(data))
+
+
+def make_folder(path: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    (path / "empty folder").mkdir(parents=True)
+    return path
+
+
+def make_zip(path: Path, files: dict[str, bytes]) -> Path:
+    path = path.with_name(path.name + ".zip")
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("data")
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return path
+
+
+def tar_maker(suffix: str) -> Callable[[Path, dict[str, bytes]], Path]:
+    def make(path: Path, files: dict[str, bytes]) -> Path:
+        path = path.with_name(path.name + suffix)
+        mode = {".tar": "w", ".tgz": "w:gz"}.get(suffix) or "w:" + suffix.rsplit(".", 1)[-1]
+        with tarfile.open(path, mode) as archive:  # type: ignore[call-overload]
+            add(archive, "data", kind=tarfile.DIRTYPE)
+            for name, data in files.items():
+                add(archive, name, data)
+        return path
+
+    return make
+
+
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+MAKERS = {"folder": make_folder, "zip": make_zip} | {suffix: tar_maker(suffix) for suffix in TARS}
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_content_and_order(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", FILES | dict.fromkeys(JUNK, b"junk"))
+    before = sorted(tmp_path.rglob("*"))
+    expected = list(FILES) if "t" in kind else SORTED
+    assert list(members(path)) == [Member(name, FILES[name]) for name in expected]
+    assert member_names(path) == expected
+    assert sorted(tmp_path.rglob("*")) == before, "something was unpacked"
+
+
+@pytest.mark.parametrize("kind", MAKERS)
+def test_limit(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", FILES)
+    found = {found.name: found for found in members(path, limit_bytes=3000)}
+    assert found["data/deep/d.txt"] == Refused("data/deep/d.txt", "5000 bytes, over the limit of 3000")
+    assert sum(isinstance(one, Member) for one in found.values()) == 3
+    assert "data/deep/d.txt" not in member_names(path, limit_bytes=3000)
+
+
+UNSAFE = {
+    "../up.txt": "path leads out of the archive",
+    "data/../../up.txt": "path leads out of the archive",
+    "data\\..\\up.txt": "path leads out of the archive",
+    "/etc/passwd": "absolute path",
+    "C:\\windows.txt": "absolute path",
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "folder"])
+def test_unsafe_names_are_refused(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", dict.fromkeys(UNSAFE, b"!") | {"./good.txt": b"good"})
+    found = list(members(path))
+    assert {one.name: one.reason for one in found if isinstance(one, Refused)} == {
+        name.replace("\\", "/"): reason for name, reason in UNSAFE.items()
+    }
+    assert [one for one in found if isinstance(one, Member)] == [Member("good.txt", b"good")]
+
+
+def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "raw.tar"
+    with tarfile.open(path, "w") as archive:
+        add(archive, "soft", kind=tarfile.SYMTYPE, link="/etc/passwd")
+        add(archive, "good", b"good")
+        add(archive, "hard", kind=tarfile.LNKTYPE, link="good")
+        add(archive, "device", kind=tarfile.CHRTYPE)
+        add(archive, "pipe", kind=tarfile.FIFOTYPE)
+    found = list(members(path))
+    assert [one.name for one in found if isinstance(one, Refused)] == ["soft", "hard", "device", "pipe"]
+    assert member_names(path) == ["good"]
+
+
+def test_links_in_a_zip_and_encrypted_members_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "raw.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        link = zipfile.ZipInfo("link")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(link, "/etc/passwd")
+        archive.writestr("secret", "content")
+    data = bytearray(path.read_bytes())
+    data[data.rindex(b"PK\x01\x02") + 8] |= 1  # the flag in the directory at the end
+    path.write_bytes(data)
+    assert list(members(path)) == [Refused("link", "link or device, not a plain file"), Refused("secret", "encrypted")]
+
+
+def test_links_and_pipes_in_a_folder_are_refused(tmp_path: Path) -> None:
+    folder = make_folder(tmp_path / "raw", {"good": b"good"})
+    (folder / "file link").symlink_to("/etc/passwd")
+    (folder / "folder link").symlink_to("/etc")
+    os.mkfifo(folder / "pipe")
+    reason = "link or device, not a plain file"
+    assert list(members(folder)) == [
+        Refused("file link", reason),
+        Refused("folder link", reason),
+        Member("good", b"good"),
+        Refused("pipe", reason),
+    ]
+
+
+def test_zip_bomb_is_refused(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "raw", {"bomb": bytes(20 * 2**20), "good": b"good"})
+    bomb, good = list(members(path))
+    assert isinstance(bomb, Refused)
+    assert "200 times" in bomb.reason
+    assert good == Member("good", b"good")
+
+
+@pytest.mark.parametrize("kind", [".tar.bz2", ".tar.xz"])
+def test_tar_bomb_is_refused_and_the_rest_not_read(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", {"good": b"good", "bomb": bytes(20 * 2**20), "after": b""})
+    good, bomb = list(members(path))
+    assert good == Member("good", b"good")
+    assert isinstance(bomb, Refused)
+    assert "rest not read" in bomb.reason
+
+
+def read_fails(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        list(members(path))
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MAKERS if kind != "folder"])
+def test_every_truncation_is_found(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", FILES)
+    data = path.read_bytes()
+    content = len(data)
+    if kind == ".tar":  # which ends in blocks of zeros, of which one is needed
+        content = len(data.rstrip(b"\0")) + 512
+    for size in range(0, content - 1, max(content // 60, 1)):
+        path.write_bytes(data[:size])
+        assert "damaged or cut short" in read_fails(path)
+
+
+@pytest.mark.parametrize("kind", ["zip", ".tar.gz", ".tar.bz2", ".tar.xz"])
+def test_flipped_bits_of_content_are_found(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", {"noise": os.urandom(20_000)})
+    data = bytearray(path.read_bytes())
+    for position in range(2000, 18_000, 4000):
+        data[position] ^= 16
+        path.write_bytes(data)
+        read_fails(path)
+        data[position] ^= 16
+
+
+def padded_tar(path: Path, padding: int) -> Path:
+    """A .tar.gz of 50 kB that ends in so many more zeros than it needs, as writers to tapes leave them."""
+    plain = MAKERS[".tar"](path, {"noise": os.urandom(50_000)})
+    with gzip.open(path.with_name("raw.tar.gz"), "wb") as stream:
+        stream.write(plain.read_bytes() + bytes(padding))
+    return path.with_name("raw.tar.gz")
+
+
+def test_checksum_at_the_end_of_a_compressed_tar(tmp_path: Path) -> None:
+    path = padded_tar(tmp_path / "raw", 3 * 2**20)
+    assert member_names(path) == ["noise"]
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1
+    path.write_bytes(data)
+    assert "CRC" in read_fails(path)
+
+
+def test_endless_padding_of_a_tar_is_not_read(tmp_path: Path) -> None:
+    assert "too much padding" in read_fails(padded_tar(tmp_path / "raw", 30 * 2**20))
+
+
+def test_damaged_header_inside_a_tar_is_not_taken_for_its_end(tmp_path: Path) -> None:
+    path = MAKERS[".tar"](tmp_path / "raw", FILES)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"c.txt")] ^= 1
+    path.write_bytes(data)
+    assert "bad header" in read_fails(path)
+
+
+def test_oversized_tar_header_is_not_loaded(tmp_path: Path) -> None:
+    path = tmp_path / "raw.tar.gz"
+    with gzip.open(path, "wb") as stream:
+        info = tarfile.TarInfo("name")
+        info.type, info.size = tarfile.GNUTYPE_LONGNAME, 2**33
+        stream.write(info.tobuf(tarfile.GNU_FORMAT))
+        stream.write(bytes(4096))
+    assert "oversized header" in read_fails(path)
+
+
+@pytest.mark.parametrize("name", ["page.zip", "page.tar", "page.tar.gz", "page.tar.xz", "page.tar.bz2"])
+@pytest.mark.parametrize("content", [b"", b"<html>please log in</html>" * 40])
+def test_something_else_under_an_archive_name(name: str, content: bytes, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert "download or copy it again" in read_fails(tmp_path / name)
+
+
+def test_missing_and_unknown_paths(tmp_path: Path) -> None:
+    assert "no such file" in read_fails(tmp_path / "nothing.zip")
+    (tmp_path / "data.rar").write_bytes(b"Rar!")
+    assert "neither a folder nor an archive" in read_fails(tmp_path / "data.rar")
+    with pytest.raises(UserError, match="no such file"):
+        member_names(tmp_path / "nothing")
+
+
+def test_unknown_packing_of_a_zip_has_its_own_remedy(tmp_path: Path) -> None:
+    path = make_zip(tmp_path / "raw", {"file": b"content" * 9})
+    data = bytearray(path.read_bytes())
+    for signature, distance in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        position = data.rindex(signature) + distance
+        data[position : position + 2] = (9).to_bytes(2, "little")  # Deflate64
+    path.write_bytes(data)
+    assert "unpack it and give the folder" in read_fails(path)

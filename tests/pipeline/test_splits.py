@@ -1,0 +1,42 @@
+"""Split rules as the data sets' authors state them."""
+
+import polars as pl
+import pytest
+
+from pipeline.datasets import DATASETS, find_benchmark
+from pipeline.errors import UserError
+from pipeline.splits import SplitRule, assign, select
+
+MANIFEST = pl.DataFrame(
+    {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}
+)
+
+
+def test_assign_follows_the_rule_and_leaves_unknown_out():
+    rules = {"xsub": SplitRule("subject", frozenset({1, 3})), "xview": SplitRule("camera", frozenset({2, 3}))}
+    table = assign(MANIFEST, rules)
+    assert table["xsub"].to_list() == ["train", "test", "train", "train"]
+    assert table["xview"].to_list() == ["test", "train", "train", None]
+
+
+def test_ntu_rules_as_published():
+    rules = DATASETS["kinect-sim"].splits
+    assert sorted(rules["xsub"].train) == [1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38]
+    assert len(rules["xsub"].train) == 20
+    assert rules["xview"].train == {2, 3}
+    assert all(setup % 2 == 0 for setup in rules["xset"].train)
+
+
+def test_empty_part_and_unknown_rule_are_one_line():
+    table = assign(MANIFEST, {"xsub": SplitRule("subject", frozenset({9}))})
+    with pytest.raises(UserError, match="no clip in its train part"):
+        select(table, "xsub", "train")
+    with pytest.raises(UserError, match="unknown split rule 'xset'"):
+        select(table, "xset", "train")
+
+
+def test_benchmarks_are_named_after_data_set_and_rule():
+    dataset, rule = find_benchmark("kinect-sim-xview")
+    assert (dataset.name, rule) == ("kinect-sim", "xview")
+    with pytest.raises(UserError, match="unknown benchmark 'kinect-sim-xsubject'"):
+        find_benchmark("kinect-sim-xsubject")
