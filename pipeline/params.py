@@ -1,7 +1,7 @@
 """params.yaml: read once, checked in full, handed out by section and only where a stage declared it.
 
-Every section is a typed object (a dataclass or pydantic model with unknown keys forbidden). What is wrong is said in one
-line: file, line, key, reason.
+Every section is a typed object (a dataclass or pydantic model with unknown keys forbidden). What is wrong is said in
+one line: file, line, key, reason.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Bring a data set's raw files here, or generate them, and verify them before anything reads them.
 
-Official addresses are in pipeline/datasets.py. HACM_MIRROR names a folder or an http(s) address that holds a copy; files
-that are here already are verified and kept.
+Official addresses are in pipeline/datasets.py. HACM_MIRROR names a folder or an http(s) address that holds a copy;
+files that are here already are verified and kept.
 """
 
 import os

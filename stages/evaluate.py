@@ -1,7 +1,6 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,7 +10,7 @@ from hacm import checkpoint
 from hacm.model import HACM
 from hacm.protocols import knn, linear
 from hacm.protocols.outcome import Outcome
-from hacm.settings import KnnSettings, LinearSettings, TrainSettings
+from hacm.settings import AugmentSettings, KnnSettings, LinearSettings
 from pipeline.errors import UserError
 from pipeline.params import Params
 from stages import arguments, parameters, places
@@ -66,11 +65,10 @@ def judge(
 ) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
     seed = int(params.value("seed"))
-    torch.manual_seed(seed + 1)  # not the seed the pretraining began from
-    random = HACM(model.skeleton, model.settings, model.masking, model.loss).to(device).eval()
+    augment = AugmentSettings(**facts["settings"]["augment"])
     began = time.monotonic()
-    trained = run_protocol(protocol, model, benchmark, facts, settings, seed, device)
-    control = run_protocol(protocol, random, benchmark, facts, settings, seed, device, title="random weights")
+    trained = run_protocol("trained", model, benchmark, augment, settings, seed, device)
+    control = run_protocol("random weights", like(model, seed + 1), benchmark, augment, settings, seed, device)
     write_outcome(
         name,
         protocol,
@@ -88,30 +86,29 @@ def judge(
     )
 
 
+def like(model: HACM, seed: int) -> HACM:
+    """The same model with random weights, other than those the pretraining began from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = HACM(model.skeleton, model.model_settings, model.masking_settings, model.loss_settings)
+    return fresh.to(next(model.parameters()).device).eval()
+
+
 def run_protocol(
-    protocol: str,
+    title: str,
     model: HACM,
     benchmark: Benchmark,
-    facts: dict[str, Any],
+    augment: AugmentSettings,
     settings: LinearSettings | KnnSettings,
     seed: int,
     device: str,
-    title: str = "trained",
 ) -> Outcome:
     """The protocol's scores on the test clips."""
-    augment = TrainSettings(**{"augment": _augment(facts)}).augment
     common = (model, benchmark.clips, benchmark.train_index, benchmark.test_index, len(benchmark.classes), augment)
     if isinstance(settings, LinearSettings):
         with Work(f"linear probe, {title}", settings.epochs, "epochs") as work:
-            tell: Callable[[int], None] = work.update
-            return linear.run(*common, settings, seed, device, tell)
+            return linear.run(*common, settings, seed, device, work.update)
     return knn.run(*common, settings, seed, device)
-
-
-def _augment(facts: dict[str, Any]) -> Any:
-    from hacm.settings import AugmentSettings
-
-    return AugmentSettings(**facts["settings"]["augment"])
 
 
 if __name__ == "__main__":

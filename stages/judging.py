@@ -28,8 +28,9 @@ def write_outcome(
     """Write one result of a benchmark; `control` is the same protocol on random weights, where there is one."""
     figures: dict[str, Any] = {"n": len(outcome.target_N), "classes": len(benchmark.classes)}
     figures |= summarize(outcome, seed, bootstrap)
-    columns = {"class": benchmark.classes, "n": metrics.class_counts(outcome.target_N, len(benchmark.classes))}
-    columns["top1"] = class_percent(outcome, benchmark)
+    columns: dict[str, Any] = {"class": benchmark.classes}
+    columns["n"] = np.bincount(outcome.target_N, minlength=len(benchmark.classes))
+    columns["top1"] = class_percent(outcome)
     predictions = {
         "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
         "label": outcome.target_N,
@@ -37,7 +38,7 @@ def write_outcome(
     }
     if control is not None:
         figures |= {f"random_{key}": value for key, value in summarize(control, seed, bootstrap).items()}
-        columns["random_top1"] = class_percent(control, benchmark)
+        columns["random_top1"] = class_percent(control)
         predictions["random_predicted"] = control.scores_NK.argmax(axis=1)
     write_results(
         places.benchmark_results(name, part),
@@ -65,17 +66,20 @@ def write_outcome(
 
 
 def summarize(outcome: Outcome, seed: int, bootstrap: int) -> dict[str, float]:
-    """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent."""
-    classes = outcome.scores_NK.shape[1]
+    """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent; then the protocol's own."""
     figures: dict[str, float] = {}
     for k in (1, 5):
-        correct = metrics.top_k(outcome.scores_NK, outcome.target_N, min(k, classes))
-        low, high = metrics.bootstrap_interval(correct, resamples=bootstrap, seed=seed)
-        figures |= {f"top{k}": correct.mean(), f"top{k}_low": low, f"top{k}_high": high}
-    figures["mean_class"] = np.nanmean(metrics.per_class(outcome.scores_NK, outcome.target_N, classes))
-    return {key: round(100 * float(value), 4) for key, value in (figures | outcome.extra).items()}
+        hits_N = metrics.top_k_hits(outcome.scores_NK, outcome.target_N, k)
+        interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=seed)
+        figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
+    figures["mean_class"] = float(np.nanmean(class_percent(outcome))) / 100
+    shares = {key: value for key, value in outcome.extra.items() if key.endswith("_top1")}
+    rounded = {key: round(100 * float(value), 4) for key, value in (figures | shares).items()}
+    return rounded | {key: value for key, value in outcome.extra.items() if key not in shares}
 
 
-def class_percent(outcome: Outcome, benchmark: Benchmark) -> np.ndarray:
-    """Accuracy of each class in percent."""
-    return np.round(100 * metrics.per_class(outcome.scores_NK, outcome.target_N, len(benchmark.classes)), 4)
+def class_percent(outcome: Outcome) -> np.ndarray:
+    """Accuracy of each class in percent; nan for a class without test clips."""
+    classes = outcome.scores_NK.shape[1]
+    share_K = metrics.per_class_accuracy(outcome.scores_NK.argmax(axis=1), outcome.target_N, classes)
+    return np.round(100 * share_K, 4)

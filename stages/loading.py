@@ -27,7 +27,7 @@ class Benchmark:
     clips: Clips
     names: list[str]
     labels: list[int]
-    subject_N: np.ndarray
+    subject_N: torch.Tensor
     train_index: torch.Tensor
     test_index: torch.Tensor
 
@@ -62,7 +62,7 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
         clips=load_clips(store, labels, load_hierarchies(store, dataset.name) if hierarchies else None).to(device),
         names=names,
         labels=labels,
-        subject_N=store.manifest["subject"].to_numpy(),
+        subject_N=_integers(store.manifest["subject"]),
         train_index=train_index,
         test_index=test_index,
     )

@@ -1,4 +1,4 @@
-"""Clean and centre the recordings into the clean store, with its manifest and splits. Cheap; no file is parsed again."""
+"""Clean and centre the recordings into the clean store with its manifest. Cheap: no file is parsed again."""
 
 from pipeline.cleaning import CleaningSettings, clean
 from pipeline.datasets import find_dataset

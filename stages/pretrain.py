@@ -143,7 +143,8 @@ def write_results(
         pl.DataFrame([asdict(record) for record in history]).write_csv(folder / "loss.csv")
         write_json(folder / "example.json", draw_example(benchmark, model, settings, seed))
         write_json(folder / "details.json", details)
-    checkpoint.save(places.model(name), model, facts)
+    with replace_directory(places.model(name)) as folder:
+        checkpoint.save(folder, model, facts)
     say(f"{name}: {len(history)} epochs, loss {last.loss:.4f}, {seconds:.0f} s")
 
 

@@ -1,7 +1,7 @@
 """The report: everything under results/ as one self-contained page and as Markdown."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -11,7 +11,13 @@ from pipeline.report.results import read_results
 from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
 
 
-def build(results_dir: Path, benchmarks: list[str], datasets: list[str], protocols: list[str], out_dir: Path) -> None:
+def build(
+    results_dir: Path,
+    benchmarks: Collection[str],
+    datasets: Collection[str],
+    protocols: Collection[str],
+    out_dir: Path,
+) -> None:
     """Writes out_dir/report.html and out_dir/report.md from what the stages left in results_dir.
 
     Equal results give equal files. Raises UserError, one line, where a result is missing, malformed or does not fit

@@ -49,7 +49,7 @@ def interval_chart(rows: Sequence[IntervalRow], name: str) -> Markup:
     axes.text((left + right) / 2, bottom + 29, "top-1 accuracy, %", ha="center", color=MUTED)
     for number, row in enumerate(rows):
         y = top + group_height * number + 13
-        axes.text(2, y, shortened(row.title, 40), fontweight="bold", va="center")
+        axes.text(2, y, shortened(row.title, 54), fontweight="bold", va="center")
         entries = (
             ("pretrained", row.ours, BLUE, "o"),
             ("random weights", row.random, GREY, "s"),
@@ -115,8 +115,8 @@ def class_chart(classes: Sequence[ClassAccuracy], name: str) -> Markup:
         ours.append((left, y + 0.12 * pitch, row.top1 * scale, 0.48 * pitch))
         control = row.random_top1 if math.isfinite(row.random_top1) else 0.0
         controls.append((left, y + 0.60 * pitch, control * scale, 0.24 * pitch))
-        size = 10.0 if pitch > 15 else 8.5
-        axes.text(left - 7, y + pitch / 2, shortened(row.name, 20), ha="right", va="center", fontsize=size)
+        size, letters = (10.0, 20) if pitch > 15 else (8.5, 24)
+        axes.text(left - 7, y + pitch / 2, shortened(row.name, letters), ha="right", va="center", fontsize=size)
         axes.text(WIDTH - 2, y + pitch / 2, f"{row.top1:.0f}", ha="right", va="center", fontsize=size, color=MUTED)
     _rectangles(axes, ours, BLUE)
     _rectangles(axes, controls, GREY)

@@ -25,7 +25,6 @@ class Bullets:
     """A list; each item a lead word or two and a sentence."""
 
     items: tuple[tuple[str, str], ...]
-    synthetic: bool = False
     kind: str = "bullets"
 
 
@@ -49,10 +48,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Drawings that may stand side by side; beside: what stands at their right where there is room."""
+    """Drawings that may stand side by side, and blocks that stand beside them where there is room.
+
+    tall: number of the drawing that reaches over two rows, so that the blocks fit below the other one.
+    """
 
     figures: tuple[Figure, ...]
     beside: "tuple[Block, ...]" = ()
+    tall: int | None = None
     kind: str = "figures"
 
 
@@ -121,14 +124,14 @@ def compose(results: Results) -> Report:
 
 def _results_section(results: Results) -> Section:
     runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.runs]
+    titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     verdicts = tuple(
-        (_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else ""),
-         tables.verdict(run, benchmark.floor.metrics.first))
-        for benchmark, run in runs
-    )  # fmt: skip
+        (title, tables.verdict(run, benchmark.floor.metrics.first))
+        for title, (benchmark, run) in zip(titles, runs, strict=True)
+    )
     rows = [
-        charts.IntervalRow(_run_title(run), run.metrics.first, run.metrics.random, benchmark.floor.metrics.first)
-        for benchmark, run in runs
+        charts.IntervalRow(title, run.metrics.first, run.metrics.random, benchmark.floor.metrics.first)
+        for title, (benchmark, run) in zip(titles, runs, strict=True)
     ]
     figure = Figure(
         charts.interval_chart(rows, "intervals"),
@@ -156,31 +159,29 @@ def _benchmark_section(benchmark: Benchmark) -> Section:
     )
     strips, grids = _example_figures(benchmark.example, name, mark)
     blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
-    for run in benchmark.runs:
-        blocks.append(Figures(_run_figures(run)))
-        confused = tables.confused_table(run)
-        if confused:
-            blocks.append(Folded(f"Commonest confusions, {tables.protocol_name(run.protocol)}", (Tabular(confused),)))
+    blocks += [_run_figures(run) for run in benchmark.runs]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
 
 
-def _run_figures(run: Run) -> tuple[Figure, ...]:
+def _run_figures(run: Run) -> Figures:
+    """Classes and confusions of one protocol, drawn, and the commonest confusions as a table."""
     title, key, mark = _run_title(run), f"{run.benchmark}-{run.protocol}", run.details.synthetic
     names = tables.class_names(run)
     counts = charts.confusion_counts(run.predictions, names)
     numbered = "" if len(names) <= charts.NAMED_CLASSES else " Classes are numbered in the order of per_class.csv."
-    return (
-        Figure(
-            charts.class_chart(run.classes, f"classes-{key}"),
-            f"{title}: accuracy of each class, sorted; the thin bar is the same encoder with random weights.",
-            mark,
-        ),
-        Figure(
-            charts.confusion_chart(counts, names, f"confusion-{key}"),
-            f"{title}: confusion matrix, rows normalised, colour by the square root of the share.{numbered}",
-            mark,
-        ),
+    classes = Figure(
+        charts.class_chart(run.classes, f"classes-{key}"),
+        f"{title}: accuracy of each class, sorted; the thin bar is the same encoder with random weights.",
+        mark,
     )
+    confusion = Figure(
+        charts.confusion_chart(counts, names, f"confusion-{key}"),
+        f"{title}: confusion matrix, rows normalised, colour by the square root of the share.{numbered}",
+        mark,
+    )
+    confused = tables.confused_table(run)
+    beside = (Tabular(confused),) if confused else ()
+    return Figures((classes, confusion), beside=beside, tall=0 if len(names) > charts.NAMED_CLASSES // 2 else 1)
 
 
 def _example_figures(example: Example, name: str, synthetic: bool) -> tuple[list[Figure], list[Figure]]:
@@ -225,8 +226,7 @@ def _hierarchy_section(dataset: Dataset) -> Section:
     )
     facts = Text(
         f"Edge lengths are mean bone lengths of the training split. The per-frame joint hierarchies map"
-        f" {dataset.hierarchy.scale:g} tangent units a metre into the ball; the joints' mean radius is"
-        f" {dataset.hierarchy.hierarchy_mean_radius:.2f}."
+        f" {dataset.hierarchy.scale:g} tangent units a metre into the ball."
     )
     blocks = Figures((figure,), beside=(facts, Tabular(tables.distortion_table(dataset))))
     return Section(f"Joint hierarchy of {dataset.name}", f"hierarchy-{dataset.name}", (blocks,))

@@ -6,6 +6,7 @@ missing or malformed ends in a one-line UserError that names the file and the fi
 
 import csv
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -93,7 +94,7 @@ class FloorMetrics:
     top1_low: Percent
     top1_high: Percent
     top5: Percent
-    strength: float
+    strength: float | None = None
     __pydantic_config__: ClassVar[Any] = FINITE
 
     def __post_init__(self) -> None:
@@ -144,7 +145,6 @@ class PretrainMetrics:
     """metrics.json of pretraining; losses are the last epoch's means."""
 
     epochs: Count
-    steps: Count
     loss: float
     clips: Count
     parameters: Count
@@ -235,6 +235,7 @@ class Benchmark:
     version: str
     synthetic: bool
     pretrain: PretrainMetrics
+    pretrain_details: Details
     losses: tuple[EpochLoss, ...]
     example: Example
     runs: tuple[Run, ...]
@@ -339,7 +340,6 @@ class HierarchyMetrics:
     tree_distortion_random: float
     tree_distortion_euclidean: float
     scale: float
-    hierarchy_mean_radius: float
     __pydantic_config__: ClassVar[Any] = FINITE
 
 
@@ -383,7 +383,9 @@ class Results:
         return next(entry.audit for entry in self.datasets if entry.name == dataset)
 
 
-def read_results(folder: Path, benchmarks: list[str], datasets: list[str], protocols: list[str]) -> Results:
+def read_results(
+    folder: Path, benchmarks: Collection[str], datasets: Collection[str], protocols: Collection[str]
+) -> Results:
     """Reads what the report needs of the folder results/.
 
     Raises UserError, one line, where a file is missing or malformed, where results of one benchmark come from
@@ -400,22 +402,23 @@ def read_results(folder: Path, benchmarks: list[str], datasets: list[str], proto
     return results
 
 
-def _read_benchmark(folder: Path, name: str, protocols: list[str]) -> Benchmark:
+def _read_benchmark(folder: Path, name: str, protocols: Collection[str]) -> Benchmark:
     runs = tuple(_read_run(folder / protocol, name, protocol) for protocol in protocols)
     floor = Floor(
         metrics=read_json(folder / "floor" / "metrics.json", FloorMetrics),
         details=read_json(folder / "floor" / "details.json", Details),
     )
-    first = runs[0].details
-    for result, details in [*((run.protocol, run.details) for run in runs[1:]), ("floor", floor.details)]:
+    first = read_json(folder / "pretrain" / "details.json", Details)
+    for result, details in [*((run.protocol, run.details) for run in runs), ("floor", floor.details)]:
         for field in ("data_version", "dataset", "synthetic"):
-            _check_same(folder, field, (runs[0].protocol, getattr(first, field)), (result, getattr(details, field)))
+            _check_same(folder, field, getattr(first, field), getattr(details, field), result)
     return Benchmark(
         name=name,
         dataset=first.dataset,
         version=first.data_version,
         synthetic=first.synthetic,
         pretrain=read_json(folder / "pretrain" / "metrics.json", PretrainMetrics),
+        pretrain_details=first,
         losses=read_csv(folder / "pretrain" / "loss.csv", EpochLoss),
         example=read_json(folder / "pretrain" / "example.json", Example),
         runs=runs,
@@ -423,11 +426,11 @@ def _read_benchmark(folder: Path, name: str, protocols: list[str]) -> Benchmark:
     )
 
 
-def _check_same(folder: Path, field: str, first: tuple[str, Any], other: tuple[str, Any]) -> None:
-    """UserError unless two results of a benchmark agree on what data they were measured on."""
-    if first[1] != other[1]:
+def _check_same(folder: Path, field: str, pretrained: str | bool, found: str | bool, result: str) -> None:
+    """UserError unless a result was measured on the data that the encoder was pretrained on."""
+    if found != pretrained:
         raise UserError(
-            f"{folder / other[0] / 'details.json'}: {field} is {other[1]} but {first[0]} has {first[1]}; "
+            f"{folder / result / 'details.json'}: {field} is {found} but pretraining has {pretrained}; "
             "run both again on the same data (dvc repro)"
         )
 
@@ -458,7 +461,7 @@ def _read_dataset(folder: Path, name: str) -> Dataset:
             raise UserError(f"{folder / 'hierarchy' / 'tree.csv'}: parent: {row.parent} of {row.name!r} is no joint")
     return Dataset(
         name=name,
-        audit=read_json(folder / "audit.json", Audit),
+        audit=read_json(folder / "audit" / "audit.json", Audit),
         hierarchy=read_json(folder / "hierarchy" / "metrics.json", HierarchyMetrics),
         tree=tree,
     )
@@ -466,7 +469,7 @@ def _read_dataset(folder: Path, name: str) -> Dataset:
 
 def _check_audit(folder: Path, results: Results, benchmark: Benchmark) -> None:
     """UserError unless the benchmark's data set is reported, too, in the version the benchmark was measured on."""
-    path = folder / "datasets" / benchmark.dataset / "audit.json"
+    path = folder / "datasets" / benchmark.dataset / "audit" / "audit.json"
     if benchmark.dataset not in {entry.name for entry in results.datasets}:
         raise UserError(f"{path}: benchmark {benchmark.name} needs data set {benchmark.dataset}; add it to the report")
     audit = results.audit(benchmark.dataset)

@@ -71,12 +71,13 @@ def disk_chart(tree: Sequence[TreeJoint], name: str) -> Markup:
 
 def _leaders(axes: Axes, tree: Sequence[TreeJoint], on_page: dict[int, complex]) -> None:
     """Joint names in a column on either side, each tied to its joint by a thin line."""
-    by_side = sorted(tree, key=lambda row: (on_page[row.joint].real, row.joint))
-    half = len(by_side) // 2
-    left, right = (by_side[:half], 70, 73, "right"), (by_side[half:], WIDTH - 70, WIDTH - 73, "left")
-    for rows, name_x, tie_x, align in (left, right):
+    left = [row for row in tree if on_page[row.joint].real < WIDTH / 2]
+    right = [row for row in tree if on_page[row.joint].real >= WIDTH / 2]
+    for rows, name_x, tie_x, align in ((left, 70, 73, "right"), (right, WIDTH - 70, WIDTH - 73, "left")):
         ordered = sorted(rows, key=lambda row: (on_page[row.joint].imag, row.joint))
-        heights = spread([on_page[row.joint].imag for row in ordered], gap=13.5, least=8, most=312)
+        least, most = 8.0, 312.0
+        gap = min(13.5, (most - least) / max(len(rows) - 1, 1))
+        heights = spread([on_page[row.joint].imag for row in ordered], gap, least, most)
         for row, y in zip(ordered, heights, strict=True):
             point = on_page[row.joint]
             axes.plot([tie_x, point.real], [y, point.imag], color=FAINT, linewidth=0.6, zorder=1)

@@ -87,11 +87,13 @@ def to_svg(figure: Figure, name: str, description: str) -> Markup:
     figure.savefig(buffer, format="svg", transparent=True, metadata=nothing)
     root = ElementTree.fromstring(buffer.getvalue())
     _drop_page_style(root)
-    referenced = {target for element in root.iter() for target in _targets(element)}
+    targets = dict.fromkeys(target for element in root.iter() for target in _targets(element))
+    renamed = {target: f"{name}-{number}" for number, target in enumerate(targets)}
     for element in root.iter():
-        _rewrite(element, name, referenced)
+        _rewrite(element, renamed)
     for element in root.iter("g"):
         _share_style(element)
+    _unwrap(root)
     width = root.attrib["width"].removesuffix("pt")
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
@@ -112,25 +114,23 @@ def _drop_page_style(root: ElementTree.Element) -> None:
 
 def _targets(element: ElementTree.Element) -> list[str]:
     """The ids an element refers to."""
-    found = [element.attrib[_HREF]] if _HREF in element.attrib else []
-    found += [value[4:-1] for key, value in element.attrib.items() if key == "clip-path"]
-    return [target.removeprefix("#") for target in found]
+    link, clip = element.attrib.get(_HREF, ""), element.attrib.get("clip-path", "")
+    return [link[1:]] * link.startswith("#") + [clip[5:-1]] * bool(clip)
 
 
-def _rewrite(element: ElementTree.Element, name: str, referenced: set[str]) -> None:
-    """Makes an element fit to stand in an HTML page beside other figures, in place."""
+def _rewrite(element: ElementTree.Element, renamed: dict[str, str]) -> None:
+    """Makes an element fit to stand in an HTML page beside other figures, in place. renamed: ids that are used."""
     element.tag = element.tag.removeprefix(_SVG)
     element.text, element.tail = (part if part and part.strip() else None for part in (element.text, element.tail))
     attributes = {}
     for key, value in element.attrib.items():
-        if key == "id" and value not in referenced:
-            continue
         if key == "id":
-            attributes[key] = f"{name}-{value}"
+            if value in renamed:
+                attributes[key] = renamed[value]
         elif key == _HREF:
-            attributes["href"] = f"#{name}-{value[1:]}" if value.startswith("#") else "".join(value.split())
+            attributes["href"] = f"#{renamed[value[1:]]}" if value.startswith("#") else "".join(value.split())
         elif key == "clip-path":
-            attributes[key] = f"url(#{name}-{value[5:-1]})"
+            attributes[key] = f"url(#{renamed[value[5:-1]]})"
         elif key == "style":
             attributes[key] = _themed(value)
         elif key in ("d", "x", "y", "transform"):
@@ -149,6 +149,15 @@ def _share_style(group: ElementTree.Element) -> None:
         group.attrib["style"] = styles.pop()
         for child in group:
             del child.attrib["style"]
+
+
+def _unwrap(element: ElementTree.Element) -> None:
+    """Replaces groups that say nothing by what is in them, in place."""
+    children: list[ElementTree.Element] = []
+    for child in element:
+        _unwrap(child)
+        children.extend(child if child.tag == "g" and not child.attrib else [child])
+    element[:] = children
 
 
 def _themed(style: str) -> str:

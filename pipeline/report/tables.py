@@ -21,6 +21,11 @@ class Column:
     numeric: bool = True
     group: str = ""
 
+    @property
+    def full_title(self) -> str:
+        """The heading where there is no room for a shared one above it."""
+        return f"{self.group}: {self.title}" if self.group else self.title
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -134,7 +139,7 @@ def results_table(results: Results) -> Table:
         Column("n"),
         *(Column(title, group="Pretrained encoder, %") for title in ("Top-1", "Top-5", "Mean class")),
         *(Column(title, group="Controls, top-1 %") for title in ("Random weights", "Raw-joint ridge")),
-        *([Column("Best test epoch, % (as in released code) †")] if released else []),
+        *([Column("Best test epoch †", group="As in released code, %")] if released else []),
     ]
     rows = []
     for benchmark in results.benchmarks:
@@ -164,7 +169,12 @@ def results_table(results: Results) -> Table:
         " Random weights: the same encoder and protocol without pretraining. Raw-joint ridge: a linear ridge classifier"
         " on resampled joint positions."
     )
-    return Table("Results", tuple(columns), tuple(rows), note + (footnote if released else ""))
+    return Table(
+        "Accuracy of each benchmark and protocol beside its controls",
+        tuple(columns),
+        tuple(rows),
+        note + (footnote if released else ""),
+    )
 
 
 def floor_table(results: Results) -> Table:
@@ -177,7 +187,7 @@ def floor_table(results: Results) -> Table:
                 integer(floor.n),
                 Cell(percent(floor.top1), interval(floor.first)),
                 percent(floor.top5),
-                f"{floor.strength:g}",
+                UNKNOWN if floor.strength is None else f"{floor.strength:g}",
             ],
             synthetic=benchmark.synthetic,
         )
@@ -190,41 +200,46 @@ def floor_table(results: Results) -> Table:
 
 def runs_table(results: Results) -> Table:
     """What was run on which data: one row a benchmark."""
-    titles = ("Train clips", "Test clips", "Classes", "Pretraining epochs", "Steps", "Parameters")
+    titles = ("Train clips", "Test clips", "Classes", "Pretraining epochs", "Parameters")
     rows = []
     for benchmark in results.benchmarks:
         split = results.audit(benchmark.dataset).split(benchmark.name)
         assert split is not None, "read_results checks it"
         pretrain = benchmark.pretrain
-        counts = (split.train, split.test, benchmark.runs[0].metrics.classes, pretrain.epochs, pretrain.steps)
+        counts = (split.train, split.test, benchmark.runs[0].metrics.classes, pretrain.epochs)
         cells: list[str | Cell] = [benchmark.name, benchmark.dataset, fingerprint(benchmark.version)]
         cells += [integer(count) for count in (*counts, pretrain.parameters)]
         rows.append(row(cells, synthetic=benchmark.synthetic))
     columns = tuple(Column(title, numeric=False) for title in ("Benchmark", "Data set", "Data version"))
-    return Table("What was run", columns + tuple(Column(title) for title in titles), tuple(rows))
+    return Table("Benchmarks and their data", columns + tuple(Column(title) for title in titles), tuple(rows))
 
 
 def origin_table(results: Results) -> Table:
     """Seed, code, machine and cost of every result."""
     rows = []
+    machines: dict[str, str] = {}
     for benchmark in results.benchmarks:
-        entries = [(protocol_name(run.protocol), run.details) for run in benchmark.runs]
+        entries = [("Pretraining", benchmark.pretrain_details)]
+        entries += [(protocol_name(run.protocol), run.details) for run in benchmark.runs]
         for name, details in [*entries, ("Raw-joint ridge", benchmark.floor.details)]:
             code = fingerprint(details.code)
             if details.dirty:
                 code = replace(code, aside="+ uncommitted changes")
             cells: list[str | Cell] = [benchmark.name, name, code, fingerprint(details.encoder_hash)]
-            cells += [machine(details.machine), str(details.seed), f"{details.seconds:,.1f}"]
+            number = machines.setdefault(machine(details.machine), str(len(machines) + 1))
+            cells += [number, str(details.seed), f"{details.seconds:,.1f}"]
             rows.append(row(cells, synthetic=benchmark.synthetic))
     words = ("Benchmark", "Result", "Code commit", "Encoder", "Machine")
     columns = (*(Column(title, numeric=False) for title in words), Column("Seed"), Column("Cost, s"))
     note = "Cost: wall-clock seconds, as recorded by the stage that computed the result."
-    return Table("Origin of each result", columns, tuple(rows), note)
+    described = "".join(f" Machine {number}: {facts}." for facts, number in machines.items())
+    return Table("Origin of each result", columns, tuple(rows), note + described)
 
 
 def machine(facts: dict[str, Any]) -> str:
     """A machine's facts on one line."""
-    return ", ".join(f"{key} {value}" for key, value in facts.items() if value not in (None, "")) or "unknown"
+    known = [f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if value not in (None, "")]
+    return ", ".join(known) or "unknown"
 
 
 def class_names(run: Run) -> list[str]:
@@ -247,14 +262,18 @@ def confused_table(run: Run, most: int = 8) -> Table | None:
     pairs.sort(key=lambda pair: (-pair[0], pair[1:]))
     rows = [
         row(
-            [names[actual], names[predicted], f"{clips} of {totals[actual]}", percent(100 * clips / totals[actual])],
+            [names[actual], names[predicted], _share(clips, int(totals[actual]))],
             synthetic=run.details.synthetic,
         )
         for clips, actual, predicted in pairs[:most]
     ]
-    columns = (Column("Actual", False), Column("Predicted as", False), Column("Clips"), Column("Share, %"))
+    columns = (Column("Actual", False), Column("Predicted as", False), Column("Share of its clips, %"))
     caption = f"Commonest confusions, {run.benchmark}, {protocol_name(run.protocol)}"
     return Table(caption, columns, tuple(rows)) if rows else None
+
+
+def _share(clips: int, total: int) -> Cell:
+    return Cell(percent(100 * clips / total), f"({clips:,} of {total:,})")
 
 
 def distortion_table(dataset: Dataset) -> Table:
@@ -360,7 +379,7 @@ def published_tables(figures: Sequence[Published]) -> list[Table]:
 def to_markdown(table: Table) -> str:
     """The table in Markdown under its caption; rows of synthetic numbers say so in their first cell."""
     lines = [f"**{escaped(table.caption)}**" + (f" {SYNTHETIC}" if table.synthetic else ""), ""]
-    lines.append("| " + " | ".join(escaped(column.title) for column in table.columns) + " |")
+    lines.append("| " + " | ".join(escaped(column.full_title) for column in table.columns) + " |")
     lines.append("| " + " | ".join("---:" if column.numeric else ":---" for column in table.columns) + " |")
     for entry in table.rows:
         cells = [_markdown_cell(cell) for cell in entry.cells]

@@ -144,12 +144,12 @@ def write_results(
         write_protocol(benchmark / protocol, names, details, draw, hit)
     floor = {"n": 20 * len(names), "classes": len(names), "top1": 55.55, "top1_low": 50.02, "top1_high": 60.93}
     write_json(benchmark / "floor" / "metrics.json", {**floor, "top5": 90.06, "strength": 10.0})
+    write_json(benchmark / "pretrain" / "details.json", {**details, "seconds": 301.2})
     write_json(benchmark / "floor" / "details.json", {**details, "encoder_hash": None})
     write_json(
         benchmark / "pretrain" / "metrics.json",
         {
             "epochs": 40,
-            "steps": 800,
             "loss": 0.8,
             "reconstruction": 0.6,
             "contrast": 0.2,
@@ -167,7 +167,7 @@ def write_results(
 
 def write_dataset(folder: Path, dataset: str, synthetic: bool, names: tuple[str, ...], version: Any) -> None:
     distortion = {"tree_distortion": 0.0512, "tree_distortion_random": 0.8123, "tree_distortion_euclidean": 0.2345}
-    write_json(folder / "hierarchy" / "metrics.json", {**distortion, "scale": 2.0, "hierarchy_mean_radius": 1.87})
+    write_json(folder / "hierarchy" / "metrics.json", {**distortion, "scale": 2.0})
     write_csv(
         folder / "hierarchy" / "tree.csv", ["joint", "parent", "name", "x", "y", "radius", "token"], made_up_tree()
     )
@@ -191,7 +191,7 @@ def write_dataset(folder: Path, dataset: str, synthetic: bool, names: tuple[str,
         "cleaning": [{"note": "empty frames dropped", "clips": 61}, {"note": "ghost body dropped", "clips": 14}],
         "findings": [{"severity": "warning", "text": "1 clip fewer than expected in xsub train"}],
     }  # fmt: skip
-    write_json(folder / "audit.json", audit)
+    write_json(folder / "audit" / "audit.json", audit)
 
 
 # ------------------------------------------------------------------------------------------------------- the pages
@@ -301,7 +301,7 @@ def test_page_defines_every_colour_in_light_and_dark(synthetic_report: tuple[str
 
 def test_accuracies_are_those_of_the_files(synthetic_report: tuple[str, str], made_up: Path) -> None:
     html, markdown = synthetic_report
-    [table] = [table for table in Page(html).tables if table.caption.startswith("Results")]
+    [table] = [table for table in Page(html).tables if table.caption.startswith("Accuracy")]
     floor = json.loads((made_up / "benchmarks/kinect-sim-xsub/floor/metrics.json").read_text())
     for cells, protocol, title in zip(table.rows[2:], ("linear", "knn"), ("Linear probe", "k-NN"), strict=True):
         metrics = json.loads((made_up / f"benchmarks/kinect-sim-xsub/{protocol}/metrics.json").read_text())
@@ -417,7 +417,7 @@ def refusal(folder: Path, **options: Any) -> str:
 
 def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
     paths = [path.relative_to(made_up) for path in made_up.rglob("*") if path.is_file()]
-    assert len(paths) == 16
+    assert len(paths) == 17
     copy = shutil.copytree(made_up, tmp_path / "copy")
     for path in paths:
         (copy / path).rename(tmp_path / "aside")
@@ -436,11 +436,11 @@ def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
         ("benchmarks/kinect-sim-xsub/knn/metrics.json", '"n": 200', '"n": 201', "200 rows but n"),
         ("benchmarks/kinect-sim-xsub/knn/details.json", '"012345', '"912345', "data_version is 912345"),
         ("benchmarks/kinect-sim-xsub/floor/details.json", '"012345', '"912345', "data_version is 912345"),
-        ("benchmarks/kinect-sim-xsub/knn/details.json", "true", "false", "synthetic is False but linear has True"),
-        ("datasets/kinect-sim/audit.json", '"012345', '"912345', "version is 912345"),
-        ("datasets/kinect-sim/audit.json", '"xsub"', '"xview"', "no split for kinect-sim-xsub"),
+        ("benchmarks/kinect-sim-xsub/knn/details.json", "true", "false", "synthetic is False but pretraining has True"),
+        ("datasets/kinect-sim/audit/audit.json", '"012345', '"912345', "version is 912345"),
+        ("datasets/kinect-sim/audit/audit.json", '"xsub"', '"xview"', "no split for kinect-sim-xsub"),
         ("datasets/kinect-sim/hierarchy/tree.csv", "spine base,", "spine base,x", "line 2: x: "),
-        ("datasets/kinect-sim/hierarchy/tree.csv", "spine base,", "spine base,1,", "outside the unit disk"),
+        ("datasets/kinect-sim/hierarchy/tree.csv", "spine mid,0.0", "spine mid,1.0", "outside the unit disk"),
         ("benchmarks/kinect-sim-xsub/linear/per_class.csv", "throw,20", "throw,many", "line 4: n: "),
         ("benchmarks/kinect-sim-xsub/linear/confusion.csv", "throw,throw", "thrown,throw", "class 'thrown' is not in"),
         ("benchmarks/kinect-sim-xsub/pretrain/example.json", '"segment": 3', '"segment": 4', "masked must be segments"),
@@ -485,20 +485,28 @@ disk_points = st.builds(
 )
 
 
-@given(disk_points, disk_points)
-def test_geodesics_meet_the_unit_circle_at_right_angles(start: complex, end: complex) -> None:
-    """The circle through three points of the arc, centre c and radius r, must satisfy |c|² = 1 + r²."""
+def incidence(points: Any) -> float:
+    """0 where three points share a circle orthogonal to the unit circle, or a diameter.
+
+    Such a circle with centre c has |c|² = 1 + r², so its points satisfy |p|² + 1 = 2·Re(c̄·p), and those of a diameter
+    0 = Re(c̄·p): in both cases the rows (|p|² + 1, Re p, Im p) are linearly dependent.
+    """
+    return float(np.linalg.det([[abs(point) ** 2 + 1, point.real, point.imag] for point in points]))
+
+
+@given(disk_points, disk_points, st.integers(1, 22))
+def test_geodesics_meet_the_unit_circle_at_right_angles(start: complex, end: complex, between: int) -> None:
     arc = geodesic(start, end)
     np.testing.assert_allclose(arc[[0, -1]], [start, end], atol=1e-9)
-    a, b, c = arc[0], arc[len(arc) // 2], arc[-1]
-    area = ((b - a).conjugate() * (c - a)).imag
-    if abs(area) < 1e-5:  # nearly straight: then the arc must be near a diameter, or short
-        distance_to_centre = abs((a.conjugate() * c).imag) / max(abs(c - a), 1e-12)
-        assert distance_to_centre < 1e-2 or abs(c - a) < 0.1
-        return
-    rows = np.array([[p.real - a.real, p.imag - a.imag] for p in (b, c)])
-    centre = complex(*np.linalg.solve(rows, [(abs(p) ** 2 - abs(a) ** 2) / 2 for p in (b, c)]))
-    assert abs(centre) ** 2 == pytest.approx(1 + abs(centre - a) ** 2, rel=1e-5)
+    assert incidence([start, arc[between], end]) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_geodesic_is_the_arc_one_expects() -> None:
+    """Between 0.5 and 0.5i the centre is (1.25, 1.25) and r² = 2·1.25² − 1; the straight chord is another line."""
+    arc = geodesic(0.5 + 0j, 0.5j)
+    np.testing.assert_allclose(np.abs(arc - (1.25 + 1.25j)), math.sqrt(2 * 1.25**2 - 1), rtol=1e-12)
+    np.testing.assert_allclose(geodesic(-0.3 + 0j, 0.8 + 0j).imag, 0, atol=1e-15)
+    assert abs(incidence([0.5 + 0j, 0.25 + 0.25j, 0.5j])) > 0.02
 
 
 @given(disk_points, disk_points)

@@ -1,0 +1,109 @@
+"""A whole data set in memory: all frames of all clips in one flat tensor, without padding (hacm.md, notation).
+
+Shapes: N clips, M = 2 bodies, R rows (one a body's frame), V joints, J kept joints, C = 3 coordinates (metres).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+MAX_BODIES = 2
+
+
+@dataclass
+class Clips:
+    """Clips one after another; inside a clip body after body; inside a body frame after frame.
+
+    The row of (clip, body, frame) is offset_N[clip] + body · frames_N[clip] + frame.
+
+    joints_RVC: float32, metres; zeros where a body is missing. hierarchy_RJ: float32, the per-frame joint hierarchies
+    of the kept joints (hacm.md §3, precomputed), same rows; None where no one needs them. offset_N, frames_N,
+    bodies_N, label_N: int64.
+
+    The per-row tensors may lie on any device. The per-clip vectors stay on the CPU: which rows a batch reads is
+    decided there, so that no step waits for the device. Index vectors into clips are CPU tensors for the same reason.
+
+    ValueError if shapes do not fit one another, rows are missing or a clip has no body that is present.
+    """
+
+    joints_RVC: Tensor
+    hierarchy_RJ: Tensor | None
+    offset_N: Tensor
+    frames_N: Tensor
+    bodies_N: Tensor
+    label_N: Tensor
+
+    def __post_init__(self) -> None:
+        rows = len(self.joints_RVC)
+        if self.joints_RVC.ndim != 3 or self.joints_RVC.shape[2] != 3 or self.joints_RVC.dtype != torch.float32:
+            raise ValueError(f"joints must be float32 (rows, joints, 3), not {describe(self.joints_RVC)}")
+        if self.hierarchy_RJ is not None and (self.hierarchy_RJ.ndim != 2 or len(self.hierarchy_RJ) != rows):
+            raise ValueError(f"hierarchies must be ({rows}, joints), not {describe(self.hierarchy_RJ)}")
+        for name in ("offset_N", "frames_N", "bodies_N", "label_N"):
+            vector_N = getattr(self, name)
+            if vector_N.shape != self.offset_N.shape or vector_N.ndim != 1 or vector_N.dtype != torch.int64:
+                raise ValueError(f"{name} must be int64 ({len(self.offset_N)},), not {describe(vector_N)}")
+            setattr(self, name, vector_N.cpu())
+        if len(self) == 0:
+            return
+        if not bool(((self.bodies_N >= 1) & (self.bodies_N <= MAX_BODIES) & (self.frames_N >= 1)).all()):
+            raise ValueError(f"every clip needs at least one frame and one to {MAX_BODIES} bodies")
+        end_N = self.offset_N + self.bodies_N * self.frames_N
+        if int(self.offset_N.min()) < 0 or int(end_N.max()) > rows:
+            raise ValueError(f"a clip lies outside the {rows} rows")
+
+    def __len__(self) -> int:
+        return len(self.offset_N)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the joints lie."""
+        return self.joints_RVC.device
+
+    @cached_property
+    def present_NM(self) -> Tensor:
+        """Bool (N, 2), CPU: the body exists and is not zero throughout the clip. Computed once.
+
+        ValueError naming the first clip without any body that is present: nothing can be learnt from it.
+        """
+        moving_R = (self.joints_RVC != 0).flatten(1).any(1).cpu()
+        count_R = torch.cat([torch.zeros(1, dtype=torch.int64), moving_R.cumsum(0)])
+        body_M = torch.arange(MAX_BODIES)
+        exists_NM = body_M < self.bodies_N[:, None]
+        first_NM = self.offset_N[:, None] + body_M * self.frames_N[:, None] * exists_NM
+        present_NM = exists_NM & (count_R[first_NM + self.frames_N[:, None]] > count_R[first_NM])
+        empty_N = (~present_NM.any(1)).nonzero()
+        if len(empty_N):
+            raise ValueError(f"clip {int(empty_N[0])} is zero throughout: exclude it ({len(empty_N)} such clips)")
+        return present_NM
+
+    def to(self, device: str | torch.device) -> "Clips":
+        """The same clips with the per-row tensors on that device."""
+        hierarchy_RJ = None if self.hierarchy_RJ is None else self.hierarchy_RJ.to(device)
+        moved = replace(self, joints_RVC=self.joints_RVC.to(device), hierarchy_RJ=hierarchy_RJ)
+        if "present_NM" in self.__dict__:
+            moved.__dict__["present_NM"] = self.present_NM
+        return moved
+
+
+def pack_clips(joints: Sequence[Tensor], labels: Sequence[int], hierarchies: Sequence[Tensor] | None = None) -> Clips:
+    """Clips from one tensor a clip: joints (M, T, V, 3) metres and, where wanted, hierarchies (M, T, J)."""
+    frames_N = torch.tensor([clip.shape[1] for clip in joints], dtype=torch.int64)
+    bodies_N = torch.tensor([clip.shape[0] for clip in joints], dtype=torch.int64)
+    rows_N = frames_N * bodies_N
+    return Clips(
+        joints_RVC=torch.cat([clip.flatten(0, 1) for clip in joints]).float(),
+        hierarchy_RJ=None if hierarchies is None else torch.cat([clip.flatten(0, 1) for clip in hierarchies]).float(),
+        offset_N=rows_N.cumsum(0) - rows_N,
+        frames_N=frames_N,
+        bodies_N=bodies_N,
+        label_N=torch.tensor(list(labels), dtype=torch.int64),
+    )
+
+
+def describe(tensor: Tensor) -> str:
+    """Type and shape for a message."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"

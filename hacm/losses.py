@@ -1,0 +1,64 @@
+"""What is predicted and how it is judged (hacm.md §5).
+
+Suffixes: B sequences, T frames, V joints, J token joints, C coordinates, S segments, P values of a patch, D width.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hacm.geometry import Space
+from hacm.settings import LossSettings
+from hacm.tokens import patches
+
+
+def motion(x_BTVC: Tensor) -> Tensor:
+    """m[f] = x[f+1] − x[f], the last frame 0; (B, T, V, C)."""
+    return F.pad(x_BTVC.diff(dim=1), (0, 0, 0, 0, 0, 1))
+
+
+def motion_target(x_BTJC: Tensor, space: Space, segment: int) -> Tensor:
+    """The motion, mapped with exp_0 in 3-D, cut into patches: (B, S, J, P), not yet normalised."""
+    return patches(space.expmap0(motion(x_BTJC)).point, segment)
+
+
+def normalise_patches(target_BSJP: Tensor) -> Tensor:
+    """Each patch less its mean, over √(unbiased variance + 1e-6)."""
+    variance, mean = torch.var_mean(target_BSJP, dim=-1, keepdim=True)
+    return (target_BSJP - mean) * (variance + 1e-6).rsqrt()
+
+
+def reconstruction_loss(prediction_BSJP: Tensor, target_BSJP: Tensor, mask_BSJ: Tensor) -> Tensor:
+    """Mean squared error over the masked tokens only (mask True)."""
+    error_BSJ = (prediction_BSJP.float() - target_BSJP).square().mean(-1)
+    return (error_BSJ * mask_BSJ).sum() / mask_BSJ.sum()
+
+
+def contrast_loss(temporal_BKD: Tensor, spatial_BKD: Tensor) -> Tensor:
+    """Cross-contrast of the encoder's output over each branch's kept tokens.
+
+    f_t, f_s, f: means over the temporal, the spatial, and all kept tokens; I the identity over the batch:
+    MSE(softmax(f_t fᵀ), I) + MSE(softmax(f_s fᵀ), I) + MSE(softmax(f_t f_sᵀ), I), softmax over the last axis.
+    """
+    f_t, f_s = temporal_BKD.float().mean(1), spatial_BKD.float().mean(1)
+    f = torch.cat([temporal_BKD, spatial_BKD], dim=1).float().mean(1)
+    return agreement(f_t, f) + agreement(f_s, f) + agreement(f_t, f_s)
+
+
+def agreement(first_BD: Tensor, second_BD: Tensor) -> Tensor:
+    """MSE(softmax(first secondᵀ), I): each sequence should find itself among the batch."""
+    with torch.autocast(first_BD.device.type, enabled=False):
+        similarity_BB = torch.softmax(first_BD @ second_BD.T, dim=-1)
+        return F.mse_loss(similarity_BB, torch.eye(len(first_BD), device=first_BD.device))
+
+
+def total_loss(reconstruction: Tensor, contrast: Tensor, settings: LossSettings) -> Tensor:
+    """`sum`: their plain sum, as released. `alpha`: α·contrast + (1 − α)·reconstruction, as in the paper's figure.
+
+    Without the contrast term: the reconstruction alone.
+    """
+    if not settings.contrast:
+        return reconstruction
+    if settings.combine == "sum":
+        return reconstruction + contrast
+    return settings.alpha * contrast + (1 - settings.alpha) * reconstruction

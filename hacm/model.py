@@ -1,0 +1,139 @@
+"""HA-CM: joints in, loss or features out (hacm.md §1–§5). Each step's equation is in the module that it calls.
+
+Suffixes: B sequences, T frames, V joints, J token joints, C coordinates, S segments, P values of a patch, L tokens in
+branch order, K kept tokens, D width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hacm.geometry import space_of
+from hacm.losses import contrast_loss, motion_target, normalise_patches, reconstruction_loss, total_loss
+from hacm.masking import Masking, Selection, draw_uniform
+from hacm.settings import LossSettings, MaskingSettings, ModelSettings
+from hacm.skeleton import Skeleton
+from hacm.tokens import from_branches, patches, take, to_branches
+from hacm.transformer import Decoder, Encoder, token_joints
+
+
+@dataclass(frozen=True)
+class Output:
+    """One pretraining pass. loss, reconstruction, contrast: scalars (contrast 0 where it is off).
+
+    mask_BSJ: True where a token is hidden. target_BSJP: the normalised target. All by true segment and joint.
+    """
+
+    loss: Tensor
+    reconstruction: Tensor
+    contrast: Tensor
+    mask_BSJ: Tensor
+    prediction_BSJP: Tensor
+    target_BSJP: Tensor
+
+
+class HACM(nn.Module):
+    """Masked autoencoder of skeleton sequences with hierarchy- and attention-guided cross-masking.
+
+    Raises ValueError if the contrast term is asked for with a strategy that has no branches.
+    """
+
+    def __init__(self, skeleton: Skeleton, model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
+        super().__init__()
+        if loss.contrast and masking.strategy != "hacm":
+            raise ValueError(
+                f"loss.contrast needs the two branches of masking.strategy hacm; set it to false for {masking.strategy}"
+            )
+        self.skeleton = skeleton
+        self.model_settings = model
+        self.masking_settings = masking
+        self.loss_settings = loss
+        self.segments = model.frames // model.segment
+        self.joints = len(token_joints(skeleton, model))
+        self.space = space_of(model.hyperbolic, model.curvature, model.variant)
+        self.encoder = Encoder(skeleton, model, self.space)
+        self.decoder = Decoder(self.joints, model)
+        self.masking = Masking(self.joints, model, masking, self.space)
+
+    def forward(
+        self,
+        x_BTVC: Tensor,
+        hierarchy_BTJ: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> Output:
+        """Mask, encode what is left, predict the rest, compare.
+
+        x_BTVC: sequences in metres. hierarchy_BTJ: their frames' joint hierarchies, needed where masking.spatial.source
+        uses them. noise: uniform (B, L) in branch order; drawn with `generator` if not given.
+        """
+        embedded_BSJD = self.encoder.embed(x_BTVC)
+        selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, generator, noise)
+        latent_BKD = self.encoder.encode(take(to_branches(embedded_BSJD), selection.keep_BK))
+        prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
+        target_BSJP = self.target(x_BTVC)
+        mask_BSJ = from_branches(selection.mask_BL, self.segments)
+        reconstruction = reconstruction_loss(prediction_BSJP, target_BSJP, mask_BSJ)
+        contrast = self.contrast(latent_BKD, selection)
+        loss = total_loss(reconstruction, contrast, self.loss_settings)
+        return Output(loss, reconstruction, contrast, mask_BSJ, prediction_BSJP, target_BSJP)
+
+    def features(self, x_BTVC: Tensor) -> Tensor:
+        """The evaluation encoder (hacm.md §6): all tokens, nothing masked; (B, S, J, D)."""
+        return self.encoder(x_BTVC)
+
+    @torch.no_grad()
+    def token_mask(
+        self,
+        x_BTVC: Tensor,
+        hierarchy_BTJ: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """Which tokens a pretraining pass would hide, by true segment and joint: bool (B, S, J), True = masked."""
+        selection = self.select(x_BTVC, self.encoder.embed(x_BTVC), hierarchy_BTJ, generator, noise)
+        return from_branches(selection.mask_BL, self.segments)
+
+    @torch.no_grad()
+    def select(
+        self,
+        x_BTVC: Tensor,
+        embedded_BSJD: Tensor,
+        hierarchy_BTJ: Tensor | None,
+        generator: torch.Generator | None,
+        noise: Tensor | None,
+    ) -> Selection:
+        """Which tokens the encoder sees. ValueError if the hierarchies or the noise do not fit."""
+        tokens = self.segments * self.joints
+        if noise is None:
+            noise = draw_uniform(len(x_BTVC), tokens, x_BTVC.device, generator)
+        if noise.shape != (len(x_BTVC), tokens):
+            raise ValueError(f"noise has shape {tuple(noise.shape)}, but {(len(x_BTVC), tokens)} is needed")
+        if self.masking.uses_precomputed:
+            self._check_hierarchy(x_BTVC, hierarchy_BTJ)
+        patches_BSJP = patches(self.encoder.token_coordinates(x_BTVC), self.model_settings.segment)
+        roots_BSRD = self.encoder.embed_roots(x_BTVC) if self.masking.uses_features else None
+        return self.masking(patches_BSJP, embedded_BSJD, roots_BSRD, hierarchy_BTJ, noise)
+
+    def _check_hierarchy(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None) -> None:
+        needed = (*x_BTVC.shape[:2], self.joints)
+        found = None if hierarchy_BTJ is None else tuple(hierarchy_BTJ.shape)
+        if found != needed:
+            source = self.masking_settings.spatial.source
+            raise ValueError(f"masking.spatial.source {source} needs hierarchies of shape {needed}, but got {found}")
+
+    @torch.no_grad()
+    def target(self, x_BTVC: Tensor) -> Tensor:
+        """What the decoder should predict: normalised patches of the mapped motion, (B, S, J, P)."""
+        x_BTJC = self.encoder.token_coordinates(x_BTVC)
+        return normalise_patches(motion_target(x_BTJC, self.space, self.model_settings.segment))
+
+    def contrast(self, latent_BKD: Tensor, selection: Selection) -> Tensor:
+        """The cross-contrast term, 0 where it is off."""
+        if not self.loss_settings.contrast:
+            return latent_BKD.new_zeros(())
+        assert selection.temporal is not None
+        return contrast_loss(latent_BKD[:, : selection.temporal], latent_BKD[:, selection.temporal :])

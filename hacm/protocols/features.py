@@ -1,0 +1,102 @@
+"""Frozen features (hacm.md §6): the evaluation encoder's tokens, averaged into one vector a clip.
+
+Shapes: N clips, B sequences, S segments, J token joints, D width.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from hacm.augment import AbsentBodies, sample_batch
+from hacm.checkpoint import encoder_hash
+from hacm.clips import Clips
+from hacm.model import HACM
+from hacm.settings import AugmentSettings
+
+# Clips encoded at a time; no figure depends on it beyond rounding.
+BATCH = 128
+
+
+@contextmanager
+def frozen(model: HACM) -> Iterator[None]:
+    """Evaluation mode inside, and proof that the encoder was not changed: its weights are hashed before and after.
+
+    RuntimeError if they differ. The model's mode is as before afterwards.
+    """
+    before = encoder_hash(model)
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+    if encoder_hash(model) != before:
+        raise RuntimeError("the encoder's weights changed while they were to be frozen")
+
+
+def extract(
+    model: HACM,
+    clips: Clips,
+    index_N: Tensor,
+    augment: AugmentSettings,
+    *,
+    training: bool,
+    absent_bodies: AbsentBodies,
+    generator: torch.Generator | None = None,
+    batch: int = BATCH,
+) -> Tensor:
+    """Features (N, D) of the clips `index_N`, by the frozen model, on the clips' device.
+
+    training: one random view of each (crop and rotation drawn from `generator`); otherwise the centre crop.
+    """
+    with frozen(model):
+        return encode(
+            model,
+            clips,
+            index_N,
+            augment,
+            training=training,
+            absent_bodies=absent_bodies,
+            generator=generator,
+            batch=batch,
+        )
+
+
+def encode(
+    model: HACM,
+    clips: Clips,
+    index_N: Tensor,
+    augment: AugmentSettings,
+    *,
+    training: bool,
+    absent_bodies: AbsentBodies,
+    generator: torch.Generator | None = None,
+    batch: int = BATCH,
+) -> Tensor:
+    """What `extract` does, for callers that hold the model frozen around several calls."""
+    settings = model.model_settings
+    features_ND = torch.empty(len(index_N), settings.dim, device=clips.device)  # made outside inference mode
+    with torch.inference_mode():
+        for start in range(0, len(index_N), batch):
+            part_N = index_N[start : start + batch]
+            sample = sample_batch(
+                clips,
+                part_N,
+                augment,
+                settings.frames,
+                training=training,
+                absent_bodies=absent_bodies,
+                generator=generator,
+            )
+            pooled_BD = model.features(sample.x_BTVC).mean((1, 2))
+            features_ND[start : start + batch] = mean_over_bodies(pooled_BD, sample.clip_B, len(part_N))
+    return features_ND
+
+
+def mean_over_bodies(pooled_BD: Tensor, clip_B: Tensor, clips: int) -> Tensor:
+    """The mean of each clip's sequences, (N, D). With absent bodies kept they count too, as released."""
+    sum_ND = pooled_BD.new_zeros(clips, pooled_BD.shape[1]).index_add_(0, clip_B, pooled_BD)
+    count_N = pooled_BD.new_zeros(clips).index_add_(0, clip_B, pooled_BD.new_ones(len(clip_B)))
+    return sum_ND / count_N[:, None]

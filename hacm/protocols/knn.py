@@ -1,0 +1,60 @@
+"""k nearest neighbours on frozen features by cosine (hacm.md §6): no training at all.
+
+Shapes: N test clips, Q test clips at a time, G training clips (the gallery), D width, K classes, k neighbours.
+"""
+
+import torch
+from torch import Tensor
+
+from hacm.clips import Clips
+from hacm.model import HACM
+from hacm.protocols.features import extract
+from hacm.protocols.outcome import Outcome
+from hacm.settings import AugmentSettings, KnnSettings
+
+# Similarities held at a time: 16 million float32, 64 MB.
+CELLS = 1 << 24
+
+
+def run(
+    model: HACM,
+    clips: Clips,
+    train_index: Tensor,
+    test_index: Tensor,
+    classes: int,
+    augment: AugmentSettings,
+    settings: KnnSettings,
+    seed: int,
+    device: str,
+) -> Outcome:
+    """Score the test clips by their neighbours among the training clips, all centre-cropped.
+
+    seed: not used, as nothing is random; every protocol on an encoder is called alike. ValueError if there are fewer
+    training clips than neighbours.
+    """
+    if settings.k > len(train_index):
+        raise ValueError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
+    gallery_GD, query_ND = (
+        extract(model, clips, index, augment, training=False, absent_bodies=settings.absent_bodies).to(device)
+        for index in (train_index, test_index)
+    )
+    scores_NK = vote(query_ND, gallery_GD, clips.label_N[train_index].to(device), classes, settings.k)
+    return Outcome(scores_NK.cpu().numpy(), clips.label_N[test_index].numpy())
+
+
+def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k: int) -> Tensor:
+    """Scores (N, K): how many of a clip's k most similar gallery clips are of the class.
+
+    Ties between classes go to the larger sum of similarities, added as sum / (2k + 1): it stays below a half, so it
+    never outweighs a vote.
+    """
+    gallery_DG = torch.nn.functional.normalize(gallery_GD, dim=1).T.contiguous()
+    class_K = torch.arange(classes, device=label_G.device)
+    chunk = max(1, CELLS // max(len(gallery_GD), k * classes))
+    scores: list[Tensor] = []
+    for part_QD in query_ND.split(chunk):
+        similarity_QG = torch.nn.functional.normalize(part_QD, dim=1) @ gallery_DG
+        nearest_Qk, place_Qk = similarity_QG.topk(k, dim=1)
+        voted_QkK = label_G[place_Qk][..., None] == class_K
+        scores.append((voted_QkK * (1 + nearest_Qk / (2 * k + 1))[..., None]).sum(1))
+    return torch.cat(scores)

@@ -1,0 +1,26 @@
+"""What a protocol hands back: class scores of the test clips. N test clips, K classes."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hacm.metrics import check_scores
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of the test clips, in the order of the protocol's test_index; higher means more likely.
+
+    scores_NK: float32. target_N: int64. extra: further accuracies (shares of 1) by their full names, e.g. the best test
+    epoch's top-1 as `best_epoch_as_released_top1`, an optimistic figure: it is chosen on the test split. choices: other
+    numbers that the protocol settled by itself, e.g. ridge's `strength`.
+    """
+
+    scores_NK: NDArray[np.float32]
+    target_N: NDArray[np.int64]
+    extra: dict[str, float] = field(default_factory=dict)
+    choices: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_scores(self.scores_NK, self.target_N)

@@ -1,0 +1,1 @@
+"""Pretraining: engine, schedules, optimiser groups, resume."""

@@ -1,0 +1,259 @@
+"""Pretraining (hacm.md §5, §6): the loop around the model.
+
+Every draw is a function of (seed, step) or (seed, epoch), so a run that was killed and resumed ends with the same
+weights, bit for bit on a CPU. Between two reports nothing waits for the device: losses add up there, and whether all
+gradients were finite is kept there until the next look.
+
+Suffixes: N clips, R rows, V joints, C coordinates, B sequences, T frames, J token joints (see clips.py, augment.py).
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from hacm.augment import sample_batch, seeded
+from hacm.clips import Clips
+from hacm.model import HACM
+from hacm.settings import TrainSettings
+from hacm.skeleton import Skeleton
+from hacm.training.optimisers import pretraining_optimiser
+from hacm.training.resume import State, StateFile, Terminated, Termination
+from hacm.training.schedules import warmup_cosine
+
+REPORT_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far training is. step, epoch: from 1. Losses: means over the epoch so far. lr: of this step.
+
+    clips_per_second: since the last report.
+    """
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    reconstruction: float
+    contrast: float
+    lr: float
+    clips_per_second: float
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """Means over one epoch (from 1)."""
+
+    epoch: int
+    loss: float
+    reconstruction: float
+    contrast: float
+    lr: float
+
+
+def pretrain(
+    clips: Clips,
+    train_index: Tensor,
+    skeleton: Skeleton,
+    settings: TrainSettings,
+    *,
+    seed: int,
+    state_dir: Path | None,
+    fingerprint: str,
+    device: str,
+    on_step: Callable[[Step], None] | None = None,
+) -> tuple[HACM, list[EpochRecord]]:
+    """Train a model on the clips `train_index` (int64, CPU); labels are not looked at.
+
+    state_dir: where the unfinished state lies; it is taken up if its fingerprint is this one, written every
+    checkpoint_epochs, at the end, and on SIGTERM, and never removed here. None: nothing is saved. on_step: called at
+    most five times a second and after each epoch's last step.
+
+    ValueError if the clips do not fit the settings; FloatingPointError naming the first step with a gradient that is
+    not finite (nothing from after it is saved); Terminated on SIGTERM.
+    """
+    run = Pretraining(clips, train_index, skeleton, settings, seed, device)
+    file = None if state_dir is None else StateFile(state_dir, fingerprint)
+    state = None if file is None else file.load()
+    if state is not None:
+        run.restore(state)
+    clock = Clock(run.step)
+    with Termination() as termination:
+        while run.step < run.steps:
+            run.advance()
+            stop, epoch_ends = termination.requested, run.step % run.steps_per_epoch == 0
+            if not (stop or epoch_ends or clock.due()):
+                continue
+            report = run.report(clock)
+            if epoch_ends:
+                run.end_epoch(report)
+            saving = run.step == run.steps or (epoch_ends and report.epoch % settings.pretrain.checkpoint_epochs == 0)
+            if file is not None and (stop or saving):
+                file.save(run.state())
+            if on_step is not None:
+                on_step(report)
+            if stop:
+                saved = "nothing is saved" if file is None else "its state is saved, start it again to go on"
+                raise Terminated(f"pretraining ended by SIGTERM after step {run.step} of {run.steps}; {saved}")
+    return run.model, run.records
+
+
+class Clock:
+    """When the next report is due, and how fast it went since the last."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.began = time.monotonic()
+        self.reported = False
+
+    def due(self) -> bool:
+        """Whether REPORT_SECONDS have passed; at once for the first report."""
+        return not self.reported or time.monotonic() - self.began >= REPORT_SECONDS
+
+    def rate(self, step: int) -> float:
+        """Steps a second since the last call."""
+        now = time.monotonic()
+        rate = (step - self.step) / max(now - self.began, 1e-9)
+        self.step, self.began, self.reported = step, now, True
+        return rate
+
+
+class Pretraining:
+    """Model, optimiser and place in the run; `advance` makes one step."""
+
+    def __init__(
+        self, clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings, seed: int, device: str
+    ) -> None:
+        check_fit(clips, train_index, skeleton, settings)
+        self.clips = clips.to(device)
+        self.train_index = train_index.cpu()
+        self.settings = settings
+        self.seed = seed
+        self.device = device
+        self.batch = min(settings.pretrain.batch, len(train_index))
+        self.steps_per_epoch = len(train_index) // self.batch  # a last partial batch is left out
+        self.steps = self.steps_per_epoch * settings.pretrain.epochs
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(seeded(seed, "weights", 0).initial_seed())
+            model = HACM(skeleton, settings.model, settings.masking, settings.loss)
+        self.model = model.to(device).train()
+        self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimiser = pretraining_optimiser(self.model, settings.pretrain)
+        self.step = 0
+        self.lr = 0.0
+        self.lr_sum = 0.0
+        self.sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self.bad_step = torch.zeros((), dtype=torch.int64, device=device)
+        self.records: list[EpochRecord] = []
+        self._order_of: tuple[int, Tensor] | None = None
+
+    def advance(self) -> None:
+        """One optimiser step; the device is not waited for."""
+        epoch, place = divmod(self.step, self.steps_per_epoch)
+        pretrain, augment = self.settings.pretrain, self.settings.augment
+        self.lr = warmup_cosine(
+            epoch + place / self.steps_per_epoch,
+            epochs=pretrain.epochs,
+            warmup_epochs=pretrain.warmup_epochs,
+            lr=pretrain.lr,
+            min_lr=pretrain.min_lr,
+        )
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.lr
+        batch = sample_batch(
+            self.clips,
+            self.order(epoch)[place * self.batch : (place + 1) * self.batch],
+            augment,
+            self.settings.model.frames,
+            training=True,
+            absent_bodies=pretrain.absent_bodies,
+            generator=seeded(self.seed, "augment", self.step),
+        )
+        noise = seeded(self.seed, "masking", self.step, self.device)
+        output = self.model(batch.x_BTVC, batch.hierarchy_BTJ, generator=noise)
+        self.optimiser.zero_grad(set_to_none=True)
+        output.loss.backward()
+        self.step += 1
+        self._note_gradients()
+        self.optimiser.step()
+        self.sums += torch.stack([output.loss, output.reconstruction, output.contrast]).detach()
+        self.lr_sum += self.lr
+
+    def order(self, epoch: int) -> Tensor:
+        """The epoch's clips in its own order."""
+        if self._order_of is None or self._order_of[0] != epoch:
+            shuffle = torch.randperm(len(self.train_index), generator=seeded(self.seed, "order", epoch))
+            self._order_of = (epoch, self.train_index[shuffle])
+        return self._order_of[1]
+
+    def _note_gradients(self) -> None:
+        """Keep the number of the first step whose gradient is not finite (0: none so far)."""
+        gradients = [parameter.grad for parameter in self.trained if parameter.grad is not None]
+        finite = torch.nn.utils.get_total_norm(gradients).isfinite()
+        self.bad_step = torch.where((self.bad_step > 0) | finite, self.bad_step, self.step)
+
+    def report(self, clock: Clock) -> Step:
+        """Figures of the epoch so far; waits for the device. FloatingPointError if a gradient was not finite."""
+        bad_step = int(self.bad_step)
+        if bad_step:
+            raise FloatingPointError(
+                f"pretraining: the gradient is not finite at step {bad_step} of {self.steps} "
+                f"(epoch {(bad_step - 1) // self.steps_per_epoch + 1}); lower train.pretrain.lr or look at the clips"
+            )
+        epoch, place = divmod(self.step - 1, self.steps_per_epoch)
+        loss, reconstruction, contrast = (self.sums / (place + 1)).tolist()
+        return Step(
+            step=self.step,
+            steps=self.steps,
+            epoch=epoch + 1,
+            epochs=self.settings.pretrain.epochs,
+            loss=loss,
+            reconstruction=reconstruction,
+            contrast=contrast,
+            lr=self.lr,
+            clips_per_second=clock.rate(self.step) * self.batch,
+        )
+
+    def end_epoch(self, last: Step) -> None:
+        """Put the epoch's means on record and begin the next one's sums."""
+        lr = self.lr_sum / self.steps_per_epoch
+        self.records.append(EpochRecord(last.epoch, last.loss, last.reconstruction, last.contrast, lr))
+        self.sums.zero_()
+        self.lr_sum = 0.0
+
+    def state(self) -> State:
+        """What a resumed run needs."""
+        return State(
+            step=self.step,
+            sums=self.sums,
+            lr_sum=self.lr_sum,
+            records=[asdict(record) for record in self.records],
+            model=self.model.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+        )
+
+    def restore(self, state: State) -> None:
+        """Go on from there."""
+        self.model.load_state_dict(state.model)
+        self.optimiser.load_state_dict(state.optimiser)
+        self.step = state.step
+        self.sums.copy_(state.sums)
+        self.lr_sum = state.lr_sum
+        self.records = [EpochRecord(**record) for record in state.records]
+
+
+def check_fit(clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings) -> None:
+    """ValueError if these clips cannot be trained on with these settings."""
+    if len(train_index) == 0:
+        raise ValueError("no clips to train on")
+    joints = clips.joints_RVC.shape[1]
+    if joints != skeleton.joints:
+        raise ValueError(f"the clips have {joints} joints, the skeleton {skeleton.joints}")
+    if settings.needs_hierarchies and clips.hierarchy_RJ is None:
+        source = settings.masking.spatial.source
+        raise ValueError(f"masking.spatial.source {source} needs the clips' precomputed hierarchies")

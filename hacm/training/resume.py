@@ -1,0 +1,121 @@
+"""Killed runs go on where they stopped: the state on disk, and SIGTERM turned into a request."""
+
+import logging
+import os
+import pickle
+import signal
+import threading
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+
+FORMAT = 1
+FILE = "state.pt"
+
+log = logging.getLogger(__name__)
+
+
+class Terminated(Exception):
+    """The run was asked to end by SIGTERM. The message is one line that says whether its state is saved."""
+
+
+@dataclass(frozen=True)
+class State:
+    """All of an unfinished run that is not a function of its settings.
+
+    step: optimiser steps done. sums: float64, losses summed over the epoch so far. lr_sum: the same of the learning
+    rate. records: of each finished epoch its figures. model, optimiser: their state_dicts.
+    """
+
+    step: int
+    sums: Tensor
+    lr_sum: float
+    records: list[dict[str, Any]]
+    model: dict[str, Any]
+    optimiser: dict[str, Any]
+
+
+class StateFile:
+    """One state in a file that is replaced as a whole and loaded without running code.
+
+    fingerprint: a hash of all that the run depends on; the state of another run is not taken up.
+    """
+
+    def __init__(self, directory: Path, fingerprint: str) -> None:
+        self.path = directory / FILE
+        self.fingerprint = fingerprint
+
+    def save(self, state: State) -> None:
+        """Write under a temporary name, then rename: a kill at any moment leaves the old state or the new one."""
+        content = {"format": FORMAT, "fingerprint": self.fingerprint}
+        content |= {field.name: getattr(state, field.name) for field in fields(State)}
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        path_temporary = self.path.with_suffix(".part")
+        with path_temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(path_temporary, self.path)
+
+    def load(self) -> State | None:
+        """The state, on the CPU; None without one. One that is damaged or of another run is left alone, with a warning.
+
+        OSError if the file is there and cannot be read.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+            first_line = (str(error).splitlines() or [type(error).__name__])[0]
+            log.warning("%s: damaged (%s); starting afresh", self.path, first_line)
+            return None
+        reason = self._misfit(content)
+        if reason is not None:
+            log.warning("%s: %s; starting afresh", self.path, reason)
+            return None
+        return State(**{field.name: content[field.name] for field in fields(State)})
+
+    def _misfit(self, content: Any) -> str | None:
+        """Why this content cannot be taken up, or None."""
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            return f"not a training state of format {FORMAT}"
+        if content.get("fingerprint") != self.fingerprint:
+            return "belongs to a run with other settings, data or code"
+        types = {"step": int, "sums": Tensor, "lr_sum": float, "records": list, "model": dict, "optimiser": dict}
+        assert types.keys() == {field.name for field in fields(State)}
+        wrong = [name for name, kind in types.items() if not isinstance(content.get(name), kind)]
+        return f"{wrong[0]} is missing or of the wrong type" if wrong else None
+
+
+class Termination:
+    """While entered, SIGTERM only sets `requested`; the former handler is back afterwards.
+
+    Signals reach the main thread alone, so elsewhere nothing is changed and nothing is ever requested.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._entered = False
+        self._previous: Any = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, self._note)
+            self._entered = True
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._entered:
+            # None: the former handler was not installed from Python and cannot be put back by it.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL if self._previous is None else self._previous)
+            self._entered = False
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.requested = True

@@ -1,0 +1,367 @@
+"""The whole model: places, arithmetic against slow loops, settings, and the released runs piece by piece."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import hacm.masking
+import hacm.model
+import hacm.transformer
+from hacm.masking import draw_uniform
+from hacm.model import HACM
+from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
+from hacm.skeleton import Skeleton
+from hacm.tokens import from_branches, to_branches
+
+GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
+needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+
+SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
+KINECT_V2 = Skeleton(
+    joints=25,
+    parents=(1, -1, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11),
+    roots=(0, 1, 4, 8, 12, 16, 20),
+    centre=1,
+)
+SMALL = ModelSettings(dim=16, heads=4, encoder_blocks=1, decoder_blocks=1, frames=15)
+
+
+def build(
+    masking: MaskingSettings | None = None, loss: LossSettings | None = None, model: ModelSettings = SMALL
+) -> HACM:
+    torch.manual_seed(0)
+    return HACM(SKELETON, model, masking or MaskingSettings(ratio=0.6), loss or LossSettings())
+
+
+def sequences(batch: int = 3) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(batch, 15, 6, 3, generator=generator), torch.rand(batch, 15, 4, generator=generator)
+
+
+# ---- places ---------------------------------------------------------------------------------------------------------
+
+
+def check_places() -> None:
+    """Every token that is kept is the one that its own scores chose, and comes back at its own segment and joint."""
+    source = SpatialSettings(source="precomputed")
+    model = build(MaskingSettings(ratio=0.6, spatial=source), model=ModelSettings(dim=16, heads=4, frames=15))
+    model.encoder.encode = lambda embedded_BLD: embedded_BLD  # type: ignore[method-assign]
+    for name in ("embedding", "blocks", "norm", "head"):
+        setattr(model.decoder, name, nn.Identity())
+    for position in (model.decoder.segment_embedding, model.decoder.joint_embedding):
+        nn.init.normal_(position)
+    x, hierarchy = sequences()
+    noise = torch.full((3, 20), 0.5)  # equal for all: the largest scores are kept
+    embedded = model.encoder.embed(x)
+    output = model(x, hierarchy, noise=noise)
+    found = output.prediction_BSJP.detach()
+    chosen = chosen_by_loops(model, embedded, hierarchy)
+    for b, s, j in itertools.product(range(3), range(5), range(4)):
+        kept = (b, s, j) in chosen
+        content = embedded[b, s, j] if kept else model.decoder.mask_token
+        expected = content + model.decoder.segment_embedding[s] + model.decoder.joint_embedding[j]
+        assert bool(output.mask_BSJ[b, s, j]) != kept
+        assert torch.allclose(found[b, s, j], expected, atol=1e-6)
+
+
+def chosen_by_loops(model: HACM, embedded: Tensor, hierarchy: Tensor) -> set[tuple[int, int, int]]:
+    """The cells with the largest scores: 4 of 12 in even segments, 3 of 8 in odd ones, by a second implementation."""
+    chosen = set()
+    even = (0, 2, 4)
+    for b in range(len(embedded)):
+        query, key = (linear(embedded[b]) for linear in (model.masking.query, model.masking.key))
+        attention: dict[tuple[int, int], float] = dict.fromkeys(itertools.product(even, range(4)), 0.0)
+        for t, j in itertools.product(even, range(4)):
+            share = torch.softmax(torch.stack([query[t, j] @ key[u, j] for u in even]) / 4, 0)
+            for u, value in zip(even, share, strict=True):
+                attention[u, j] += value.item()
+        levels = {(s, j): hierarchy[b, 3 * s : 3 * s + 3, j].mean().item() for s in (1, 3) for j in range(4)}
+        for scores, count in ((attention, 4), (levels, 3)):
+            chosen |= {(b, *cell) for cell in sorted(scores, key=lambda cell: -scores[cell])[:count]}
+    return chosen
+
+
+def test_every_token_is_chosen_and_returned_at_its_own_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    silence_target(monkeypatch)
+    check_places()
+
+
+def silence_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The head is taken out to look at the cells, so prediction and target differ in width."""
+    monkeypatch.setattr(hacm.model, "reconstruction_loss", lambda prediction, target, mask: prediction.sum())
+
+
+def joint_major(cells_BSJ: Tensor, spatial: bool) -> Tensor:
+    """Branch order with one branch flattened joint-major, as the released code does."""
+    branches = [cells_BSJ[:, 0::2], cells_BSJ[:, 1::2]]
+    branches[spatial] = branches[spatial].transpose(1, 2)
+    return torch.cat([branch.flatten(1, 2) for branch in branches], dim=1)
+
+
+def put_in_temporal_branch(kept_BKD: Tensor, keep_BK: Tensor, filler_D: Tensor, tokens: int) -> Tensor:
+    """The spatial branch's kept tokens land in slots of the temporal branch, as the released code does."""
+    return real_put(kept_BKD, keep_BK % 12, filler_D, tokens)
+
+
+real_put = hacm.transformer.put
+RELEASED_ERRORS: dict[str, tuple[object, str, Callable[..., Tensor]]] = {
+    "a: spatial scores joint-major": (hacm.masking, "to_branches", lambda cells: joint_major(cells, spatial=True)),
+    "b: temporal tokens joint-major": (hacm.model, "to_branches", lambda cells: joint_major(cells, spatial=False)),
+    "c: spatial tokens in temporal slots": (hacm.transformer, "put", put_in_temporal_branch),
+    "d: positions in natural order on slots in branch order": (
+        hacm.transformer,
+        "from_branches",
+        lambda tokens, segments: tokens.unflatten(1, (segments, -1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("error", RELEASED_ERRORS)
+def test_each_order_error_of_the_release_would_be_noticed(error: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    silence_target(monkeypatch)
+    monkeypatch.setattr(*RELEASED_ERRORS[error])
+    with pytest.raises(AssertionError):
+        check_places()
+
+
+# ---- a pass ---------------------------------------------------------------------------------------------------------
+
+STRATEGIES = [
+    (MaskingSettings(strategy="random", ratio=0.6), LossSettings(contrast=False)),
+    (MaskingSettings(strategy="motion", ratio=0.6), LossSettings(contrast=False)),
+    (MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="precomputed")), LossSettings()),
+    (MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="mixed")), LossSettings(combine="alpha", alpha=0.3)),
+    (
+        MaskingSettings(ratio=0.6, spatial=SpatialSettings(on=False), temporal=TemporalSettings(on=False)),
+        LossSettings(),
+    ),
+]
+
+
+@pytest.mark.parametrize("hyperbolic", [True, False])
+@pytest.mark.parametrize(("masking", "loss"), STRATEGIES)
+@pytest.mark.parametrize("batch", [1, 3])
+def test_every_setting_trains(masking: MaskingSettings, loss: LossSettings, hyperbolic: bool, batch: int) -> None:
+    settings = ModelSettings(dim=16, heads=4, encoder_blocks=2, decoder_blocks=1, frames=15, hyperbolic=hyperbolic)
+    model = build(masking, loss, settings)
+    x, hierarchy = sequences(batch)
+    output = model(x, hierarchy, generator=torch.Generator().manual_seed(5))
+    output.loss.backward()
+    assert output.loss.isfinite()
+    assert (output.contrast == 0) == (not loss.contrast or batch == 1)
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+    assert torch.equal(model.token_mask(x, hierarchy, generator=torch.Generator().manual_seed(5)), output.mask_BSJ)
+
+
+def test_a_pass_repeats_with_its_generator_and_follows_its_noise() -> None:
+    model, (x, _) = build(), sequences()
+    first, second, third = (model(x, generator=torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first.mask_BSJ, second.mask_BSJ)
+    assert first.loss == second.loss
+    assert not torch.equal(first.mask_BSJ, third.mask_BSJ)
+    noise = draw_uniform(3, 20, x.device, torch.Generator().manual_seed(1))
+    assert torch.equal(model(x, noise=noise).mask_BSJ, first.mask_BSJ)
+
+
+def test_training_lowers_the_loss() -> None:
+    model, (x, _) = build(), sequences(8)
+    optimiser = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=3e-3)
+    noise = draw_uniform(8, 20, x.device, torch.Generator().manual_seed(0))
+    losses = []
+    for _ in range(60):
+        loss = model(x, noise=noise).loss
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_features_see_every_token_and_are_the_encoders() -> None:
+    model, (x, _) = build(), sequences()
+    found = model.features(x)
+    assert found.shape == (3, 5, 4, 16)
+    assert torch.allclose(found[1:2], model.features(x[1:2]), atol=1e-6)
+    embedded = model.encoder.embed(x)
+    latent = model.encoder.encode(to_branches(embedded))
+    assert torch.allclose(from_branches(latent, 5), found, atol=1e-5)
+
+
+def test_half_precision_leaves_the_selection_as_it_is() -> None:
+    model, (x, _) = build(), sequences(64)
+    noise = torch.rand(64, 20, generator=torch.Generator().manual_seed(0))
+    plain = model(x, noise=noise)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cast = model(x, noise=noise)
+    assert torch.equal(plain.mask_BSJ, cast.mask_BSJ)
+    assert torch.equal(plain.target_BSJP, cast.target_BSJP)
+    assert cast.loss.item() == pytest.approx(plain.loss.item(), rel=0.02)
+
+
+def test_pruning_off_keeps_the_root_sets_mean_as_father() -> None:
+    settings = ModelSettings(dim=16, heads=4, encoder_blocks=1, decoder_blocks=1, frames=15, prune=False)
+    model, (x, _) = build(model=settings), sequences()
+    output = model(x)
+    assert output.mask_BSJ.shape == (3, 5, 6)
+    assert model.encoder.embed_roots(x).shape == (3, 5, 2, 16)
+
+
+def test_mistakes_are_named() -> None:
+    with pytest.raises(ValueError, match=r"loss\.contrast"):
+        build(MaskingSettings(strategy="random", ratio=0.6))
+    model, (x, hierarchy) = build(MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="mixed"))), sequences()
+    with pytest.raises(ValueError, match=r"masking\.spatial\.source mixed needs hierarchies of shape \(3, 15, 4\)"):
+        model(x)
+    with pytest.raises(ValueError, match=r"hierarchies of shape \(3, 15, 4\), but got \(3, 15, 6\)"):
+        model(x, torch.zeros(3, 15, 6))
+    with pytest.raises(ValueError, match="noise"):
+        model(x, hierarchy, noise=torch.rand(3, 19))
+    with pytest.raises(ValueError, match=r"\(15, 6, 3\)"):
+        model(x[:, :14], hierarchy)
+
+
+# ---- the released runs ----------------------------------------------------------------------------------------------
+
+
+def mapped(released: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A released state dict under this project's names."""
+    inner = {"attn.qkv": "attention.qkv", "attn.proj": "attention.projection", "fc1": "expand", "fc2": "contract"}
+    names = {
+        "temp_embed": "encoder.segment_embedding",
+        "pos_embed": "encoder.joint_embedding",
+        "joints_embed.proj.weight": "encoder.embedding.weight",
+        "joints_embed.proj.bias": "encoder.embedding.bias",
+        "decoder_temp_embed": "decoder.segment_embedding",
+        "decoder_pos_embed": "decoder.joint_embedding",
+        "mask_token_t" if "mask_token_t" in released else "mask_token": "decoder.mask_token",
+    }
+    prefixes = {
+        "blocks.": "encoder.blocks.",
+        "norm.": "encoder.norm.",
+        "decoder_blocks.": "decoder.blocks.",
+        "decoder_norm.": "decoder.norm.",
+        "decoder_embed.": "decoder.embedding.",
+        "decoder_pred.": "decoder.head.",
+        "l1.": "masking.query.",
+        "l2.": "masking.key.",
+    }
+    found = {}
+    for name, tensor in released.items():
+        new = names.get(name)
+        for old, prefix in prefixes.items():
+            if name.startswith(old):
+                new = prefix + name.removeprefix(old)
+        if new is None:
+            continue  # never used by the release
+        for old, word in inner.items():
+            new = new.replace(f".{old}.", f".{word}.")
+        if name == "joints_embed.proj.weight":
+            tensor = tensor.permute(0, 2, 1, 3).flatten(1)
+        found[new] = tensor.squeeze() if new.endswith(("_embedding", "mask_token")) else tensor
+    return found
+
+
+def released_model(name: str, model: HACM) -> tuple[HACM, dict[str, np.ndarray]]:
+    weights = torch.load(GOLDEN / f"{name}_release_format.pth", weights_only=True)["model"]
+    model.load_state_dict(mapped(weights))
+    return model.eval(), dict(np.load(GOLDEN / f"{name}_golden.npz"))
+
+
+def released_hacm() -> tuple[HACM, dict[str, np.ndarray], Tensor]:
+    settings = ModelSettings(variant="released", encoder_blocks=2, decoder_blocks=1)
+    model, golden = released_model("hacm", HACM(KINECT_V2, settings, MaskingSettings(), LossSettings()))
+    return model, golden, torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_pruning_and_embedding() -> None:
+    model, golden, x = released_hacm()
+    np.testing.assert_array_equal(model.encoder.token_coordinates(x).numpy(), golden["input_pruned"])
+    np.testing.assert_array_equal(x[:, :, KINECT_V2.roots].numpy(), golden["input_root_joints"])
+    positions = model.encoder.segment_embedding[:, None] + model.encoder.joint_embedding
+    np.testing.assert_allclose((model.encoder.embed(x) - positions).numpy(), golden["embed"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(model.encoder.embed_roots(x).numpy(), golden["embed_root"], rtol=0, atol=1e-5)
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_masking_from_coordinates() -> None:
+    """Our scores from the released weights, then the selection in the released order from the given noise."""
+    model, golden, x = released_hacm()
+    noise = to_branches(released_cells(torch.from_numpy(golden["uniform_temporal"]), golden["uniform_spatial"]))
+    expected = released_cells(torch.from_numpy(golden["temporal_mask"]), golden["spatial_mask"])
+    np.testing.assert_array_equal(model.token_mask(x, noise=noise).numpy(), expected.numpy() == 1)
+
+
+def released_cells(temporal_BL: Tensor, spatial_BL: np.ndarray) -> Tensor:
+    """Two joint-major branches of the release, (B, 216) each, by true segment and joint: (B, 24, 18)."""
+    cells_BSJ = torch.empty(len(temporal_BL), 24, 18)
+    cells_BSJ[:, 0::2] = temporal_BL.view(-1, 18, 12).transpose(1, 2)
+    cells_BSJ[:, 1::2] = torch.from_numpy(spatial_BL).view(-1, 18, 12).transpose(1, 2)
+    return cells_BSJ
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_kept_tokens_and_latent() -> None:
+    model, golden, x = released_hacm()
+    kept = torch.cat([torch.from_numpy(golden[f"{branch}_kept"]) for branch in ("temporal", "spatial")], dim=1)
+    points = model.space.expmap0(model.encoder.embed(x)).point
+    flat = {"temporal": points[:, 0::2].transpose(1, 2).flatten(1, 2), "spatial": points[:, 1::2].flatten(1, 2)}
+    for branch, tokens in flat.items():
+        keep = torch.from_numpy(golden[f"{branch}_ids_restore"]).argsort(1)[:, :21]
+        found = tokens.gather(1, keep[..., None].expand(-1, -1, 256))
+        np.testing.assert_allclose(found.numpy(), golden[f"{branch}_kept"], rtol=0, atol=1e-5)
+    latent = model.encoder.norm(model.encoder.blocks(kept))
+    np.testing.assert_allclose(latent.numpy(), golden["latent"], rtol=0, atol=1e-4)
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_decoder_in_the_released_order() -> None:
+    model, golden, _ = released_hacm()
+    kept = model.decoder.embedding(torch.from_numpy(golden["latent"]))
+    filled = torch.cat([kept, model.decoder.mask_token.expand(4, 432 - 42, 256)], dim=1)
+    restore = torch.from_numpy(golden["ids_restore"])
+    slots = filled.gather(1, restore[..., None].expand(-1, -1, 256))
+    found = model.decoder.decode(slots.unflatten(1, (24, 18))).flatten(1, 2)
+    np.testing.assert_allclose(found.numpy(), golden["pred"], rtol=0, atol=1e-4)
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_evaluation_features() -> None:
+    model, golden, x = released_hacm()
+    found = model.features(x)
+    expected = golden["linprobe_features"].reshape(4, 24, 18, 256)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-4)
+    pooled = found.unflatten(0, (2, 2)).mean((1, 2, 3)).numpy()
+    logits = pooled @ golden["linprobe_head.fc.weight"].T + golden["linprobe_head.fc.bias"]
+    np.testing.assert_allclose(logits, golden["linprobe_logits"], rtol=0, atol=1e-4)
+
+
+@needs_golden
+@torch.no_grad()
+def test_golden_mamp_as_a_whole() -> None:
+    settings = ModelSettings(
+        dim=64, heads=4, encoder_blocks=2, decoder_blocks=1, frames=120, segment=4, prune=False, hyperbolic=False
+    )
+    motion = MaskingSettings(strategy="motion", tau=0.8)
+    model, golden = released_model("mamp", HACM(KINECT_V2, settings, motion, LossSettings(contrast=False)))
+    x = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
+    noise = to_branches(torch.from_numpy(golden["uniform"]).view(4, 30, 25))
+    output = model(x, noise=noise)
+    np.testing.assert_array_equal(output.mask_BSJ.flatten(1).numpy(), golden["mask"] == 1)
+    np.testing.assert_allclose(output.prediction_BSJP.flatten(1, 2).numpy(), golden["pred"], rtol=0, atol=1e-4)
+    np.testing.assert_allclose(output.loss.item(), golden["loss"], rtol=1e-5)
+    features = model.features(x).numpy().reshape(golden["features"].shape)
+    np.testing.assert_allclose(features, golden["features"], rtol=1e-5, atol=1e-4)

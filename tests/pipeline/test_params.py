@@ -1,0 +1,125 @@
+"""params.yaml: what is wrong with it is said in one line that names file, line and key."""
+
+from pathlib import Path
+
+import pytest
+
+from hacm.settings import KnnSettings, LinearSettings, TrainSettings
+from pipeline.cleaning import CleaningSettings
+from pipeline.errors import UserError
+from pipeline.params import Params, merge, read_yaml
+from stages import parameters
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def edited(tmp_path):
+    """Write the project's params.yaml with one text replaced; return its path and the line that changed."""
+
+    def edit(old: str, new: str) -> tuple[Path, int]:
+        text = (PROJECT / "params.yaml").read_text()
+        assert text.count(old) >= 1, f"{old!r} is not in params.yaml"
+        path = tmp_path / "params.yaml"
+        path.write_text(text.replace(old, new, 1))
+        return path, text[: text.index(old)].count("\n") + 1
+
+    return edit
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(UserError) as caught:
+        parameters.check_file(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_the_projects_own_file_is_valid():
+    parameters.check_file(PROJECT / "params.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "reason"),
+    [
+        ("seed: 0\n\n", "sede: 0\n\n", "sede", "unknown key"),
+        ("    dim: 256", "    dmi: 256", "train.model.dmi", "unknown key"),
+        ("    dim: 256", "    dim: 2.5", "train.model.dim", "integer"),
+        ("    dim: 256", "    dim: '256'", "train.model.dim", "integer"),
+        ("    frames: 72", "    frames: 71", "train.model", "not divisible by segment"),
+        ("    ratio: 0.9", "    ratio: 1.5", "train.masking", "between 0 and 1"),
+        ("    strategy: hacm", "    strategy: hcam", "train.masking.strategy", "'hacm', 'random' or 'motion'"),
+        ("    strategy: hacm", "    strategy: random", "train", "loss.contrast"),
+        ("  datasets: [kinect-sim]", "  datasets: [kinect]", "active.datasets", "known: kinect-sim"),
+        ("  datasets: [kinect-sim]", "  datasets: [utd-mhad]", "active.datasets", "needs the data set kinect-sim"),
+        ("{kinect-sim-xsub: kinect-sim}", "{kinect-sim-xs: kinect-sim}", "active.benchmarks.kinect-sim-xs", "xsub"),
+        ("protocols: [linear, knn]", "protocols: [linear, kmm]", "active.protocols", "'kmm' is unknown"),
+        ("  bootstrap: 2000", "  bootstrap: 2", "evaluate.bootstrap", "greater than or equal to 100"),
+        ("  knn: {k: 1,", "  knn: {k: 0,", "evaluate.knn", "k must be positive"),
+        ("    tree_split: xsub", "    tree_split: xsbu", "datasets.kinect-sim.tree_split", "xsub, xview, xset"),
+        ("  scale: 2.0", "  scale: -2.0", "hierarchy", "scale must be positive"),
+        ("  ghost_frames: 11", "  ghost_frames: -1", "cleaning", "ghost_frames"),
+        ("      noise: 1.0", "      nosie: 1.0", "datasets.kinect-sim.source.nosie", "unknown key"),
+        ("{limit: null,", "{limit: 0,", "datasets.kinect-sim.ingest.limit", "greater than 0"),
+        ("      linear: {views: 10}", "      linear: {veiws: 10}", "benchmarks.kinect-sim-xsub.evaluate.linear.veiws", "unknown"),
+        ("      linear: {views: 10}", "      linear: {views: 900}", "evaluate.linear", "1..epochs"),
+        ("      linear: {views: 10}", "      lienar: {views: 10}", "benchmarks.kinect-sim-xsub.evaluate.lienar", "unknown"),
+        ("model: {dim: 64, heads: 4", "model: {dim: 64, heads: 5", "benchmarks.kinect-sim-xsub.train.model", "not divisible"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_and_key(edited, old, new, key, reason):
+    path, line = edited(old, new)
+    message = complaint(path)
+    assert f"{key}:" in message
+    assert reason in message
+    if "unknown key" in reason:
+        assert f"params.yaml:{line}:" in message
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: 1\na: 2\n", "\tb: 1", "- 1\n", "a: \x00"])
+def test_broken_yaml_is_one_line(tmp_path, text):
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    assert "params.yaml" in complaint(path)
+
+
+def test_absent_file_is_one_line(tmp_path):
+    assert "not found" in complaint(tmp_path / "params.yaml")
+
+
+def test_absent_key_is_named_by_the_stage_that_needs_it(edited):
+    path, _ = edited("seed: 0\n\n", "")
+    parameters.check_file(path)
+    with pytest.raises(UserError, match="seed: missing"):
+        Params(path, ["seed"])
+
+
+def test_only_declared_keys_can_be_read():
+    params = Params(PROJECT / "params.yaml", ["seed", "train.model"])
+    assert params.value("seed") == 0
+    assert params.value("train.model.dim") == 256
+    for undeclared in ("train", "train.masking", "seeds", "evaluate.bootstrap"):
+        with pytest.raises(AssertionError, match="not declared"):
+            params.value(undeclared)
+
+
+def test_published_recipe_in_the_file_is_the_librarys_default():
+    """Two places state the published recipe; they must agree to the last key."""
+    tree = read_yaml(PROJECT / "params.yaml")
+    params = Params(PROJECT / "params.yaml", ["train", "evaluate", "cleaning"])
+    assert params.section("train", TrainSettings) == TrainSettings()
+    assert params.section("evaluate.linear", LinearSettings) == LinearSettings()
+    assert params.section("evaluate.knn", KnnSettings) == KnnSettings()
+    assert params.section("cleaning", CleaningSettings) == CleaningSettings()
+    for section in ("model", "masking", "loss", "augment", "pretrain"):
+        stated = set(tree["train"][section])
+        assert stated == set(vars(getattr(TrainSettings(), section))), section
+
+
+def test_overrides_go_over_the_base_and_no_further():
+    params = Params(PROJECT / "params.yaml", ["train", "benchmarks.kinect-sim-xsub.train"])
+    settings = params.section("train", TrainSettings, override="benchmarks.kinect-sim-xsub.train")
+    assert settings.model.dim == 64
+    assert settings.model.frames == 72
+    assert settings.masking.spatial.source == "precomputed"
+    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}

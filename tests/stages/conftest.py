@@ -1,0 +1,82 @@
+"""A small project: the real graph and code, run once from end to end on a few simulated people."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+PROJECT = Path(__file__).parents[2]
+SMALL = {
+    "datasets.kinect-sim.source.performers": [1, 2, 3, 6],
+    "datasets.kinect-sim.source.actions": [6, 8, 23, 58],
+    "datasets.kinect-sim.source.cameras": [1, 2],
+    "hierarchy.tree.steps": 50,
+    "benchmarks.kinect-sim-xsub.train.model": {"dim": 16, "heads": 2, "encoder_blocks": 1, "decoder_blocks": 1},
+    "benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 4, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1},
+    "evaluate.bootstrap": 200,
+    "benchmarks.kinect-sim-xsub.evaluate.linear": {"epochs": 20, "views": 2, "batch": 8},
+}
+
+
+def write_small_params(target: Path, changes: dict[str, object] | None = None) -> None:
+    """The project's params.yaml with SMALL (and further changes) put in."""
+    yaml = YAML()
+    tree = yaml.load((PROJECT / "params.yaml").read_text())
+    for key, value in (SMALL | (changes or {})).items():
+        *path, last = key.split(".")
+        place = tree
+        for part in path:
+            place = place[part]
+        place[last] = value
+    with open(target, "w") as stream:
+        yaml.dump(tree, stream)
+
+
+def environment() -> dict[str, str]:
+    """The surroundings in which stages run: this interpreter first, one thread (small work gains nothing from more)."""
+    paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+
+
+def run(folder: Path, *command: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project; fail with its output if it fails."""
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment() | extra)
+    if check:
+        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def copy_project(target: Path) -> Path:
+    """The code and the graph, under git and DVC, without any artefact."""
+    target.mkdir(parents=True)
+    for name in ("hacm", "pipeline", "stages"):
+        shutil.copytree(PROJECT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(PROJECT / name, target)
+    write_small_params(target / "params.yaml")
+    run(target, "git", "init", "-q")
+    run(target, "dvc", "init", "-q")
+    run(target, "dvc", "config", "core.analytics", "false")
+    run(target, "git", "add", "-A")
+    run(target, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")
+    return target
+
+
+@pytest.fixture(scope="session")
+def small_project(tmp_path_factory) -> Path:
+    """A finished `dvc repro`. Tests must leave it as it is, or work on a copy."""
+    folder = copy_project(tmp_path_factory.mktemp("small") / "project")
+    run(folder, "dvc", "repro")
+    return folder
+
+
+@pytest.fixture
+def project_copy(small_project, tmp_path) -> Path:
+    """A copy of the finished project, to change and break."""
+    target = tmp_path / "project"
+    shutil.copytree(small_project, target, symlinks=True)
+    return target

@@ -1,0 +1,110 @@
+"""dvc.yaml says what the stages do: the parameters they read, the code they run, the files they touch."""
+
+import importlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+
+PROJECT = Path(__file__).parents[2]
+INFRASTRUCTURE = {
+    "hacm/__init__.py", "hacm/settings.py", "hacm/skeleton.py", "pipeline/__init__.py", "pipeline/errors.py",
+    "pipeline/files.py", "pipeline/machine.py", "pipeline/params.py", "pipeline/topology.py", "stages/__init__.py",
+    "stages/arguments.py", "stages/console.py", "stages/loading.py", "stages/parameters.py", "stages/places.py",
+}  # fmt: skip
+"""Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
+
+READING = {"pipeline/datasets.py", "pipeline/manifest.py", "pipeline/rows.py", "pipeline/splits.py", "pipeline/store.py"}
+"""Modules that bring an artefact back as it was written; where a stage *writes* by them they are declared."""
+
+
+@pytest.fixture(scope="module")
+def stages():
+    """The resolved stages of the project's dvc.yaml by name."""
+    with Repo(str(PROJECT)) as repo:
+        return {stage.name: stage for stage in repo.index.stages if stage.path.endswith("dvc.yaml")}
+
+
+def declared_params(stage):
+    return {key for dep in stage.deps if hasattr(dep, "params") for key in dep.params}
+
+
+def declared_paths(stage):
+    return {str(dep.def_path) for dep in stage.deps if not hasattr(dep, "params")}
+
+
+def parts(stage):
+    words = stage.cmd.split()
+    module = words[words.index("-m") + 1]
+    return module, dict(re.findall(r"--(\w+) (\S+)", stage.cmd))
+
+
+def test_the_graph_is_the_one_in_the_readme(stages):
+    assert {name.split("@")[0] for name in stages} == {
+        "download", "ingest", "normalize", "audit", "hierarchy", "split", "pretrain", "floor", "evaluate", "report",
+    }  # fmt: skip
+    assert "evaluate@kinect-sim-xsub-linear" in stages
+    assert "evaluate@kinect-sim-xsub-knn" in stages
+
+
+def test_every_stage_declares_exactly_the_parameters_it_reads(stages):
+    """Params hands out nothing but what PARAMS names (tested in test_params); dvc.yaml must name the same."""
+    for name, stage in stages.items():
+        module, names = parts(stage)
+        if "benchmark" in names:
+            from pipeline.datasets import find_benchmark
+
+            names["dataset"] = find_benchmark(names["benchmark"])[0].name
+        expected = {key.format(**names) for key in importlib.import_module(module).PARAMS}
+        assert declared_params(stage) == expected, name
+
+
+def test_code_that_decides_a_result_is_declared(stages):
+    """Of the project's modules that a stage imports, each is declared or stands in one of the two lists above."""
+    for name, stage in stages.items():
+        module, _ = parts(stage)
+        code = f"import sys; import {module}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
+        loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        own = {str(Path(path).relative_to(PROJECT)) for path in loaded.split() if is_own(path)}
+        declared = declared_paths(stage)
+        covered = {path for path in own if any(path == dep or path.startswith(dep + "/") for dep in declared)}
+        others = {"stages/pretrain.py"} if module == "stages.evaluate" else set()
+        allowed = INFRASTRUCTURE | READING | others | UNUSED.get(module.removeprefix("stages."), set())
+        assert own - covered <= allowed, (name, sorted(own - covered - allowed))
+
+
+UNUSED = {
+    # imported for their settings' types only, to check params.yaml in full
+    stage: {"pipeline/cleaning.py", "pipeline/recordings/__init__.py"} for stage in
+    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "pretrain", "floor", "evaluate", "report")
+}  # fmt: skip
+
+
+def is_own(path: str) -> bool:
+    return path.startswith(str(PROJECT)) and "/.venv/" not in path and "/kinect_sim/" not in path
+
+
+def test_declared_paths_exist_or_are_made_by_a_stage(stages):
+    made = {str(out.def_path) for stage in stages.values() for out in stage.outs}
+    for name, stage in stages.items():
+        for path in declared_paths(stage):
+            made_here = any(path == out or out.startswith(path + "/") or path.startswith(out + "/") for out in made)
+            assert made_here or (PROJECT / path).exists(), (name, path)
+
+
+@pytest.mark.parametrize("benchmarks", ["{utd-mhad-xsub: utd-mhad}", "{kinect-sim-xsub: kinect-sim, kinect-sim-xview: kinect-sim}"])
+def test_other_benchmarks_resolve(tmp_path, benchmarks):
+    """The graph follows params.yaml: one instance a data set, benchmark and protocol."""
+    text = (PROJECT / "params.yaml").read_text().replace("{kinect-sim-xsub: kinect-sim}", benchmarks)
+    text = text.replace("datasets: [kinect-sim]", "datasets: [utd-mhad]" if "utd" in benchmarks else "datasets: [kinect-sim]")
+    text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}}}\n"
+    (tmp_path / "params.yaml").write_text(text)
+    shutil.copy(PROJECT / "dvc.yaml", tmp_path)
+    with Repo.init(str(tmp_path), no_scm=True) as repo:
+        names = {stage.name for stage in repo.index.stages}
+    for benchmark in re.findall(r"([\w-]+):", benchmarks):
+        assert {f"split@{benchmark}", f"pretrain@{benchmark}", f"floor@{benchmark}", f"evaluate@{benchmark}-knn"} <= names
