@@ -144,9 +144,9 @@ class Masking(nn.Module):
         cross, spatial = settings.strategy == "hacm", settings.spatial
         for size in self.sizes if cross else (sum(self.sizes),):
             kept_count(size, settings.ratio)
-        self.uses_temporal = cross and settings.temporal.on
-        self.uses_precomputed = cross and spatial.on and spatial.source != "features"
-        self.uses_features = cross and spatial.on and spatial.source != "precomputed"
+        self.uses_temporal = cross and settings.temporal.enabled
+        self.uses_precomputed = cross and spatial.enabled and spatial.source != "features"
+        self.uses_features = cross and spatial.enabled and spatial.source != "precomputed"
         default_scale, default_axis = ("inverse_sqrt", "keys") if model.variant == "paper" else ("sqrt", "joints")
         self.inverse_sqrt = (settings.temporal.scale or default_scale) == "inverse_sqrt"
         self.over_keys = (settings.temporal.normalize_over or default_axis) == "keys"

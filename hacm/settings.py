@@ -50,9 +50,9 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class SpatialSettings:
-    """The spatial branch's criterion, the joint hierarchy (§3). on false: that branch is masked at random."""
+    """The spatial branch's criterion, the joint hierarchy (§3). enabled false: that branch is masked at random."""
 
-    on: bool = True
+    enabled: bool = True
     source: Literal["precomputed", "features", "mixed"] = "features"
     root_weight: float = 0.01
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -60,12 +60,12 @@ class SpatialSettings:
 
 @dataclass(frozen=True)
 class TemporalSettings:
-    """The temporal branch's criterion, global attention (§3). on false: that branch is masked at random.
+    """The temporal branch's criterion, global attention (§3). enabled false: that branch is masked at random.
 
     scale, normalize_over: null takes what the model's variant says (paper: 1/√D over keys; released: √D over joints).
     """
 
-    on: bool = True
+    enabled: bool = True
     scale: Literal["inverse_sqrt", "sqrt"] | None = None
     normalize_over: Literal["keys", "joints"] | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -170,7 +170,7 @@ class TrainSettings:
     def needs_hierarchies(self) -> bool:
         """Whether the spatial criterion reads the precomputed per-frame hierarchies."""
         masking = self.masking
-        return masking.strategy == "hacm" and masking.spatial.on and masking.spatial.source != "features"
+        return masking.strategy == "hacm" and masking.spatial.enabled and masking.spatial.source != "features"
 
 
 @dataclass(frozen=True)

@@ -49,8 +49,8 @@ def find_faults(store: SkeletonStore, dataset: DataSet) -> list[dict[str, str]]:
         counts = _count_split(splits, rule, dataset)
         expected = (counts["expected_train"], counts["expected_test"])
         if expected != (None, None) and (counts["train"], counts["test"]) != expected:
-            text = f"{rule}: {counts['train']} training and {counts['test']} test clips, expected {expected[0]} and {expected[1]}"
-            faults.append({"severity": "error", "text": text})
+            found = f"{counts['train']} training and {counts['test']} test clips"
+            faults.append({"severity": "error", "text": f"{rule}: {found}, expected {expected[0]} and {expected[1]}"})
     return sorted(faults, key=lambda fault: (fault["severity"], fault["text"]))
 
 
@@ -87,15 +87,17 @@ def to_markdown(facts: dict[str, Any]) -> str:
     lines = [
         f"# Audit of {facts['title']}{mark}",
         "",
-        f"version `{facts['version']}`, topology {facts['topology']}, {facts['clips']} clips, {facts['excluded']} excluded",
+        f"version `{facts['version']}`, topology {facts['topology']}, "
+        f"{facts['clips']} clips, {facts['excluded']} excluded",
         "",
         "| split | train | expected | test | expected | training subjects | test subjects |",
         "|---|---|---|---|---|---|---|",
     ]
     for rule, counts in facts["benchmarks"].items():
         lines.append(
-            f"| {rule} | {counts['train']} | {_shown(counts['expected_train'])} | {counts['test']} "
-            f"| {_shown(counts['expected_test'])} | {_listed(counts['train_subjects'])} | {_listed(counts['test_subjects'])} |"
+            f"| {rule} | {counts['train']} | {_shown(counts['expected_train'])} "
+            f"| {counts['test']} | {_shown(counts['expected_test'])} "
+            f"| {_listed(counts['train_subjects'])} | {_listed(counts['test_subjects'])} |"
         )
     lines += ["", "| class | clips | train | test |", "|---|---|---|---|"]
     lines += [f"| {row['name']} | {row['clips']} | {row['train']} | {row['test']} |" for row in facts["classes"]]

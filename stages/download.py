@@ -4,7 +4,9 @@ Official addresses are in pipeline/datasets.py. HACM_MIRROR names a folder or an
 files that are here already are verified and kept.
 """
 
+import hashlib
 import os
+from functools import partial
 from pathlib import Path
 
 from pipeline.archives import Refused, members
@@ -61,11 +63,7 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> Path:
             say(f"{dataset.name}: fetching {address}")
             try:
                 with Work("downloading", None, "MB") as work:
-                    fetch(
-                        address,
-                        folder / archive.file,
-                        progress=lambda have, total, work=work: _megabytes(work, have, total),
-                    )
+                    fetch(address, folder / archive.file, progress=partial(_megabytes, work))
                 return folder / archive.file
             except UserError as error:
                 problems.append(str(error))
@@ -107,8 +105,6 @@ def check_archive(path: Path, folder: Path, dataset: DataSet) -> str:
 
 def check_members(path: Path, dataset: DataSet, *, verify: bool) -> int:
     """Read every member once: the archive is whole, holds the stated number, and each is what its checksum says."""
-    import hashlib
-
     known = dataset.member_checksums() if verify else {}
     count, seen = 0, set()
     for member in members(path):
@@ -119,8 +115,8 @@ def check_members(path: Path, dataset: DataSet, *, verify: bool) -> int:
         seen.add(name)
         if name in known and hashlib.sha256(member.data).hexdigest() != known[name]:
             raise UserError(
-                f"{path}: {name} differs from the known copy; fetch the archive again, or set datasets.{dataset.name}.source.verify "
-                "to false in params.yaml to accept it"
+                f"{path}: {name} differs from the known copy; fetch the archive again, or set "
+                f"datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
             )
     missing = sorted(set(known) - seen)
     if missing:

@@ -29,7 +29,7 @@ def write_outcome(
     figures: dict[str, Any] = {"n": len(outcome.target_N), "classes": len(benchmark.classes)}
     figures |= summarize(outcome, seed, bootstrap)
     columns: dict[str, Any] = {"class": benchmark.classes}
-    columns["n"] = np.bincount(outcome.target_N, minlength=len(benchmark.classes))
+    columns["n"] = metrics.class_counts(outcome.target_N, len(benchmark.classes))
     columns["top1"] = class_percent(outcome)
     predictions = {
         "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
@@ -69,7 +69,7 @@ def summarize(outcome: Outcome, seed: int, bootstrap: int) -> dict[str, float]:
     """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent; then the protocol's own."""
     figures: dict[str, float] = {}
     for k in (1, 5):
-        hits_N = metrics.top_k_hits(outcome.scores_NK, outcome.target_N, k)
+        hits_N = metrics.top_k(outcome.scores_NK, outcome.target_N, k)
         interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=seed)
         figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
     figures["mean_class"] = float(np.nanmean(class_percent(outcome))) / 100
@@ -81,5 +81,4 @@ def summarize(outcome: Outcome, seed: int, bootstrap: int) -> dict[str, float]:
 def class_percent(outcome: Outcome) -> np.ndarray:
     """Accuracy of each class in percent; nan for a class without test clips."""
     classes = outcome.scores_NK.shape[1]
-    share_K = metrics.per_class_accuracy(outcome.scores_NK.argmax(axis=1), outcome.target_N, classes)
-    return np.round(100 * share_K, 4)
+    return np.round(100 * metrics.per_class(outcome.scores_NK, outcome.target_N, classes), 4)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from hacm.clips import Clips
 from hacm.skeleton import Skeleton
@@ -27,7 +28,7 @@ class Benchmark:
     clips: Clips
     names: list[str]
     labels: list[int]
-    subject_N: torch.Tensor
+    subject_N: NDArray[np.int64]
     train_index: torch.Tensor
     test_index: torch.Tensor
 
@@ -62,7 +63,7 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
         clips=load_clips(store, labels, load_hierarchies(store, dataset.name) if hierarchies else None).to(device),
         names=names,
         labels=labels,
-        subject_N=_integers(store.manifest["subject"]),
+        subject_N=store.manifest["subject"].cast(pl.Int64).to_numpy(),
         train_index=train_index,
         test_index=test_index,
     )
@@ -90,7 +91,8 @@ def expect_version(store: SkeletonStore, version: str, source: Path) -> None:
     """UserError unless the store holds the data version that `source` was computed from."""
     if version != store.version:
         raise UserError(
-            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; run dvc repro"
+            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
+            "run dvc repro"
         )
 
 

@@ -31,7 +31,18 @@ def test_layers_do_not_reach_up(package):
 
 def test_every_stage_is_a_program_with_help():
     stages = sorted(path.stem for path in (PROJECT / "stages").glob("*.py") if "def main()" in path.read_text())
-    assert {"download", "ingest", "normalize", "hierarchy", "split", "pretrain", "evaluate", "floor", "report", "audit"} <= set(stages)
+    assert {
+        "download",
+        "ingest",
+        "normalize",
+        "hierarchy",
+        "split",
+        "pretrain",
+        "evaluate",
+        "floor",
+        "report",
+        "audit",
+    } <= set(stages)
     for stage in ("download", "pretrain", "evaluate"):
         done = subprocess.run(
             [sys.executable, "-m", f"stages.{stage}", "--help"], cwd=PROJECT, capture_output=True, text=True, check=True
@@ -41,8 +52,13 @@ def test_every_stage_is_a_program_with_help():
 
 def test_importing_pipeline_is_cheap():
     """Nothing heavy comes with `import pipeline`, so that help texts and error messages appear at once."""
-    code = "import sys; import pipeline; print(len([m for m in ('numpy', 'polars', 'zarr', 'torch') if m in sys.modules]))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True).stdout == "0\n"
+    code = (
+        "import sys; import pipeline; print(len([m for m in ('numpy', 'polars', 'zarr', 'torch') if m in sys.modules]))"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PROJECT, check=True).stdout
+        == "0\n"
+    )
 
 
 def test_pipeline_runs_without_torch():

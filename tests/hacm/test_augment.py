@@ -117,7 +117,7 @@ def test_the_random_crop_follows_the_fields_law(
     chosen = AugmentSettings(crop_least=span[0], crop_most=span[1], min_frames=least_frames)
     draws = [torch.tensor([draw], dtype=torch.float64) for draw in (fraction, place)]
     start_N, length_N = random_crop(torch.tensor([frames]), chosen, *draws)
-    length = min(max(int(math.floor(frames * (span[0] + fraction * (span[1] - span[0])))), least_frames), frames)
+    length = min(max(math.floor(frames * (span[0] + fraction * (span[1] - span[0]))), least_frames), frames)
     assert int(length_N) == length
     assert int(start_N) == min(int(place * (frames - length + 1)), frames - length)
 

@@ -180,9 +180,9 @@ EVERY_STRATEGY = [
     MaskingSettings(strategy="motion", ratio=0.6),
     MaskingSettings(ratio=0.6),
     MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="precomputed")),
-    MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="mixed"), temporal=TemporalSettings(on=False)),
-    MaskingSettings(ratio=0.6, spatial=SpatialSettings(on=False)),
-    MaskingSettings(ratio=0.6, spatial=SpatialSettings(on=False), temporal=TemporalSettings(on=False)),
+    MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="mixed"), temporal=TemporalSettings(enabled=False)),
+    MaskingSettings(ratio=0.6, spatial=SpatialSettings(enabled=False)),
+    MaskingSettings(ratio=0.6, spatial=SpatialSettings(enabled=False), temporal=TemporalSettings(enabled=False)),
 ]
 
 

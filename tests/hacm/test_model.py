@@ -137,7 +137,7 @@ STRATEGIES = [
     (MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="precomputed")), LossSettings()),
     (MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="mixed")), LossSettings(combine="alpha", alpha=0.3)),
     (
-        MaskingSettings(ratio=0.6, spatial=SpatialSettings(on=False), temporal=TemporalSettings(on=False)),
+        MaskingSettings(ratio=0.6, spatial=SpatialSettings(enabled=False), temporal=TemporalSettings(enabled=False)),
         LossSettings(),
     ),
 ]

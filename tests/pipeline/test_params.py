@@ -122,4 +122,8 @@ def test_overrides_go_over_the_base_and_no_further():
     assert settings.model.dim == 64
     assert settings.model.frames == 72
     assert settings.masking.spatial.source == "precomputed"
-    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "e": 2}) == {"a": {"b": 1, "c": [3]}, "d": 1, "e": 2}
+    assert merge({"a": {"b": 1, "c": [1, 2]}, "d": 1}, {"a": {"c": [3]}, "e": 2}) == {
+        "a": {"b": 1, "c": [3]},
+        "d": 1,
+        "e": 2,
+    }

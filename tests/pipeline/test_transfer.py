@@ -29,7 +29,9 @@ class Server(http.server.BaseHTTPRequestHandler):
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        drops = self.behaviour == "always drops" or (self.behaviour in ("drops", "no ranges") and len(self.requests) < 3)
+        drops = self.behaviour == "always drops" or (
+            self.behaviour in ("drops", "no ranges") and len(self.requests) < 3
+        )
         self.wfile.write(body[: len(body) // 2] if drops else body)
 
     def log_message(self, *_: object) -> None:
@@ -53,7 +55,12 @@ def serve():
 @pytest.mark.parametrize("behaviour", ["good", "drops", "no ranges", "busy once"])
 def test_arrives_whole_whatever_happens_on_the_way(tmp_path, serve, behaviour):
     seen = []
-    fetch(serve(behaviour), tmp_path / "file.zip", progress=lambda have, total: seen.append((have, total)), pause_seconds=0)
+    fetch(
+        serve(behaviour),
+        tmp_path / "file.zip",
+        progress=lambda have, total: seen.append((have, total)),
+        pause_seconds=0,
+    )
     assert (tmp_path / "file.zip").read_bytes() == CONTENT
     assert seen[-1] == (len(CONTENT), len(CONTENT))
     assert [path.name for path in tmp_path.iterdir()] == ["file.zip"]

@@ -74,7 +74,13 @@ def test_each_stage_runs_with_nothing_but_the_keys_it_declares(small_project, tm
 
 def same_metrics(one: Path, other: Path) -> bool:
     """Metrics, tables and data versions are equal files in both projects."""
-    patterns = ("results/**/metrics.json", "results/**/*.csv", "results/**/audit.json", "data/**/store.json", "data/**/split.json")
+    patterns = (
+        "results/**/metrics.json",
+        "results/**/*.csv",
+        "results/**/audit.json",
+        "data/**/store.json",
+        "data/**/split.json",
+    )
     for pattern in patterns:
         files = sorted(path.relative_to(one) for path in one.glob(pattern))
         assert files, pattern
@@ -140,7 +146,14 @@ def test_repro_continues_after_an_error_is_mended(project_copy):
 def test_killed_pretraining_resumes_to_the_same_weights(project_copy):
     """kill -9 in the middle, run again: bit for bit the weights of the run that was left alone."""
     name, command = "kinect-sim-xsub", ["python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub"]
-    changes = {"benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 60, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}}
+    changes = {
+        "benchmarks.kinect-sim-xsub.train.pretrain": {
+            "epochs": 60,
+            "warmup_epochs": 1,
+            "batch": 8,
+            "checkpoint_epochs": 1,
+        }
+    }
     write_small_params(project_copy / "params.yaml", changes)
     run(project_copy, *command)
     undisturbed = (project_copy / f"models/{name}/weights.safetensors").read_bytes()

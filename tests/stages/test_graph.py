@@ -18,7 +18,13 @@ INFRASTRUCTURE = {
 }  # fmt: skip
 """Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
 
-READING = {"pipeline/datasets.py", "pipeline/manifest.py", "pipeline/rows.py", "pipeline/splits.py", "pipeline/store.py"}
+READING = {
+    "pipeline/datasets.py",
+    "pipeline/manifest.py",
+    "pipeline/rows.py",
+    "pipeline/splits.py",
+    "pipeline/store.py",
+}
 """Modules that bring an artefact back as it was written; where a stage *writes* by them they are declared."""
 
 
@@ -68,7 +74,9 @@ def test_code_that_decides_a_result_is_declared(stages):
     for name, stage in stages.items():
         module, _ = parts(stage)
         code = f"import sys; import {module}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
-        loaded = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        loaded = subprocess.run(
+            [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+        ).stdout
         own = {str(Path(path).relative_to(PROJECT)) for path in loaded.split() if is_own(path)}
         declared = declared_paths(stage)
         covered = {path for path in own if any(path == dep or path.startswith(dep + "/") for dep in declared)}
@@ -96,15 +104,24 @@ def test_declared_paths_exist_or_are_made_by_a_stage(stages):
             assert made_here or (PROJECT / path).exists(), (name, path)
 
 
-@pytest.mark.parametrize("benchmarks", ["{utd-mhad-xsub: utd-mhad}", "{kinect-sim-xsub: kinect-sim, kinect-sim-xview: kinect-sim}"])
+@pytest.mark.parametrize(
+    "benchmarks", ["{utd-mhad-xsub: utd-mhad}", "{kinect-sim-xsub: kinect-sim, kinect-sim-xview: kinect-sim}"]
+)
 def test_other_benchmarks_resolve(tmp_path, benchmarks):
     """The graph follows params.yaml: one instance a data set, benchmark and protocol."""
     text = (PROJECT / "params.yaml").read_text().replace("{kinect-sim-xsub: kinect-sim}", benchmarks)
-    text = text.replace("datasets: [kinect-sim]", "datasets: [utd-mhad]" if "utd" in benchmarks else "datasets: [kinect-sim]")
+    text = text.replace(
+        "datasets: [kinect-sim]", "datasets: [utd-mhad]" if "utd" in benchmarks else "datasets: [kinect-sim]"
+    )
     text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}}}\n"
     (tmp_path / "params.yaml").write_text(text)
     shutil.copy(PROJECT / "dvc.yaml", tmp_path)
     with Repo.init(str(tmp_path), no_scm=True) as repo:
         names = {stage.name for stage in repo.index.stages}
     for benchmark in re.findall(r"([\w-]+):", benchmarks):
-        assert {f"split@{benchmark}", f"pretrain@{benchmark}", f"floor@{benchmark}", f"evaluate@{benchmark}-knn"} <= names
+        assert {
+            f"split@{benchmark}",
+            f"pretrain@{benchmark}",
+            f"floor@{benchmark}",
+            f"evaluate@{benchmark}-knn",
+        } <= names
