@@ -1,5 +1,6 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
+import importlib
 import time
 from dataclasses import asdict
 from typing import Any
@@ -8,16 +9,14 @@ import torch
 
 from hacm import checkpoint
 from hacm.model import HACM
-from hacm.protocols import knn, linear
 from hacm.protocols.outcome import Outcome
-from hacm.settings import AugmentSettings, KnnSettings, LinearSettings
+from hacm.settings import AugmentSettings
 from pipeline.errors import UserError
 from pipeline.params import Params
-from stages import arguments, parameters, places
+from stages import arguments, devices, parameters, places
 from stages.console import Work, run
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
-from stages.pretrain import choose_device
 
 PARAMS = (
     "seed",
@@ -25,19 +24,18 @@ PARAMS = (
     "evaluate.{protocol}",
     "benchmarks.{benchmark}.evaluate.{protocol}",
 )
-SETTINGS: dict[str, type[Any]] = {"linear": LinearSettings, "knn": KnnSettings}
 
 
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark", "protocol")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: cuda where there is one")
+    devices.add_option(parser)
     options = parser.parse_args()
-    name, protocol, device = options.benchmark, options.protocol, choose_device(options.device)
-    if protocol not in SETTINGS:
-        raise UserError(f"--protocol: unknown protocol {protocol!r}; known: {', '.join(SETTINGS)}")
+    name, protocol, device = options.benchmark, options.protocol, devices.choose(options.device)
+    if protocol not in parameters.PROTOCOLS:
+        raise UserError(f"--protocol: unknown protocol {protocol!r}; known: {', '.join(parameters.PROTOCOLS)}")
     params = parameters.load(PARAMS, benchmark=name, protocol=protocol)
     settings = params.section(
-        f"evaluate.{protocol}", SETTINGS[protocol], override=f"benchmarks.{name}.evaluate.{protocol}"
+        f"evaluate.{protocol}", parameters.PROTOCOLS[protocol], override=f"benchmarks.{name}.evaluate.{protocol}"
     )
     model, facts = load_model(name, device)
     benchmark = load_benchmark(name, hierarchies=False, device=device)
@@ -59,7 +57,7 @@ def judge(
     benchmark: Benchmark,
     model: HACM,
     facts: dict[str, Any],
-    settings: LinearSettings | KnnSettings,
+    settings: Any,
     params: Params,
     device: str,
 ) -> None:
@@ -67,8 +65,10 @@ def judge(
     seed = int(params.value("seed"))
     augment = AugmentSettings(**facts["settings"]["augment"])
     began = time.monotonic()
-    trained = run_protocol("trained", model, benchmark, augment, settings, seed, device)
-    control = run_protocol("random weights", like(model, seed + 1), benchmark, augment, settings, seed, device)
+    trained = run_protocol(protocol, "trained", model, benchmark, augment, settings, seed, device)
+    control = run_protocol(
+        protocol, "random weights", like(model, seed + 1), benchmark, augment, settings, seed, device
+    )
     write_outcome(
         name,
         protocol,
@@ -95,20 +95,31 @@ def like(model: HACM, seed: int) -> HACM:
 
 
 def run_protocol(
+    protocol: str,
     title: str,
     model: HACM,
     benchmark: Benchmark,
     augment: AugmentSettings,
-    settings: LinearSettings | KnnSettings,
+    settings: Any,
     seed: int,
     device: str,
 ) -> Outcome:
-    """The protocol's scores on the test clips."""
-    common = (model, benchmark.clips, benchmark.train_index, benchmark.test_index, len(benchmark.classes), augment)
-    if isinstance(settings, LinearSettings):
-        with Work(f"linear probe, {title}", settings.epochs, "epochs") as work:
-            return linear.run(*common, settings, seed, device, work.update)
-    return knn.run(*common, settings, seed, device)
+    """The protocol's scores on the test clips. A protocol is the module of that name in hacm.protocols."""
+    module = importlib.import_module(f"hacm.protocols.{protocol}")
+    with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
+        outcome: Outcome = module.run(
+            model,
+            benchmark.clips,
+            benchmark.train_index,
+            benchmark.test_index,
+            len(benchmark.classes),
+            augment,
+            settings,
+            seed,
+            device,
+            work.update,
+        )
+    return outcome
 
 
 if __name__ == "__main__":

@@ -59,7 +59,9 @@ class EvaluateSettings(Section):
 
 
 SOURCES: dict[str, type[Any]] = {"kinect-sim": SimulatorSettings}
-PROTOCOLS = ("linear", "knn")
+PROTOCOLS: dict[str, type[Any]] = {"linear": LinearSettings, "knn": KnnSettings}
+"""Each protocol's settings; its code is hacm/protocols/NAME.py."""
+
 TOP_LEVEL = ("active", "seed", "datasets", "cleaning", "hierarchy", "train", "evaluate", "benchmarks")
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
 BENCHMARK_KEYS = ("train", "evaluate")
@@ -125,7 +127,7 @@ def _only(tree: Any, key: str, known: tuple[str, ...], path: Path) -> None:
 
 
 def _check_evaluate(tree: Any, path: Path) -> None:
-    kinds = {"bootstrap": int, "linear": LinearSettings, "knn": KnnSettings}
+    kinds = {"bootstrap": int, **PROTOCOLS}
     _only(tree, "evaluate", tuple(kinds), path)
     present = _mapping(tree, "evaluate", path)
     for name, kind in kinds.items():
@@ -156,9 +158,9 @@ def _check_benchmark(tree: Any, name: str, path: Path) -> None:
     key = f"benchmarks.{name}"
     _only(tree, key, BENCHMARK_KEYS, path)
     _check_benchmark_name(tree, key, name, path)
-    _only(tree, f"{key}.evaluate", PROTOCOLS, path)
+    _only(tree, f"{key}.evaluate", tuple(PROTOCOLS), path)
     _check_override(tree, path, "train", f"{key}.train", TrainSettings)
-    for protocol, kind in {"linear": LinearSettings, "knn": KnnSettings}.items():
+    for protocol, kind in PROTOCOLS.items():
         _check_override(tree, path, f"evaluate.{protocol}", f"{key}.evaluate.{protocol}", kind)
 
 

@@ -21,10 +21,9 @@ from hacm.augment import sample_batch
 from hacm.model import HACM
 from hacm.settings import TrainSettings
 from hacm.training.engine import EpochRecord, Step, pretrain
-from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
-from stages import arguments, parameters, places
+from stages import arguments, devices, parameters, places
 from stages.console import Work, run, say
 from stages.loading import Benchmark, load_benchmark, skeleton_of
 
@@ -33,9 +32,9 @@ PARAMS = ("seed", "train", "benchmarks.{benchmark}.train")
 
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, or auto: cuda where there is one")
+    devices.add_option(parser)
     options = parser.parse_args()
-    name, device = options.benchmark, choose_device(options.device)
+    name, device = options.benchmark, devices.choose(options.device)
     params = parameters.load(PARAMS, benchmark=name)
     settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")
     seed = int(params.value("seed"))
@@ -45,17 +44,6 @@ def main() -> None:
     seconds = time.monotonic() - began
     write_results(name, benchmark, model, history, settings, seed, seconds, device)
     shutil.rmtree(places.resume_state(name), ignore_errors=True)
-
-
-def choose_device(wanted: str) -> str:
-    """The device to compute on; UserError if it is asked for and not there."""
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.startswith("cuda") and not torch.cuda.is_available():
-        raise UserError(
-            "--device cuda: PyTorch sees no CUDA device here; use --device cpu or install a CUDA build of torch"
-        )
-    return wanted
 
 
 def train(

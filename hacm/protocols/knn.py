@@ -3,6 +3,8 @@
 Shapes: N test clips, Q test clips at a time, G training clips (the gallery), D width, K classes, k neighbours.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -26,11 +28,12 @@ def run(
     settings: KnnSettings,
     seed: int,
     device: str,
+    on_epoch: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Score the test clips by their neighbours among the training clips, all centre-cropped.
 
-    seed: not used, as nothing is random; every protocol on an encoder is called alike. ValueError if there are fewer
-    training clips than neighbours.
+    seed: not used, as nothing is random; every protocol on an encoder is called alike. on_epoch: called once, at the
+    end. ValueError if there are fewer training clips than neighbours.
     """
     if settings.k > len(train_index):
         raise ValueError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
@@ -39,6 +42,8 @@ def run(
         for index in (train_index, test_index)
     )
     scores_NK = vote(query_ND, gallery_GD, clips.label_N[train_index].to(device), classes, settings.k)
+    if on_epoch is not None:
+        on_epoch(1)
     return Outcome(scores_NK.cpu().numpy(), clips.label_N[test_index].numpy())
 
 
@@ -46,7 +51,8 @@ def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k:
     """Scores (N, K): how many of a clip's k most similar gallery clips are of the class.
 
     Ties between classes go to the larger sum of similarities, added as sum / (2k + 1): it stays below a half, so it
-    never outweighs a vote.
+    never outweighs a vote. Classes without a vote come after, below 0, by their most similar clip, so that top-5 has a
+    meaning for k = 1 too.
     """
     gallery_DG = torch.nn.functional.normalize(gallery_GD, dim=1).T.contiguous()
     class_K = torch.arange(classes, device=label_G.device)
@@ -56,5 +62,8 @@ def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k:
         similarity_QG = torch.nn.functional.normalize(part_QD, dim=1) @ gallery_DG
         nearest_Qk, place_Qk = similarity_QG.topk(k, dim=1)
         voted_QkK = label_G[place_Qk][..., None] == class_K
-        scores.append((voted_QkK * (1 + nearest_Qk / (2 * k + 1))[..., None]).sum(1))
+        votes_QK = (voted_QkK * (1 + nearest_Qk / (2 * k + 1))[..., None]).sum(1)
+        closest_QK = similarity_QG.new_full((len(part_QD), classes), -1.0)
+        closest_QK.scatter_reduce_(1, label_G.expand(len(part_QD), -1), similarity_QG, "amax")
+        scores.append(torch.where(votes_QK > 0, votes_QK, (closest_QK - 1) / 4))
     return torch.cat(scores)

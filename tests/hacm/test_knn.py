@@ -42,7 +42,18 @@ def test_a_similarity_never_outweighs_a_vote() -> None:
     gallery = torch.tensor([[1.0, 0], [-1, 0], [-1, 0]])
     scores = knn.vote(torch.tensor([[1.0, 0]]), gallery, torch.tensor([0, 1, 1]), 3, 3)
     assert scores.argsort(dim=1, descending=True).tolist() == [[1, 0, 2]]
-    assert scores[0, 2] == 0
+    assert scores[0, 2] < 0
+
+
+def test_classes_without_a_vote_are_ranked_by_their_nearest_clip() -> None:
+    """Top-5 means something for k = 1: the second class is that of the nearest clip of any other class."""
+    order = knn.vote(QUERY, GALLERY, LABEL, 5, 1).argsort(dim=1, descending=True)
+    unit = torch.nn.functional.normalize
+    similarity = unit(QUERY, dim=1) @ unit(GALLERY, dim=1).T
+    for clip, ranking in enumerate(order.tolist()):
+        nearest = {label: float(similarity[clip][label == LABEL].max()) for label in set(LABEL.tolist())}
+        known = [label for label in ranking if label in nearest]
+        assert known == sorted(nearest, key=lambda label: -nearest[label])
 
 
 def test_a_clip_finds_itself() -> None:
