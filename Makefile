@@ -29,5 +29,6 @@ $(READY): pyproject.toml constraints.txt
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(READY)
 
+# Everything computed; raw files stay.
 clean:
-	rm -rf data models results report .state
+	rm -rf data/*/recordings data/*/clips data/*/hierarchy data/benchmarks models results report .state

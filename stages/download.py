@@ -28,19 +28,19 @@ def main() -> None:
     settings = params.section(PARAMS[0].format(dataset=dataset.name), parameters.source_kind(dataset.name))
     folder = places.raw(dataset.name)
     if isinstance(settings, SimulatorSettings):
-        archive = simulate(dataset, settings, folder)
+        files = [simulate(dataset, settings, folder)]
     else:
-        archive = obtain(dataset, folder, os.environ.get("HACM_MIRROR"))
-    digest = check_archive(archive, folder, dataset)
-    count = check_members(archive, dataset, verify=getattr(settings, "verify", False))
-    receipt = {"dataset": dataset.name, "files": {archive.name: digest}, "recordings": count}
-    write_json(folder / "receipt.json", receipt)
-    say(f"{dataset.name}: {count} recordings in {archive}, {archive.stat().st_size / 1e6:.1f} MB, verified")
+        files = obtain(dataset, folder, os.environ.get("HACM_MIRROR"))
+    check_archives(files, folder, dataset)
+    digests, count = check_members(files, dataset, verify=getattr(settings, "verify", False))
+    check_recorded(digests, folder)
+    write_json(folder / "receipt.json", {"dataset": dataset.name, "files": digests, "recordings": count})
+    say(f"{dataset.name}: {count} recordings in {', '.join(map(str, files))}, verified")
 
 
 def simulate(dataset: DataSet, settings: SimulatorSettings, folder: Path) -> Path:
     """Generate the embedded data set's archive."""
-    target = folder / dataset.archives[0].file
+    target = folder / dataset.sources[0][0].file
     (folder / "receipt.json").unlink(missing_ok=True)  # other settings make another archive
     with replace_file(target) as temporary, Work("simulating", None, "clips") as work:
         generate(settings, temporary, lambda done, total: _report(work, done, total))
@@ -52,27 +52,39 @@ def _report(work: Work, done: int, total: int) -> None:
     work.update(done)
 
 
-def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> Path:
-    """The archive that is here already, else from the mirror, else from the official addresses."""
-    for archive in dataset.archives:
-        if (folder / archive.file).exists():
-            return folder / archive.file
+def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
+    """The files that hold the data set: those that are here already, else from the mirror or the official addresses."""
+    if dataset.folder and (folder / dataset.folder).is_dir():
+        return [folder / dataset.folder]
+    groups = sorted(dataset.sources, key=lambda group: not all((folder / archive.file).exists() for archive in group))
     problems = []
-    for archive in dataset.archives:
-        for address in _addresses(archive, mirror):
-            say(f"{dataset.name}: fetching {address}")
-            try:
-                with Work("downloading", None, "MB") as work:
-                    fetch(address, folder / archive.file, progress=partial(_megabytes, work))
-                return folder / archive.file
-            except UserError as error:
-                problems.append(str(error))
-    if not problems:
-        names = " or ".join(archive.file for archive in dataset.archives)
-        problems.append(f"HACM_MIRROR={mirror}: holds neither {names}" if mirror else f"no address for {names}")
+    for group in groups:
+        try:
+            return [bring(archive, folder, mirror) for archive in group]
+        except UserError as error:
+            problems.append(str(error))
+    wanted = " or ".join(" and ".join(archive.file for archive in group) for group in dataset.sources)
+    unpacked = f", or unpacked as {folder / dataset.folder}" if dataset.folder else ""
     raise UserError(
-        f"{dataset.name}: {problems[-1]}; or put {dataset.archives[0].file} (see {dataset.page}) into {folder}"
+        f"{dataset.name}: {problems[-1]}; ask for {wanted} at {dataset.page} and put it into {folder}{unpacked}"
     )
+
+
+def bring(archive: Archive, folder: Path, mirror: str | None) -> Path:
+    """The archive's path, once it is here; UserError with the last address's reason if it cannot be had."""
+    target = folder / archive.file
+    if target.exists():
+        return target
+    problem = f"{archive.file} is not in {folder}" + (f" nor at HACM_MIRROR={mirror}" if mirror else "")
+    for address in find_addresses(archive, mirror):
+        say(f"fetching {address}")
+        try:
+            with Work("downloading", None, "MB") as work:
+                fetch(address, target, progress=partial(_megabytes, work))
+            return target
+        except UserError as error:
+            problem = str(error)
+    raise UserError(problem)
 
 
 def _megabytes(work: Work, have: int, total: int | None) -> None:
@@ -80,7 +92,8 @@ def _megabytes(work: Work, have: int, total: int | None) -> None:
     work.update(have // 1_000_000)
 
 
-def _addresses(archive: Archive, mirror: str | None) -> list[str]:
+def find_addresses(archive: Archive, mirror: str | None) -> list[str]:
+    """Where to fetch an archive: from the mirror alone, if there is one."""
     if not mirror:
         return list(archive.addresses)
     if mirror.startswith(("http://", "https://")):
@@ -89,43 +102,57 @@ def _addresses(archive: Archive, mirror: str | None) -> list[str]:
     return [str(path)] if path.exists() else []
 
 
-def check_archive(path: Path, folder: Path, dataset: DataSet) -> str:
-    """The archive's SHA-256, compared with the known one and with the one recorded when it was first seen."""
-    digest = hash_file(path)
-    known = next((archive.sha256 for archive in dataset.archives if archive.file == path.name), None)
-    receipt = folder / "receipt.json"
-    recorded = read_json(receipt)["files"].get(path.name) if receipt.exists() else None
-    for source, expected in {"known": known, "first recorded": recorded}.items():
-        if expected and digest != expected:
-            raise UserError(
-                f"{path}: SHA-256 {digest[:12]}… differs from the {source} {expected[:12]}…; delete it and run again"
-            )
-    return digest
+def check_archives(files: list[Path], folder: Path, dataset: DataSet) -> None:
+    """UserError if an archive is not the one whose checksum is known."""
+    known = {archive.file: archive.sha256 for group in dataset.sources for archive in group}
+    for path in files:
+        expected = known.get(path.name)
+        if expected and hash_file(path) != expected:
+            raise UserError(f"{path}: its SHA-256 is not {expected[:12]}…; delete the file and run again")
 
 
-def check_members(path: Path, dataset: DataSet, *, verify: bool) -> int:
-    """Read every member once: the archive is whole, holds the stated number, and each is what its checksum says."""
+def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple[dict[str, str], int]:
+    """Read every member once: the files are whole, and each recording is what its checksum says.
+
+    Returns each file's SHA-256 (of a folder: over the names and sums of what is in it) and the number of recordings.
+    """
     known = dataset.member_checksums() if verify else {}
-    count, seen = 0, set()
-    for member in members(path):
-        name = member.name.rsplit("/", 1)[-1]
-        if isinstance(member, Refused) or not name.endswith(dataset.suffix):
-            continue
-        count += 1
-        seen.add(name)
-        if name in known and hashlib.sha256(member.data).hexdigest() != known[name]:
-            raise UserError(
-                f"{path}: {name} differs from the known copy; fetch the archive again, or set "
-                f"datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
-            )
+    digests, seen = {}, set()
+    with Work("verifying", None, "recordings") as work:
+        for path in files:
+            contents = hashlib.sha256()
+            for member in members(path):
+                name = member.name.rsplit("/", 1)[-1]
+                if isinstance(member, Refused) or not name.endswith(dataset.suffix):
+                    continue
+                digest = hashlib.sha256(member.data).hexdigest() if known or path.is_dir() else ""
+                contents.update(f"{digest}  {name}\n".encode())
+                if name in known and digest != known[name]:
+                    raise UserError(
+                        f"{path}: {name} differs from the known copy; fetch the archive again, or set "
+                        f"datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
+                    )
+                seen.add(name)
+                work.advance()
+            digests[path.name] = contents.hexdigest() if path.is_dir() else hash_file(path)
+    if not seen:
+        raise UserError(f"{files[0]}: holds no {dataset.suffix} file; is it the right one?")
     missing = sorted(set(known) - seen)
     if missing:
-        raise UserError(
-            f"{path}: {len(missing)} recordings are missing, the first is {missing[0]}; fetch the archive again"
-        )
-    if count == 0:
-        raise UserError(f"{path}: holds no {dataset.suffix} file; is it the right archive?")
-    return count
+        raise UserError(f"{files[0]}: {len(missing)} recordings are missing, the first is {missing[0]}; fetch it again")
+    return digests, len(seen)
+
+
+def check_recorded(digests: dict[str, str], folder: Path) -> None:
+    """UserError if a file is not the one that was here when it was first seen."""
+    receipt = folder / "receipt.json"
+    recorded = read_json(receipt)["files"] if receipt.exists() else {}
+    for name, digest in digests.items():
+        if recorded.get(name, digest) != digest:
+            raise UserError(
+                f"{folder / name}: has changed since it was first recorded; put the first one back, or delete "
+                f"{receipt} to accept this one"
+            )
 
 
 if __name__ == "__main__":

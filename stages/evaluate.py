@@ -107,18 +107,21 @@ def run_protocol(
     """The protocol's scores on the test clips. A protocol is the module of that name in hacm.protocols."""
     module = importlib.import_module(f"hacm.protocols.{protocol}")
     with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
-        outcome: Outcome = module.run(
-            model,
-            benchmark.clips,
-            benchmark.train_index,
-            benchmark.test_index,
-            len(benchmark.classes),
-            augment,
-            settings,
-            seed,
-            device,
-            work.update,
-        )
+        try:
+            outcome: Outcome = module.run(
+                model,
+                benchmark.clips,
+                benchmark.train_index,
+                benchmark.test_index,
+                len(benchmark.classes),
+                augment,
+                settings,
+                seed,
+                device,
+                work.update,
+            )
+        except ValueError as error:
+            raise UserError(f"{protocol}: {error}") from error
     return outcome
 
 

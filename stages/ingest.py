@@ -28,13 +28,14 @@ def main() -> None:
     if limit is not None and limit < 1:
         raise UserError("--limit: must be at least 1")
     facts = {"kind": "recordings", "partial": limit is not None}
+    missing = dataset.missing_names()
     receipt = read_json(places.raw(dataset.name) / "receipt.json")
     with (
         StoreWriter(places.recordings(dataset.name), dataset.name, dataset.topology, facts) as store,
         Work("parsing", limit or receipt["recordings"], "recordings") as work,
     ):
         for member in read_members(places.raw(dataset.name), receipt, dataset, limit):
-            add(store, member, dataset, strict=settings.strict)
+            add(store, member, dataset, missing, strict=settings.strict)
             work.advance()
         check_count(store, dataset, partial=settings.allow_partial or limit is not None)
         say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded")
@@ -48,28 +49,37 @@ def read_members(
         chosen = choose(folder / file, dataset, limit)
         for member in members(folder / file):
             if (isinstance(member, Refused) or member.name.endswith(dataset.suffix)) and (
-                chosen is None or member.name in chosen
+                chosen is None or base_name(member.name) in chosen
             ):
                 yield member
 
 
 def choose(path: Path, dataset: DataSet, limit: int | None) -> set[str] | None:
-    """`limit` names spread over the archive without regard to their order: those whose hashes come first."""
+    """`limit` file names spread over the data set without regard to their order: those whose hashes come first."""
     if limit is None:
         return None
-    names = [name for name in member_names(path) if name.endswith(dataset.suffix)]
+    names = [base_name(name) for name in member_names(path) if name.endswith(dataset.suffix)]
     return set(sorted(names, key=lambda name: hashlib.blake2b(name.encode()).digest())[:limit])
 
 
-def add(store: StoreWriter, member: Member | Refused, dataset: DataSet, *, strict: bool) -> None:
+def base_name(member: str) -> str:
+    """The file name of a member without its folders."""
+    return member.rsplit("/", 1)[-1]
+
+
+def add(
+    store: StoreWriter, member: Member | Refused, dataset: DataSet, missing: frozenset[str], *, strict: bool
+) -> None:
     """Parse one recording into the store, or record why it is left out; under `strict`, stop instead."""
-    name = member.name.rsplit("/", 1)[-1].removesuffix(dataset.suffix)
+    name = base_name(member.name).removesuffix(dataset.suffix)
     try:
+        if name in missing:
+            raise BadRecording("listed by the data set's authors as missing or incomplete")
         if isinstance(member, Refused):
             raise BadRecording(member.reason)
         recording = dataset.parse(member.data, member.name)
     except BadRecording as reason:
-        if strict:
+        if strict and name not in missing:
             raise UserError(
                 f"{member.name}: {reason}; mend or remove it, or set datasets.{dataset.name}.ingest.strict to false"
             ) from reason

@@ -182,7 +182,7 @@ def _check_override(tree: Any, path: Path, base_key: str, key: str, kind: type[A
 
 def _check_active(tree: Any, path: Path) -> None:
     active = _mapping(tree, "active", path)
-    for part, known in {"datasets": DATASETS, "protocols": PROTOCOLS}.items():
+    for part, known in {"datasets": tuple(DATASETS), "protocols": tuple(PROTOCOLS)}.items():
         for name in active.get(part, ()):
             if name not in known:
                 _fail(tree, path, f"active.{part}", f"{name!r} is unknown; known: {', '.join(known)}")

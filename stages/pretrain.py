@@ -21,6 +21,8 @@ from hacm.augment import sample_batch
 from hacm.model import HACM
 from hacm.settings import TrainSettings
 from hacm.training.engine import EpochRecord, Step, pretrain
+from hacm.training.resume import Terminated
+from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
 from stages import arguments, devices, parameters, places
@@ -60,17 +62,20 @@ def train(
                 f"(reconstruction {step.reconstruction:.4f}, contrast {step.contrast:.4f})"
             )  # fmt: skip
 
-        return pretrain(
-            benchmark.clips,
-            benchmark.train_index,
-            skeleton_of(benchmark.dataset.topology),
-            settings,
-            seed=seed,
-            state_dir=state_dir,
-            fingerprint=fingerprint(benchmark, settings, seed, device),
-            device=device,
-            on_step=show,
-        )
+        try:
+            return pretrain(
+                benchmark.clips,
+                benchmark.train_index,
+                skeleton_of(benchmark.dataset.topology),
+                settings,
+                seed=seed,
+                state_dir=state_dir,
+                fingerprint=fingerprint(benchmark, settings, seed, device),
+                device=device,
+                on_step=show,
+            )
+        except (ValueError, FloatingPointError, Terminated) as error:
+            raise UserError(str(error)) from error
 
 
 def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:

@@ -12,15 +12,14 @@ from hacm.metrics import check_scores
 class Outcome:
     """Scores of the test clips, in the order of the protocol's test_index; higher means more likely.
 
-    scores_NK: float32. target_N: int64. extra: further accuracies (shares of 1) by their full names, e.g. the best test
-    epoch's top-1 as `best_epoch_as_released_top1`, an optimistic figure: it is chosen on the test split. choices: other
-    numbers that the protocol settled by itself, e.g. ridge's `strength`.
+    scores_NK: float32. target_N: int64. extra: further numbers by their full names. Those that end in `_top1` are
+    accuracies, shares of 1: `best_epoch_as_released_top1` is the linear probe's optimistic one, chosen on the test
+    split. Others are what the protocol settled by itself, e.g. ridge's `strength`.
     """
 
     scores_NK: NDArray[np.float32]
     target_N: NDArray[np.int64]
     extra: dict[str, float] = field(default_factory=dict)
-    choices: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_scores(self.scores_NK, self.target_N)

@@ -35,7 +35,7 @@ def run(
     """Fit on the training clips, score the test clips.
 
     subject_N: who performs, of all clips. centre: the joint each frame is centred on. strength: None chooses it by
-    leaving one training subject out. choices: `strength`. extra: `left_out_subject_top1` where it was chosen.
+    leaving one training subject out. extra: `strength`, and `left_out_subject_top1` where it was chosen.
     """
     bodies = int(clips.bodies_N[torch.cat([train_index, test_index])].max())
     train_NF = floor_features(clips, train_index, centre, bodies)
@@ -48,8 +48,7 @@ def run(
     return Outcome(
         scores_NK=scores_NK.astype(np.float32),
         target_N=clips.label_N[test_index].numpy(),
-        extra=extra,
-        choices={"strength": strength},
+        extra={"strength": strength, **extra},
     )
 
 

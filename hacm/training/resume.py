@@ -1,10 +1,12 @@
 """Killed runs go on where they stopped: the state on disk, and SIGTERM turned into a request."""
 
+import io
 import logging
 import os
 import pickle
 import signal
 import threading
+import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -68,11 +70,15 @@ class StateFile:
         """
         if not self.path.exists():
             return None
+        data = io.BytesIO(self.path.read_bytes())
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-            first_line = (str(error).splitlines() or [type(error).__name__])[0]
-            log.warning("%s: damaged (%s); starting afresh", self.path, first_line)
+            with zipfile.ZipFile(data) as archive:  # torch does not compare the checksums that it writes
+                if archive.testzip() is not None:
+                    raise zipfile.BadZipFile("a checksum differs")
+            data.seek(0)
+            content = torch.load(data, map_location="cpu", weights_only=True)
+        except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
+            log.warning("%s: damaged; starting afresh", self.path)  # torch's own advice is to load it unsafely
             return None
         reason = self._misfit(content)
         if reason is not None:

@@ -189,6 +189,12 @@ def damage_cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-500])
 
 
+def damage_one_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1  # among the weights, which are most of the file
+    path.write_bytes(data)
+
+
 def damage_text(path: Path) -> None:
     path.write_text("not a state")
 
@@ -212,6 +218,7 @@ def damage_format(path: Path) -> None:
     [
         (damage_nothing_left, "damaged"),
         (damage_cut_short, "damaged"),
+        (damage_one_bit, "damaged"),
         (damage_text, "damaged"),
         (damage_code, "damaged"),
         (damage_key, "optimiser is missing"),

@@ -4,6 +4,7 @@ import io
 import re
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -91,9 +92,9 @@ def test_test_clips_and_their_subjects_have_no_say_in_the_choice() -> None:
     clips.label_N[12:] = 0
     second = ridge.run(clips, train, test, 3, subject, 0)
     assert np.array_equal(first.scores_NK, second.scores_NK)
-    assert first.choices == second.choices
-    assert first.choices["strength"] in ridge.STRENGTHS
-    assert ridge.run(clips, train, test, 3, subject, 0, strength=1.0).choices == {"strength": 1.0}
+    assert first.extra == second.extra
+    assert first.extra["strength"] in ridge.STRENGTHS
+    assert ridge.run(clips, train, test, 3, subject, 0, strength=1.0).extra == {"strength": 1.0}
 
 
 def utd_mhad() -> tuple[Clips, np.ndarray]:
@@ -105,7 +106,8 @@ def utd_mhad() -> tuple[Clips, np.ndarray]:
             file = archive.extractfile(member)
             if match is None or file is None:
                 continue
-            joints = scipy.io.loadmat(io.BytesIO(file.read()))["d_skel"].transpose(2, 0, 1)
+            content: Any = io.BytesIO(file.read())  # scipy's stubs know of paths only
+            joints = scipy.io.loadmat(content)["d_skel"].transpose(2, 0, 1)
             found.append((member.name, int(match[1]) - 1, int(match[2]), torch.from_numpy(joints.copy()).float()))
     found.sort(key=lambda each: each[0])
     return pack_clips([each[3][None] for each in found], [each[1] for each in found]), np.array([e[2] for e in found])

@@ -33,15 +33,16 @@ SETTINGS = TrainSettings(
 
 
 def moving_clips(count: int = 12, seed: int = 0) -> Clips:
-    """Joints on circles of their own; one clip in three has two bodies. Label 1 turns three times as fast."""
+    """Joints on circles of their own; one clip in three has two bodies. Label 1 is wider and turns faster."""
     generator = torch.Generator().manual_seed(seed)
     clips = []
     for clip in range(count):
         bodies, frames = 1 + (clip % 3 == 0), 15 + clip
         phase = torch.rand(bodies, 1, 6, generator=generator) + torch.arange(6.0)
         angle = (1 + 2 * (clip % 2)) * torch.arange(frames)[None, :, None] / 6 + phase
+        radius = 0.2 + 0.5 * (clip % 2)
         height = torch.arange(6.0).expand_as(angle) / 3
-        clips.append(torch.stack([angle.cos() / 2, height, angle.sin() / 2], -1))
+        clips.append(torch.stack([angle.cos() * radius, height, angle.sin() * radius], -1))
     return pack_clips(clips, [clip % 2 for clip in range(count)])
 
 

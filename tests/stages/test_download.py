@@ -1,0 +1,197 @@
+"""Downloading: mirrors, official addresses, gated archives, and everything that must be refused."""
+
+import http.server
+import shutil
+import tarfile
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipeline.datasets import DATASETS, FACTS
+from pipeline.files import read_json
+from pipeline.recordings.kinect_sim import SimulatorSettings, clips
+from pipeline.store import SkeletonStore
+from tests.stages.conftest import PROJECT, run
+
+UTD = PROJECT.parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    """An empty project: params.yaml beside the code, nothing else."""
+    for name in ("hacm", "pipeline", "stages"):
+        (tmp_path / name).symlink_to(PROJECT / name)
+    shutil.copy(PROJECT / "params.yaml", tmp_path)
+    return tmp_path
+
+
+def stage(place: Path, name: str, dataset: str, *options: str, **extra: str):
+    done = run(place, "python", "-m", f"stages.{name}", "--dataset", dataset, *options, check=False, **extra)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def refused(place: Path, dataset: str, **extra: str) -> str:
+    done = stage(place, "download", dataset, **extra)
+    assert done.returncode == 1, done.stderr
+    assert not (place / "data" / dataset / "raw" / "receipt.json").exists()
+    return done.stderr.splitlines()[-1]
+
+
+def ntu_archive(path: Path, change: str = "") -> list[str]:
+    """Recordings in NTU's format and names, in an archive named like the official one."""
+    settings = SimulatorSettings(performers=(1, 2, 3, 6), actions=(6, 58), cameras=(1, 2))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    names = []
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in clips(settings):
+            archive.writestr(f"nturgb+d_skeletons/{name}.skeleton", data + change.encode())
+            names.append(name)
+    return names
+
+
+def test_gated_data_set_says_where_to_ask_and_where_to_put_it(place):
+    message = refused(place, "ntu120")
+    for word in (
+        "nturgbd_skeletons_s001_to_s017.zip and nturgbd_skeletons_s018_to_s032.zip",
+        "rose1.ntu.edu.sg",
+        "data/ntu120/raw",
+    ):
+        assert word in message
+
+
+def test_ntu_archive_is_verified_parsed_and_counted(place):
+    raw = place / "data/ntu60/raw"
+    names = ntu_archive(raw / "nturgbd_skeletons_s001_to_s017.zip")
+    assert stage(place, "download", "ntu60").returncode == 0
+    assert read_json(raw / "receipt.json")["recordings"] == len(names)
+    done = stage(place, "ingest", "ntu60")
+    assert done.returncode == 1
+    assert "56880 are expected" in done.stderr.replace(",", "")
+    assert not (place / "data/ntu60/recordings").exists()
+    text = (place / "params.yaml").read_text().replace("  ntu60: # gated", "  ntu60: # partial")
+    head, tail = text.split("  ntu60: # partial", 1)
+    (place / "params.yaml").write_text(
+        head + "  ntu60: # partial" + tail.replace("allow_partial: false", "allow_partial: true", 1)
+    )
+    for name in ("ingest", "normalize"):
+        assert stage(place, name, "ntu60").returncode == 0
+    assert sorted(SkeletonStore.open(place / "data/ntu60/clips")) == sorted(names)
+
+
+def test_unpacked_folder_gives_the_same_version_as_the_archive(place, tmp_path):
+    ntu_archive(place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip")
+    versions = []
+    for _ in range(2):
+        assert stage(place, "download", "ntu60").returncode == 0
+        assert stage(place, "ingest", "ntu60", "--limit", "9").returncode == 0
+        versions.append(SkeletonStore.open(place / "data/ntu60/recordings").version)
+        raw = place / "data/ntu60/raw"
+        with zipfile.ZipFile(raw / "nturgbd_skeletons_s001_to_s017.zip") as archive:
+            archive.extractall(raw)
+    assert versions[0] == versions[1]
+
+
+def test_authors_list_of_incomplete_recordings_is_excluded_by_name(place):
+    listed = (FACTS / "ntu-missing.txt").read_text().split()
+    assert len(listed) == len(set(listed)) == 535
+    assert sum(int(name[1:4]) <= 17 for name in listed) == 302
+    raw = place / "data/ntu60/raw"
+    names = ntu_archive(raw / "nturgbd_skeletons_s001_to_s017.zip")
+    with zipfile.ZipFile(raw / "nturgbd_skeletons_s001_to_s017.zip", "a") as archive:
+        archive.writestr(f"nturgb+d_skeletons/{listed[0]}.skeleton", "0\n")
+    assert stage(place, "download", "ntu60").returncode == 0
+    assert stage(place, "ingest", "ntu60", "--limit", "9999").returncode == 0
+    store = SkeletonStore.open(place / "data/ntu60/recordings")
+    assert len(store) == len(names)
+    assert store.table("excluded")["reason"].to_list() == ["listed by the data set's authors as missing or incomplete"]
+
+
+def test_a_changed_archive_is_refused_after_the_first_sight(place):
+    archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
+    ntu_archive(archive)
+    assert stage(place, "download", "ntu60").returncode == 0
+    ntu_archive(archive, change="\n")
+    done = stage(place, "download", "ntu60")
+    assert done.returncode == 1
+    assert "has changed since it was first recorded" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip at all", b"PK\x03\x04" + bytes(500)])
+def test_damaged_archive(place, content):
+    archive = place / "data/utd-mhad/raw/Skeleton.zip"
+    archive.parent.mkdir(parents=True)
+    archive.write_bytes(content)
+    assert str(archive.relative_to(place)) in refused(place, "utd-mhad")
+
+
+def test_truncated_archive(place):
+    archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
+    ntu_archive(archive)
+    archive.write_bytes(archive.read_bytes()[:-5000])
+    assert archive.name in refused(place, "ntu60")
+
+
+def test_archive_of_something_else(place):
+    archive = place / "data/utd-mhad/raw/Skeleton.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("readme.txt", "hello")
+    assert "holds no .mat file" in refused(place, "utd-mhad")
+
+
+def test_recording_that_differs_from_the_known_copy(place):
+    archive = place / "data/utd-mhad/raw/Skeleton.zip"
+    archive.parent.mkdir(parents=True)
+    with zipfile.ZipFile(archive, "w") as stream:
+        stream.writestr("Skeleton/a1_s1_t1_skeleton.mat", b"other")
+    message = refused(place, "utd-mhad")
+    assert "a1_s1_t1_skeleton.mat differs from the known copy" in message
+    assert "datasets.utd-mhad.source.verify" in message
+
+
+def test_mirror_without_the_file(place, tmp_path):
+    empty = tmp_path / "mirror"
+    empty.mkdir()
+    message = refused(place, "utd-mhad", HACM_MIRROR=str(empty))
+    assert str(empty) in message
+    assert DATASETS["utd-mhad"].page in message
+
+
+@pytest.mark.skipif(not UTD.exists(), reason="needs the real recordings, which the project may not carry")
+class TestRealRecordings:
+    def test_from_a_mirror_folder(self, place):
+        assert stage(place, "download", "utd-mhad", HACM_MIRROR=str(UTD.parent)).returncode == 0
+        assert read_json(place / "data/utd-mhad/raw/receipt.json")["recordings"] == 861
+
+    def test_from_a_mirror_address_in_the_official_layout(self, place, tmp_path):
+        """The authors' Skeleton.zip holds the same files in a folder Skeleton/; only that layout is made here."""
+        served = tmp_path / "served"
+        served.mkdir()
+        with tarfile.open(UTD) as source, zipfile.ZipFile(served / "Skeleton.zip", "w") as target:
+            for member in source:
+                if member.name.endswith(".mat"):
+                    target.writestr(f"Skeleton/{Path(member.name).name}", source.extractfile(member).read())
+
+        class Handler(http.server.SimpleHTTPRequestHandler):
+            def __init__(self, *arguments, **options):
+                super().__init__(*arguments, directory=str(served), **options)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}/"
+            assert stage(place, "download", "utd-mhad", HACM_MIRROR=address, no_proxy="127.0.0.1").returncode == 0
+        finally:
+            server.shutdown()
+            server.server_close()
+        for name in ("ingest", "normalize"):
+            assert stage(place, name, "utd-mhad").returncode == 0
+        store = SkeletonStore.open(place / "data/utd-mhad/clips")
+        assert len(store) == 861
+        assert store.manifest["label"].n_unique() == 27
