@@ -30,13 +30,12 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
     }
     try:
         yield
-    except OSError as error:
-        # zarr and polars wrap what the operating system says; the number survives only sometimes.
-        text = str(error)
-        number = error.errno or next((n for n in reasons if os.strerror(n) in text), None)
-        if number not in reasons:
+    except Exception as error:
+        # The compiled writers under zarr and polars raise errors of their own around the operating system's words.
+        number = getattr(error, "errno", None) or next((n for n in reasons if os.strerror(n) in str(error)), None)
+        if isinstance(error, UserError) or number not in reasons:
             raise
-        raise UserError(f"{error.filename or path}: {reasons[number]}") from error
+        raise UserError(f"{getattr(error, 'filename', None) or path}: {reasons[number]}") from error
 
 
 @contextmanager

@@ -71,9 +71,11 @@ def test_disk_errors_become_one_line(tmp_path, number):
     assert "\n" not in str(caught.value)
 
 
-def test_disk_errors_hidden_in_a_library_message_are_recognised(tmp_path):
+@pytest.mark.parametrize("kind", [OSError, RuntimeError])
+def test_disk_errors_hidden_in_a_library_message_are_recognised(tmp_path, kind):
+    """The compiled codec pipeline raises RuntimeError('No space left on device (os error 28)')."""
     with pytest.raises(UserError, match="no space left"), explain_disk_errors(tmp_path):
-        raise OSError("failed to write: No space left on device")
+        raise kind("No space left on device (os error 28)")
 
 
 def test_other_errors_pass(tmp_path):

@@ -13,7 +13,7 @@ from pipeline.datasets import DATASETS, FACTS
 from pipeline.files import read_json
 from pipeline.recordings.kinect_sim import SimulatorSettings, clips
 from pipeline.store import SkeletonStore
-from tests.stages.conftest import PROJECT, run
+from tests.conftest import PROJECT, run
 
 UTD = PROJECT.parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"
 

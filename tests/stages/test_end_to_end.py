@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from pipeline.params import ABSENT, look_up
 from pipeline.store import SkeletonStore
-from tests.stages.conftest import environment, run, write_small_params
+from tests.conftest import environment, run, write_small_params
 
 
 def test_everything_is_there(small_project):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 SMALL = {
     "datasets.kinect-sim.source.performers": [1, 2, 3, 6],
     "datasets.kinect-sim.source.actions": [6, 8, 23, 58],
