@@ -18,8 +18,8 @@ lint: $(READY)
 
 # Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
 utd-mhad: $(READY)
-	@python -m stages.check
-	@dvc exp run -S 'active.datasets=[utd-mhad]' -S 'active.benchmarks=[utd-mhad-xsub]'
+	@python -m stages.activate utd-mhad-xsub
+	@dvc repro
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3"; exit 1; }

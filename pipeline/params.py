@@ -57,10 +57,18 @@ class Params:
         return validate(merge(base, over), kind, self.path, self.tree, (override or key, key) if over else (key,))
 
 
+def editor() -> YAML:
+    """Reads and writes YAML 1.2, as DVC does, leaving comments and quotes as they are."""
+    yaml = YAML(typ="rt")
+    yaml.width = 1000
+    yaml.preserve_quotes = True
+    return yaml
+
+
 def read_yaml(path: Path) -> CommentedMap:
     """The YAML file as a mapping that remembers its lines; UserError naming file and line if it is damaged."""
     try:
-        tree = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        tree = editor().load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"{path}: not found; run from the project's top folder") from error
     except (YAMLError, UnicodeDecodeError) as error:
