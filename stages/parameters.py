@@ -189,6 +189,8 @@ def _check_active(tree: Any, path: Path) -> None:
     for name, dataset in _mapping(tree, "active.benchmarks", path).items():
         key = f"active.benchmarks.{name}"
         needed = _check_benchmark_name(tree, key, name, path)
+        if "benchmarks" in tree and name not in tree["benchmarks"]:
+            _fail(tree, path, key, f"has no recipe; add benchmarks.{name} (train: {{}}, evaluate: …)")
         if dataset != needed:
             _fail(tree, path, key, f"is a benchmark of {needed}, not {dataset!r}")
         if needed not in active.get("datasets", ()):
