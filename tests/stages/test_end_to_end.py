@@ -175,3 +175,27 @@ def test_limit_makes_a_smaller_trial(project_copy):
     store = SkeletonStore.open(project_copy / "data/kinect-sim/recordings")
     assert len(store) == 10
     assert store.manifest["label"].n_unique() > 1
+
+
+@pytest.mark.parametrize(
+    "train",
+    [
+        {"masking": {"spatial": {"source": "features"}}},
+        {"masking": {"spatial": {"source": "mixed"}}, "augment": {"stream": "motion"}},
+        {"masking": {"strategy": "random"}, "loss": {"contrast": False}, "model": {"prune": False}},
+        {"masking": {"strategy": "motion"}, "loss": {"contrast": False}, "model": {"hyperbolic": False, "prune": False}},
+        {"pretrain": {"absent_bodies": "keep"}, "loss": {"combine": "alpha"}, "model": {"variant": "released"}},
+    ],
+    ids=["features", "mixed, motion stream", "random", "motion (MAMP)", "released, absent bodies kept"],
+)
+def test_other_ways_to_train_go_through(project_copy, train):
+    small = {
+        "model": {"dim": 16, "heads": 2, "encoder_blocks": 1, "decoder_blocks": 1, **train.get("model", {})},
+        "pretrain": {"epochs": 2, "warmup_epochs": 1, "batch": 8, **train.get("pretrain", {})},
+    }
+    write_small_params(project_copy / "params.yaml", {"benchmarks.kinect-sim-xsub.train": train | small})
+    run(project_copy, "python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub")
+    run(project_copy, "python", "-m", "stages.evaluate", "--benchmark", "kinect-sim-xsub", "--protocol", "knn")
+    metrics = json.loads((project_copy / "results/benchmarks/kinect-sim-xsub/pretrain/metrics.json").read_text())
+    assert metrics["epochs"] == 2
+    assert metrics["loss"] > 0
