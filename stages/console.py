@@ -58,7 +58,7 @@ class Work:
         self.done = done
         now = time.monotonic()
         rate = done / max(now - self._begin, 1e-9)
-        text = f"{rate:,.0f} {self.unit}/s {note}".rstrip()
+        text = f"{rate:,.{0 if rate >= 10 else 1}f} {self.unit}/s {note}".rstrip()
         if self._live:
             self._live.update(self._task, completed=done, note=text)
         elif now - self._last >= SECONDS_BETWEEN_LINES:

@@ -38,7 +38,7 @@ def main() -> None:
             add(store, member, dataset, missing, strict=settings.strict)
             work.advance()
         check_count(store, dataset, partial=settings.allow_partial or limit is not None)
-        say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded")
+    say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded")
 
 
 def read_members(

@@ -39,7 +39,7 @@ def main() -> None:
             work.advance()
         if len(store) == 0:
             raise UserError(f"{dataset.name}: cleaning left no clip; the first reason: {store.first_reason}")
-        say(f"{dataset.name}: {len(store)} clips, {store.excluded} excluded, version {store.version}")
+    say(f"{dataset.name}: {len(store)} clips, {store.excluded} excluded, version {store.version}")
 
 
 if __name__ == "__main__":

@@ -109,6 +109,28 @@ def test_authors_list_of_incomplete_recordings_is_excluded_by_name(place):
     assert store.table("excluded")["reason"].to_list() == ["listed by the data set's authors as missing or incomplete"]
 
 
+def test_a_recording_that_cannot_be_read_is_excluded_or_stops_the_run(place):
+    archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
+    names = ntu_archive(archive)
+    with zipfile.ZipFile(archive, "a") as stream:
+        stream.writestr("nturgb+d_skeletons/S001C001P001R002A001.skeleton", "1\n1\nnonsense\n")
+        stream.writestr("nturgb+d_skeletons/../../S001C001P001R002A002.skeleton", "0\n")
+    assert stage(place, "download", "ntu60").returncode == 0
+    done = stage(place, "ingest", "ntu60", "--limit", "9999")
+    assert done.returncode == 0, done.stderr
+    store = SkeletonStore.open(place / "data/ntu60/recordings")
+    assert len(store) == len(names)
+    reasons = dict(store.table("excluded").select("name", "reason").iter_rows())
+    assert "line 3" in reasons["S001C001P001R002A001"]
+    assert ".." in reasons["S001C001P001R002A002"]
+    head, tail = (place / "params.yaml").read_text().split("  ntu60: # gated")
+    strict = tail.replace("strict: false", "strict: true", 1)
+    (place / "params.yaml").write_text(f"{head}  ntu60: # gated{strict}")
+    done = stage(place, "ingest", "ntu60", "--limit", "9999")
+    assert done.returncode == 1
+    assert "datasets.ntu60.ingest.strict" in done.stderr.splitlines()[-1]
+
+
 def test_a_changed_archive_is_refused_after_the_first_sight(place):
     archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
     ntu_archive(archive)

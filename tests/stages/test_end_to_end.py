@@ -183,7 +183,11 @@ def test_limit_makes_a_smaller_trial(project_copy):
         {"masking": {"spatial": {"source": "features"}}},
         {"masking": {"spatial": {"source": "mixed"}}, "augment": {"stream": "motion"}},
         {"masking": {"strategy": "random"}, "loss": {"contrast": False}, "model": {"prune": False}},
-        {"masking": {"strategy": "motion"}, "loss": {"contrast": False}, "model": {"hyperbolic": False, "prune": False}},
+        {
+            "masking": {"strategy": "motion"},
+            "loss": {"contrast": False},
+            "model": {"hyperbolic": False, "prune": False},
+        },
         {"pretrain": {"absent_bodies": "keep"}, "loss": {"combine": "alpha"}, "model": {"variant": "released"}},
     ],
     ids=["features", "mixed, motion stream", "random", "motion (MAMP)", "released, absent bodies kept"],
