@@ -121,7 +121,7 @@ def test_a_recording_that_cannot_be_read_is_excluded_or_stops_the_run(place):
     store = SkeletonStore.open(place / "data/ntu60/recordings")
     assert len(store) == len(names)
     reasons = dict(store.table("excluded").select("name", "reason").iter_rows())
-    assert "line 3" in reasons["S001C001P001R002A001"]
+    assert "line 2" in reasons["S001C001P001R002A001"]
     assert ".." in reasons["S001C001P001R002A002"]
     head, tail = (place / "params.yaml").read_text().split("  ntu60: # gated")
     strict = tail.replace("strict: false", "strict: true", 1)
