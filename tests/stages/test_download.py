@@ -126,7 +126,7 @@ def test_a_recording_that_cannot_be_read_is_excluded_or_stops_the_run(place):
     assert len(store) == len(names)
     reasons = dict(store.table("excluded").select("name", "reason").iter_rows())
     assert "line 2" in reasons["S001C001P001R002A001"]
-    assert ".." in reasons["S001C001P001R002A002"]
+    assert reasons["S001C001P001R002A002"] == "path leads out of the archive"
     change_ntu60(place, "strict: false", "strict: true")
     done = stage(place, "ingest", "ntu60")
     assert done.returncode == 1
