@@ -79,6 +79,7 @@ def judge(
         bootstrap=int(params.value("evaluate.bootstrap")),
         details={
             "encoder_hash": checkpoint.encoder_hash(model),
+            "released": facts.get("released"),  # only stages.import_released states it
             "settings": asdict(settings),
             "device": device,
             "seconds": round(time.monotonic() - began, 1),

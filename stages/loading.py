@@ -87,9 +87,9 @@ def _integers(column: pl.Series) -> torch.Tensor:
     return torch.from_numpy(column.cast(pl.Int64).to_numpy().copy())
 
 
-def expect_version(store: SkeletonStore, version: str, source: Path) -> None:
-    """UserError unless the store holds the data version that `source` was computed from."""
-    if version != store.version:
+def expect_version(store: SkeletonStore, version: str | None, source: Path) -> None:
+    """UserError unless the store holds the data version that `source` was computed from (None: no version at all)."""
+    if version is not None and version != store.version:
         raise UserError(
             f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
             "run dvc repro"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 import hacm.masking
 import hacm.model
+import hacm.released
 import hacm.transformer
 from hacm.masking import draw_uniform
 from hacm.model import HACM
@@ -231,53 +232,13 @@ def test_mistakes_are_named() -> None:
 # ---- the released runs ----------------------------------------------------------------------------------------------
 
 
-def mapped(released: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A released state dict under this project's names."""
-    inner = {"attn.qkv": "attention.qkv", "attn.proj": "attention.projection", "fc1": "expand", "fc2": "contract"}
-    names = {
-        "temp_embed": "encoder.segment_embedding",
-        "pos_embed": "encoder.joint_embedding",
-        "joints_embed.proj.weight": "encoder.embedding.weight",
-        "joints_embed.proj.bias": "encoder.embedding.bias",
-        "decoder_temp_embed": "decoder.segment_embedding",
-        "decoder_pos_embed": "decoder.joint_embedding",
-        "mask_token_t" if "mask_token_t" in released else "mask_token": "decoder.mask_token",
-    }
-    prefixes = {
-        "blocks.": "encoder.blocks.",
-        "norm.": "encoder.norm.",
-        "decoder_blocks.": "decoder.blocks.",
-        "decoder_norm.": "decoder.norm.",
-        "decoder_embed.": "decoder.embedding.",
-        "decoder_pred.": "decoder.head.",
-        "l1.": "masking.query.",
-        "l2.": "masking.key.",
-    }
-    found = {}
-    for name, tensor in released.items():
-        new = names.get(name)
-        for old, prefix in prefixes.items():
-            if name.startswith(old):
-                new = prefix + name.removeprefix(old)
-        if new is None:
-            continue  # never used by the release
-        for old, word in inner.items():
-            new = new.replace(f".{old}.", f".{word}.")
-        if name == "joints_embed.proj.weight":
-            tensor = tensor.permute(0, 2, 1, 3).flatten(1)
-        found[new] = tensor.squeeze() if new.endswith(("_embedding", "mask_token")) else tensor
-    return found
-
-
-def released_model(name: str, model: HACM) -> tuple[HACM, dict[str, np.ndarray]]:
-    weights = torch.load(GOLDEN / f"{name}_release_format.pth", weights_only=True)["model"]
-    model.load_state_dict(mapped(weights))
-    return model.eval(), dict(np.load(GOLDEN / f"{name}_golden.npz"))
+def released_model(name: str, heads: int) -> tuple[HACM, dict[str, np.ndarray]]:
+    model = hacm.released.load(GOLDEN / f"{name}_release_format.pth", KINECT_V2, heads).model
+    return model, dict(np.load(GOLDEN / f"{name}_golden.npz"))
 
 
 def released_hacm() -> tuple[HACM, dict[str, np.ndarray], Tensor]:
-    settings = ModelSettings(variant="released", encoder_blocks=2, decoder_blocks=1)
-    model, golden = released_model("hacm", HACM(KINECT_V2, settings, MaskingSettings(), LossSettings()))
+    model, golden = released_model("hacm", heads=8)
     return model, golden, torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
 
 
@@ -352,11 +313,7 @@ def test_golden_evaluation_features() -> None:
 @needs_golden
 @torch.no_grad()
 def test_golden_mamp_as_a_whole() -> None:
-    settings = ModelSettings(
-        dim=64, heads=4, encoder_blocks=2, decoder_blocks=1, frames=120, segment=4, prune=False, hyperbolic=False
-    )
-    motion = MaskingSettings(strategy="motion", tau=0.8)
-    model, golden = released_model("mamp", HACM(KINECT_V2, settings, motion, LossSettings(contrast=False)))
+    model, golden = released_model("mamp", heads=4)
     x = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
     noise = to_branches(torch.from_numpy(golden["uniform"]).view(4, 30, 25))
     output = model(x, noise=noise)
