@@ -12,7 +12,7 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
     helps = {
         "dataset": f"data set: {', '.join(DATASETS)}",
         "benchmark": "benchmark of params.yaml, such as kinect-sim-xsub",
-        "protocol": "how to judge the encoder: linear, knn",
+        "protocol": "how to judge the encoder, such as linear or knn",
     }
     for name in names:
         result.add_argument(f"--{name}", required=True, help=helps[name])

@@ -46,9 +46,14 @@ def main() -> None:
 def load_model(name: str, device: str) -> tuple[HACM, dict[str, Any]]:
     """The benchmark's checkpoint; UserError if it is absent or damaged."""
     try:
-        return checkpoint.load(places.model(name), device)
+        model, facts = checkpoint.load(places.model(name), device)
     except (OSError, ValueError) as error:
         raise UserError(f"{error}; run dvc repro to train it anew") from error
+    if not ("data_version" in facts and "augment" in facts.get("settings", {})):
+        raise UserError(
+            f"{places.model(name)}: does not say on what and how it was trained; run dvc repro to train it anew"
+        )
+    return model, facts
 
 
 def judge(
