@@ -1,6 +1,7 @@
 """Downloading: mirrors, official addresses, gated archives, and everything that must be refused."""
 
 import http.server
+import itertools
 import shutil
 import tarfile
 import threading
@@ -139,7 +140,7 @@ def test_archive_of_something_else(place):
     archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as stream:
         stream.writestr("readme.txt", "hello")
-    assert "holds no .mat file" in refused(place, "utd-mhad")
+    assert "holds no recording of UTD-MHAD" in refused(place, "utd-mhad")
 
 
 def test_recording_that_differs_from_the_known_copy(place):
@@ -195,3 +196,118 @@ class TestRealRecordings:
         store = SkeletonStore.open(place / "data/utd-mhad/clips")
         assert len(store) == 861
         assert store.manifest["label"].n_unique() == 27
+
+
+def ui_prmd_texts() -> dict[str, bytes]:
+    """Pairs of texts under the authors' names: three subjects, two movements, correct and incorrect."""
+    texts = {}
+    for subject, movement, ending in itertools.product((1, 2, 3), (1, 2), ("", "_inc")):
+        folder = ("Incorrect " if ending else "") + "Segmented Movements/Kinect"
+        name = f"m{movement:02}_s{subject:02}_e01"
+        offsets = [f"{movement}.5"] * 66
+        for kind, row in (("Positions", offsets), ("Angles", [str(subject)] * 66)):
+            line = ",".join(row).encode() + b"\n"
+            texts[f"{folder}/{kind}/{name}_{kind.lower()}{ending}.txt"] = line * (30 + movement)
+    texts["Segmented Movements/Vicon/Positions/m01_s01_e01_positions.txt"] = b"of another sensor\n"
+    return texts
+
+
+def allow_partial(place: Path, dataset: str) -> None:
+    head, tail = (place / "params.yaml").read_text().split(f"\n  {dataset}:", 1)
+    tail = tail.replace("allow_partial: false", "allow_partial: true", 1)
+    (place / "params.yaml").write_text(f"{head}\n  {dataset}:{tail}")
+
+
+def write_zip(path: Path, texts: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in texts.items():
+            archive.writestr(name, content)
+
+
+def write_tree(folder: Path, texts: dict[str, bytes]) -> None:
+    for name, content in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def test_open_data_set_says_where_to_get_it(place):
+    message = refused(place, "ui-prmd")
+    for word in ("ui-prmd-kinect.tar.bz2", "Segmented Movements", "webpages.uidaho.edu/ui-prmd", "data/ui-prmd/raw"):
+        assert word in message
+    assert "ask for" not in message
+    (place / "data/ui-prmd/raw").mkdir(parents=True)
+    (place / "data/ui-prmd/raw/Segmented Movements.7z").write_bytes(b"7z")
+    assert "unpack Segmented Movements.7z first" in refused(place, "ui-prmd")
+
+
+def test_pairs_of_files_in_any_packing_give_the_same_version(place):
+    texts, raw, versions = ui_prmd_texts(), place / "data/ui-prmd/raw", []
+    allow_partial(place, "ui-prmd")
+    incorrect = {name: data for name, data in texts.items() if name.startswith("Incorrect")}
+    for packing in ("folders", "one zip", "two zips"):
+        shutil.rmtree(raw, ignore_errors=True)
+        if packing == "folders":
+            write_tree(raw, texts)
+        elif packing == "one zip":
+            write_zip(raw / "UI-PRMD.zip", {f"UI-PRMD/{name}": data for name, data in texts.items()})
+        else:
+            write_zip(raw / "b.zip", incorrect)
+            write_zip(raw / "a.zip", {name: data for name, data in texts.items() if name not in incorrect})
+        for name in ("download", "ingest", "normalize"):
+            done = stage(place, name, "ui-prmd")
+            assert done.returncode == 0, done.stderr
+        assert read_json(raw / "receipt.json")["recordings"] == 12
+        versions.append(SkeletonStore.open(place / "data/ui-prmd/clips").version)
+    assert len(set(versions)) == 1
+    manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
+    assert sorted(manifest["variant"]) == ["correct"] * 6 + ["incorrect"] * 6
+    assert sorted(manifest["frames"]) == [31] * 6 + [32] * 6
+
+
+def test_a_file_without_its_partner_stops_the_run_or_is_left_out(place):
+    texts, raw = ui_prmd_texts(), place / "data/ui-prmd/raw"
+    del texts["Segmented Movements/Kinect/Angles/m02_s03_e01_angles.txt"]
+    write_tree(raw, texts)
+    allow_partial(place, "ui-prmd")
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    done = stage(place, "ingest", "ui-prmd")
+    assert done.returncode == 1
+    assert "m02_s03_e01_positions.txt: its angles file is not among the raw files" in done.stderr
+    (place / "params.yaml").write_text((place / "params.yaml").read_text().replace("strict: true", "strict: false"))
+    assert stage(place, "ingest", "ui-prmd").returncode == 0
+    store = SkeletonStore.open(place / "data/ui-prmd/recordings")
+    assert len(store) == 11
+    assert store.table("excluded")["name"].to_list() == ["m02_s03_e01"]
+
+
+def test_limit_counts_recordings_and_not_files(place):
+    write_tree(place / "data/ui-prmd/raw", ui_prmd_texts())
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    assert stage(place, "ingest", "ui-prmd", "--limit", "5").returncode == 0
+    assert len(SkeletonStore.open(place / "data/ui-prmd/recordings")) == 5
+
+
+def test_two_companions_that_differ_are_refused(place):
+    raw = place / "data/ui-prmd/raw"
+    write_tree(raw, ui_prmd_texts())
+    write_tree(raw / "again", {"Segmented Movements/Kinect/Angles/m01_s01_e01_angles.txt": b"0\n"})
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    done = stage(place, "ingest", "ui-prmd")
+    assert done.returncode == 1
+    assert "are both angles and differ; keep one" in done.stderr
+
+
+UI_PRMD = PROJECT.parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
+
+
+@pytest.mark.skipif(not UI_PRMD.exists(), reason="needs the real recordings, which the project may not carry")
+def test_real_ui_prmd_from_a_mirror(place):
+    assert stage(place, "download", "ui-prmd", HACM_MIRROR=str(UI_PRMD.parent)).returncode == 0
+    for name in ("ingest", "normalize"):
+        assert stage(place, name, "ui-prmd").returncode == 0
+    done = run(place, "python", "-m", "stages.split", "--benchmark", "ui-prmd-xsub")
+    assert "1000 training and 1000 test clips" in done.stdout + done.stderr
+    manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
+    assert manifest["label"].n_unique() == manifest["subject"].n_unique() == 10
+    assert manifest["bodies"].unique().to_list() == [1]
