@@ -5,7 +5,7 @@ Facts of the data sets' authors, stated once. What a user may choose stands in p
 
 import importlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,9 @@ class DataSet:
     group holds the whole data set. folder: under this name the user may put them unpacked instead. contents: what the
     user may put there in any packing, in words; all folders, archives and texts there are then taken together.
     gated: to be asked for. checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that
-    the authors list as incomplete. clips: recordings in the raw files. expected: clips per (training, test) part of a
-    split rule after exclusion. The last two only where the authors state them.
+    the authors list as incomplete. classes: heads of a classifier, where that is not the number of labels that occur.
+    videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
+    (training, test) part of a split rule after exclusion. The last three only where the authors state them.
     """
 
     name: str
@@ -56,6 +57,8 @@ class DataSet:
     action_names: str | None = None
     licence: str = ""
     page: str = ""
+    classes: int | None = None
+    videos: int | None = None
     clips: int | None = None
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -217,7 +220,29 @@ NTU120 = DataSet(
     expected={"xsub": (63_026, 50_919), "xset": (54_468, 59_477)},
 )
 
-DATASETS = {dataset.name: dataset for dataset in (KINECT_SIM, UTD_MHAD, UI_PRMD_KINECT, NTU60, NTU120)}
+PKU1 = DataSet(
+    name="pku1",
+    title="PKU-MMD phase I",
+    topology=KINECT_V2,
+    reader="pipeline.recordings.pku_mmd",
+    contents="the skeletons, the labels and both split files (as folders, .zip or .tar, and .txt)",
+    gated=True,
+    action_names="pku-mmd-actions.txt",
+    licence="for academic research, on request; may not be passed on",
+    page="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
+    classes=51,
+    videos=1076,
+    clips=21_545,
+    splits={
+        "xsub": SplitRule("xsub_part", frozenset({"train"})),
+        "xview": SplitRule("xview_part", frozenset({"train"})),
+    },
+)
+
+# 41 of the 51 actions occur; the number of clips is not stated.
+PKU2 = replace(PKU1, name="pku2", title="PKU-MMD phase II", videos=1009, clips=None)
+
+DATASETS = {dataset.name: dataset for dataset in (KINECT_SIM, UTD_MHAD, UI_PRMD_KINECT, NTU60, NTU120, PKU1, PKU2)}
 
 
 def find_benchmark(name: str) -> tuple[DataSet, str]:

@@ -39,7 +39,7 @@ def main() -> None:
             else:
                 add(store, raw, dataset, strict=settings.strict)
             work.advance()
-        check_count(store, dataset, partial=settings.allow_partial or limit is not None)
+        check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
         say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded")
 
 
@@ -69,16 +69,17 @@ def read(raw: RawRecording | Excluded, dataset: DataSet) -> Iterator[Recording |
         yield Excluded(raw.name, raw.source, str(reason))
 
 
-def check_count(store: StoreWriter, dataset: DataSet, *, partial: bool) -> None:
-    """UserError if nothing is left, or if the number of recordings is not the one the authors state."""
+def check_count(store: StoreWriter, dataset: DataSet, videos: int, *, partial: bool) -> None:
+    """UserError if nothing is left, or if the number of recordings or videos is not the one the authors state."""
     if len(store) == 0:
         raise UserError(f"{dataset.name}: no recording could be read; the first reason: {store.first_reason}")
-    found = len(store) + store.excluded
-    if dataset.clips is not None and found != dataset.clips and not partial:
-        raise UserError(
-            f"{dataset.name}: {found} recordings, {dataset.clips} are expected; fetch the archive again, or set "
-            f"datasets.{dataset.name}.ingest.allow_partial to true"
-        )
+    found = {"videos": (videos, dataset.videos), "recordings": (len(store) + store.excluded, dataset.clips)}
+    for kind, (count, expected) in found.items():
+        if expected is not None and count != expected and not partial:
+            raise UserError(
+                f"{dataset.name}: {count} {kind}, {expected} are expected; fetch the archive again, or set "
+                f"datasets.{dataset.name}.ingest.allow_partial to true"
+            )
 
 
 if __name__ == "__main__":

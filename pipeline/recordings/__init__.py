@@ -76,15 +76,21 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Identity:
-    """What a recording's file name says of it. Numbers are as the data set writes them, but action counts from 0."""
+    """What the raw files say of a recording. Numbers are as the data set writes them, but action counts from 0.
+
+    subject: None where the data set does not say who performs. xsub_part, xview_part: `train` or `test` where the data
+    set's authors list the recordings of a split rule's parts instead of stating the rule.
+    """
 
     name: str
-    subject: int
+    subject: int | None
     action: int
     camera: int | None = None
     setup: int | None = None
     replication: int | None = None
     variant: str | None = None
+    xsub_part: str | None = None
+    xview_part: str | None = None
 
 
 @dataclass(frozen=True)
