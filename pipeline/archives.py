@@ -43,6 +43,8 @@ LONGEST_HEADER_BYTES = 2**20
 
 CHUNK_BYTES = 2**20
 
+REST_NOT_READ = "; rest not read"
+
 TAR_OPENERS: dict[str, Callable[[Path], object]] = {
     ".tar": partial(open, mode="rb"),
     ".tar.gz": gzip.open,
@@ -52,6 +54,9 @@ TAR_OPENERS: dict[str, Callable[[Path], object]] = {
     ".tar.xz": lzma.open,
     ".txz": lzma.open,
 }
+
+UNREAD_SUFFIXES = (".7z", ".rar")
+"""Packings that people use for recordings and that can only be read here once they are unpacked."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -77,10 +82,14 @@ class Member:
 
 @dataclass(frozen=True)
 class Refused:
-    """A file that is not read, and why."""
+    """A file that is not read, and why. last: what follows it in the archive was not read either."""
 
     name: str
     reason: str
+
+    @property
+    def last(self) -> bool:
+        return self.reason.endswith(REST_NOT_READ)
 
 
 @dataclass(frozen=True)
@@ -92,8 +101,12 @@ class _Entry:
     read: Callable[[], bytes]
 
 
-def members(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Iterator[Member | Refused]:
-    """The files below a folder or inside an archive, one at a time.
+def members(
+    path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
+) -> Iterator[Member | Refused]:
+    """The files below a folder or inside an archive, one at a time; a .txt is a folder of that one file.
+
+    wanted: says by its name whether a file is read; others are passed over unless they are refused.
 
     Order: by name in folders and zips, as stored in tars. Directories and what macOS leaves behind (`__MACOSX/`,
     `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted members, files
@@ -103,10 +116,10 @@ def members(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> Iterator[Member | 
     """
     try:
         for entry in _entries(Path(path), limit_bytes):
-            if entry.refusal is None:
-                yield Member(entry.name, entry.read())
-            else:
+            if entry.refusal is not None:
                 yield Refused(entry.name, entry.refusal)
+            elif wanted is None or wanted(entry.name):
+                yield Member(entry.name, entry.read())
     except DAMAGE as error:
         raise _as_user_error(Path(path), error) from error
 
@@ -125,12 +138,21 @@ def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
     name = path.name.lower()
+    if name.endswith(".txt"):
+        return _file_entries(path, limit_bytes)
     if name.endswith(".zip"):
         return _zip_entries(path, limit_bytes)
     for suffix, opener in TAR_OPENERS.items():
         if name.endswith(suffix):
             return _tar_entries(path, cast(Callable[[Path], BinaryIO], opener), limit_bytes)
+    if name.endswith(UNREAD_SUFFIXES):
+        raise UserError(f"{path}: this kind of archive is not read here; unpack it and give the folder")
     raise UserError(f"{path}: neither a folder nor an archive; give a folder, .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
+
+
+def is_readable(path: Path) -> bool:
+    """Whether `members` takes it, judged by what it is called."""
+    return path.is_dir() or path.name.lower().endswith((".txt", ".zip", *TAR_OPENERS))
 
 
 def _as_user_error(path: Path, error: BaseException) -> UserError:
@@ -167,6 +189,12 @@ def _refusal(name: str, *, plain: bool, size: int, limit_bytes: int) -> str | No
     if size > limit_bytes:
         return f"{size} bytes, over the limit of {limit_bytes}"
     return None
+
+
+def _file_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
+    status = path.stat()
+    refusal = _refusal(path.name, plain=stat.S_ISREG(status.st_mode), size=status.st_size, limit_bytes=limit_bytes)
+    yield _Entry(path.name, refusal, path.read_bytes)
 
 
 def _folder_entries(folder: Path, limit_bytes: int) -> Iterator[_Entry]:
@@ -232,7 +260,7 @@ def _tar_entries(path: Path, opener: Callable[[Path], BinaryIO], limit_bytes: in
                 name = _tidy(info.name)
                 if info.offset_data + info.size > most_bytes:
                     # To pass over it would mean to unpack it; the rest of such an archive is not worth that.
-                    reason = f"archive unpacks to more than {MOST_EXPANSION} times its size; rest not read"
+                    reason = f"archive unpacks to more than {MOST_EXPANSION} times its size{REST_NOT_READ}"
                     yield _Entry(name, reason, bytes)
                     return
                 if not info.isdir() and not _is_junk(name):

@@ -31,7 +31,7 @@ def audit(store: SkeletonStore, dataset: DataSet) -> dict[str, Any]:
         },
         "benchmarks": {rule: _count_split(splits, rule, dataset) for rule in dataset.splits},
         "classes": _count_classes(splits, dataset),
-        "subjects": splits.group_by("subject").len("clips").sort("subject").to_dicts(),
+        "subjects": splits.drop_nulls("subject").group_by("subject").len("clips").sort("subject").to_dicts(),
         "exclusions": excluded.select("name", "reason").to_dicts(),
         "cleaning": _count_notes(manifest),
         "findings": find_faults(store, dataset),
@@ -61,7 +61,7 @@ def _count_split(splits: pl.DataFrame, rule: str, dataset: DataSet) -> dict[str,
         chosen = splits.filter(pl.col(rule) == part)
         counts[part] = len(chosen)
         counts[f"expected_{part}"] = number
-        counts[f"{part}_subjects"] = sorted(chosen["subject"].unique().to_list())
+        counts[f"{part}_subjects"] = sorted(chosen["subject"].drop_nulls().unique().to_list())
     return counts
 
 

@@ -4,14 +4,15 @@ Facts of the data sets' authors, stated once. What a user may choose stands in p
 """
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.recordings import Identity, Recording
+from pipeline.recordings import Excluded, Part, RawRecording, Recording
 from pipeline.splits import SplitRule
-from pipeline.topology import KINECT_V1, KINECT_V2, Topology
+from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
 FACTS = Path(__file__).parent / "facts"
 
@@ -32,39 +33,55 @@ class Archive:
 class DataSet:
     """A source of clips.
 
-    reader: module with identify(name) and parse(data, name). suffix: file names of recordings end so. sources: groups
-    of files; any one group holds the whole data set. folder: under this name the user may put them unpacked instead.
-    checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that the authors list as
-    incomplete. clips: recordings in the raw files. expected: clips per (training, test) part of a split rule after
-    exclusion. The last two only where the authors state them.
+    reader: module that turns raw files into recordings (see pipeline/recordings). sources: groups of files; any one
+    group holds the whole data set. folder: under this name the user may put them unpacked instead. contents: what the
+    user may put there in any packing, in words; all folders, archives and texts there are then taken together.
+    gated: to be asked for. checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that
+    the authors list as incomplete. classes: heads of a classifier, where that is not the number of labels that occur.
+    videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
+    (training, test) part of a split rule after exclusion. The last three only where the authors state them.
     """
 
     name: str
     title: str
     topology: Topology
     reader: str
-    suffix: str
     splits: dict[str, SplitRule]
     synthetic: bool = False
     sources: tuple[tuple[Archive, ...], ...] = ()
     folder: str | None = None
+    contents: str | None = None
+    gated: bool = False
     checksums: str | None = None
     missing: str | None = None
     action_names: str | None = None
     licence: str = ""
     page: str = ""
+    classes: int | None = None
+    videos: int | None = None
     clips: int | None = None
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def identify(self, name: str) -> Identity:
-        """What a recording's file name says; BadRecording if it is not named as this data set names its files."""
-        identify: Callable[[str], Identity] = importlib.import_module(self.reader).identify
-        return identify(name)
+    @property
+    def _reader(self) -> Any:
+        # Imported when it is needed: this module is loaded by every stage, a reader by one.
+        return importlib.import_module(self.reader)
 
-    def parse(self, data: bytes, name: str) -> Recording:
-        """Read one recording; BadRecording with the reason if it cannot be read."""
-        parse: Callable[[bytes, str], Recording] = importlib.import_module(self.reader).parse
-        return parse(data, name)
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """Roles of the raw files that belong to a recording beside its main file."""
+        roles: tuple[str, ...] = self._reader.COMPANIONS
+        return roles
+
+    def part_of(self, path: str) -> Part | None:
+        """What a raw file is to this data set, by its path; None: nothing."""
+        part: Part | None = self._reader.part_of(path)
+        return part
+
+    def read(self, raw: RawRecording) -> Iterator[Recording | Excluded]:
+        """The recordings in a raw recording; BadRecording with the reason if none can be read."""
+        recordings: Iterator[Recording | Excluded] = self._reader.read(raw)
+        return recordings
 
     def class_name(self, label: int) -> str:
         """The action's name; labels count from 0."""
@@ -98,7 +115,6 @@ KINECT_SIM = DataSet(
     title="Kinect simulator (synthetic)",
     topology=KINECT_V2,
     reader="pipeline.recordings.ntu",
-    suffix=".skeleton",
     synthetic=True,
     sources=((Archive("kinect-sim.zip"),),),
     action_names="ntu-actions.txt",
@@ -115,7 +131,6 @@ UTD_MHAD = DataSet(
     title="UTD-MHAD",
     topology=KINECT_V1,
     reader="pipeline.recordings.utd_mhad",
-    suffix=".mat",
     sources=(
         # The first host has been seen to send an incomplete certificate chain; the content is checked either way.
         (
@@ -143,6 +158,28 @@ UTD_MHAD = DataSet(
     expected={"xsub": (431, 430)},
 )
 
+UI_PRMD_KINECT = DataSet(
+    name="ui-prmd",
+    title="UI-PRMD (Kinect)",
+    topology=UI_PRMD,
+    reader="pipeline.recordings.ui_prmd",
+    sources=(
+        (
+            Archive(
+                "ui-prmd-kinect.tar.bz2",
+                sha256="0206f7bdb4b1970f0265b9dc3ed0bf6890143db294008e90366f65d951d792b6",
+            ),
+        ),
+    ),
+    contents="the Kinect part of 'Segmented Movements' and 'Incorrect Segmented Movements'",
+    action_names="ui-prmd-actions.txt",
+    licence="Open Data Commons PDDL 1.0 (Vakanski et al., Data 3(1):2, 2018)",
+    page="https://webpages.uidaho.edu/ui-prmd/",
+    clips=2000,
+    splits={"xsub": SplitRule("subject", frozenset({1, 3, 5, 7, 9}))},
+    expected={"xsub": (1000, 1000)},
+)
+
 NTU60_ARCHIVE = Archive("nturgbd_skeletons_s001_to_s017.zip")
 NTU120_ARCHIVE = Archive("nturgbd_skeletons_s018_to_s032.zip")
 
@@ -151,9 +188,9 @@ NTU60 = DataSet(
     title="NTU RGB+D",
     topology=KINECT_V2,
     reader="pipeline.recordings.ntu",
-    suffix=".skeleton",
     sources=((NTU60_ARCHIVE,),),
     folder="nturgb+d_skeletons",
+    gated=True,
     missing="ntu-missing.txt",
     action_names="ntu-actions.txt",
     licence="for academic research, on request; may not be passed on",
@@ -168,9 +205,9 @@ NTU120 = DataSet(
     title="NTU RGB+D 120",
     topology=KINECT_V2,
     reader="pipeline.recordings.ntu",
-    suffix=".skeleton",
     sources=((NTU60_ARCHIVE, NTU120_ARCHIVE),),
     folder="nturgb+d_skeletons",
+    gated=True,
     missing="ntu-missing.txt",
     action_names="ntu-actions.txt",
     licence="for academic research, on request; may not be passed on",
@@ -183,7 +220,29 @@ NTU120 = DataSet(
     expected={"xsub": (63_026, 50_919), "xset": (54_468, 59_477)},
 )
 
-DATASETS = {dataset.name: dataset for dataset in (KINECT_SIM, UTD_MHAD, NTU60, NTU120)}
+PKU1 = DataSet(
+    name="pku1",
+    title="PKU-MMD phase I",
+    topology=KINECT_V2,
+    reader="pipeline.recordings.pku_mmd",
+    contents="the skeletons, the labels and both split files (as folders, .zip or .tar, and .txt)",
+    gated=True,
+    action_names="pku-mmd-actions.txt",
+    licence="for academic research, on request; may not be passed on",
+    page="https://www.icst.pku.edu.cn/struct/Projects/PKUMMD.html",
+    classes=51,
+    videos=1076,
+    clips=21_545,
+    splits={
+        "xsub": SplitRule("xsub_part", frozenset({"train"})),
+        "xview": SplitRule("xview_part", frozenset({"train"})),
+    },
+)
+
+# 41 of the 51 actions occur; the number of clips is not stated.
+PKU2 = replace(PKU1, name="pku2", title="PKU-MMD phase II", videos=1009, clips=None)
+
+DATASETS = {dataset.name: dataset for dataset in (KINECT_SIM, UTD_MHAD, UI_PRMD_KINECT, NTU60, NTU120, PKU1, PKU2)}
 
 
 def find_benchmark(name: str) -> tuple[DataSet, str]:

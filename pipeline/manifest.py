@@ -23,6 +23,8 @@ SCHEMA: dict[str, Any] = {
     "setup": pl.Int32,
     "replication": pl.Int32,
     "variant": pl.String,
+    "xsub_part": pl.String,
+    "xview_part": pl.String,
     "fps": pl.Float64,
     "topology": pl.String,
     "frames": pl.Int32,
@@ -38,6 +40,8 @@ SCHEMA: dict[str, Any] = {
 EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String}
 
 VERSION_COLUMNS = ("name", "label", "subject", "camera", "setup", "fps", "topology", "hash")
+LISTED_COLUMNS = ("xsub_part", "xview_part")
+"""What the authors' lists say; part of the version of data sets that have such lists."""
 
 
 def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
@@ -71,6 +75,8 @@ def describe(
         "setup": identity.setup,
         "replication": identity.replication,
         "variant": identity.variant,
+        "xsub_part": identity.xsub_part,
+        "xview_part": identity.xview_part,
         "fps": fps,
         "topology": topology,
         "frames": frames,
@@ -93,15 +99,18 @@ def identity_of(row: dict[str, Any]) -> Identity:
         setup=row["setup"],
         replication=row["replication"],
         variant=row["variant"],
+        xsub_part=row["xsub_part"],
+        xview_part=row["xview_part"],
     )
 
 
 def version(manifest: pl.DataFrame) -> str:
-    """The data set's version: a hash over what VERSION_COLUMNS say of all clips, in name order.
+    """The data set's version: a hash over what VERSION_COLUMNS (and LISTED_COLUMNS) say of all clips, in name order.
 
     A changed label, subject, camera, setup or joint changes it; the order of rows, chunking and codec do not.
     """
+    listed = [column for column in LISTED_COLUMNS if manifest[column].is_not_null().any()]
     digest = hashlib.blake2b(digest_size=16)
-    for row in manifest.select(VERSION_COLUMNS).sort("name").iter_rows():
+    for row in manifest.select(*VERSION_COLUMNS, *listed).sort("name").iter_rows():
         digest.update(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
     return digest.hexdigest()

@@ -12,7 +12,7 @@ class SplitRule:
     """Clips whose `column` of the manifest has one of the `train` values train; all others test."""
 
     column: str
-    train: frozenset[int]
+    train: frozenset[int] | frozenset[str]
 
 
 def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
@@ -20,7 +20,7 @@ def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
     parts = [
         pl.when(pl.col(rule.column).is_null())
         .then(None)
-        .when(pl.col(rule.column).is_in(sorted(rule.train)))
+        .when(pl.col(rule.column).is_in(list(rule.train)))
         .then(pl.lit("train"))
         .otherwise(pl.lit("test"))
         .alias(name)

@@ -27,7 +27,7 @@ from pipeline.recordings import Clip, Recording
 from pipeline.rows import RowReader, RowWriter
 from pipeline.topology import Topology
 
-FORMAT = 1
+FORMAT = 2
 
 
 def read_parquet(path: Path) -> pl.DataFrame:

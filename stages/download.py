@@ -9,10 +9,12 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.archives import Refused, members
+from pipeline.archives import UNREAD_SUFFIXES, Refused, members
 from pipeline.datasets import Archive, DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import hash_file, read_json, replace_file, write_json
+from pipeline.raw import find_files, locate
+from pipeline.recordings import MAIN
 from pipeline.recordings.kinect_sim import SimulatorSettings, generate
 from pipeline.transfer import fetch
 from stages import arguments, parameters, places
@@ -54,20 +56,38 @@ def _report(work: Work, done: int, total: int) -> None:
 
 def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
     """The files that hold the data set: those that are here already, else from the mirror or the official addresses."""
-    if dataset.folder and (folder / dataset.folder).is_dir():
-        return [folder / dataset.folder]
-    groups = sorted(dataset.sources, key=lambda group: not all((folder / archive.file).exists() for archive in group))
-    problems = []
-    for group in groups:
+    present = find_present(dataset, folder)
+    if present:
+        return present
+    problem = f"nothing in {folder}"
+    for group in dataset.sources:
         try:
             return [bring(archive, folder, mirror) for archive in group]
         except UserError as error:
-            problems.append(str(error))
-    wanted = " or ".join(" and ".join(archive.file for archive in group) for group in dataset.sources)
+            problem = str(error)
+    wanted = [" and ".join(archive.file for archive in group) for group in dataset.sources]
+    wanted += [dataset.contents] if dataset.contents else []
     unpacked = f", or unpacked as {folder / dataset.folder}" if dataset.folder else ""
     raise UserError(
-        f"{dataset.name}: {problems[-1]}; ask for {wanted} at {dataset.page} and put it into {folder}{unpacked}"
+        f"{dataset.name}: {problem}; {'ask for' if dataset.gated else 'get'} {' or '.join(wanted)} at {dataset.page} "
+        f"and put it into {folder}{unpacked}{advise_unpacking(folder)}"
     )
+
+
+def find_present(dataset: DataSet, folder: Path) -> list[Path]:
+    """The files in the raw folder that hold the data set; none if something is missing."""
+    if dataset.folder and (folder / dataset.folder).is_dir():
+        return [folder / dataset.folder]
+    for group in dataset.sources:
+        if all((folder / archive.file).exists() for archive in group):
+            return [folder / archive.file for archive in group]
+    return find_files(folder) if dataset.contents else []
+
+
+def advise_unpacking(folder: Path) -> str:
+    """The end of a message about files that were not found, if they may be in archives that are not read here."""
+    packed = sorted(path.name for path in folder.glob("*") if path.name.lower().endswith(UNREAD_SUFFIXES))
+    return f"; unpack {', '.join(packed)} first" if packed else ""
 
 
 def bring(archive: Archive, folder: Path, mirror: str | None) -> Path:
@@ -117,14 +137,14 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     Returns each file's SHA-256 (of a folder: over the names and sums of what is in it) and the number of recordings.
     """
     known = dataset.member_checksums() if verify else {}
-    digests, seen = {}, set()
+    digests, seen, recordings = {}, set(), set()
     with Work("verifying", None, "recordings") as work:
         for path in files:
             contents = hashlib.sha256()
-            for member in members(path):
-                name = member.name.rsplit("/", 1)[-1]
-                if isinstance(member, Refused) or not name.endswith(dataset.suffix):
+            for member in members(path, wanted=partial(_belongs, dataset, path)):
+                if isinstance(member, Refused):
                     continue
+                name = member.name.rsplit("/", 1)[-1]
                 digest = hashlib.sha256(member.data).hexdigest() if known or path.is_dir() else ""
                 contents.update(f"{digest}  {name}\n".encode())
                 if name in known and digest != known[name]:
@@ -132,15 +152,23 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
                         f"{path}: {name} differs from the known copy; fetch the archive again, or set "
                         f"datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
                     )
+                part = dataset.part_of(locate(path, member.name))
+                if part is not None and part.role == MAIN:
+                    recordings.add(part.recording)
+                    work.advance()
                 seen.add(name)
-                work.advance()
             digests[path.name] = contents.hexdigest() if path.is_dir() else hash_file(path)
-    if not seen:
-        raise UserError(f"{files[0]}: holds no {dataset.suffix} file; is it the right one?")
+    if not recordings:
+        advice = advise_unpacking(files[0].parent)
+        raise UserError(f"{files[0]}: holds no recording of {dataset.title}; is it the right one?{advice}")
     missing = sorted(set(known) - seen)
     if missing:
         raise UserError(f"{files[0]}: {len(missing)} recordings are missing, the first is {missing[0]}; fetch it again")
-    return digests, len(seen)
+    return digests, len(recordings)
+
+
+def _belongs(dataset: DataSet, file: Path, name: str) -> bool:
+    return dataset.part_of(locate(file, name)) is not None
 
 
 def check_recorded(digests: dict[str, str], folder: Path) -> None:

@@ -1,22 +1,96 @@
-"""Raw formats, one file each: bytes of one recording → Recording."""
+"""Raw formats, one file each: raw files of a recording → Recording.
 
+A reader is a module with
+    COMPANIONS              roles of the files that belong to a recording beside its main file, often ()
+    part_of(path)           → Part: what a raw file is to the data set; None: nothing
+    read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
+                            BadRecording if none of it can be used
+"""
+
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import BadRecording
+
+MAIN = "main"
+"""The role of the file that a recording is read from; every recording has exactly one."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a raw file is. recording: name of the raw recording it belongs to, None for all of them; role: as what."""
+
+    recording: str | None
+    role: str = MAIN
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file's path, from its archive's name on, and its content."""
+
+    path: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class RawRecording:
+    """A main file and, by role, the companions that belong to it or to every recording of the data set."""
+
+    name: str
+    main: RawFile
+    companions: Mapping[str, RawFile] = field(default_factory=dict)
+
+    def companion(self, role: str) -> RawFile:
+        """The companion of that role; BadRecording if it is not there."""
+        if role not in self.companions:
+            raise BadRecording(f"its {role} file is not among the raw files")
+        return self.companions[role]
+
+    @property
+    def source(self) -> str:
+        """The path of its main file."""
+        return self.main.path
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of the main file, followed by its companions in the order of their roles."""
+        digest = hashlib.sha256(self.main.data)
+        for role in sorted(self.companions):
+            digest.update(self.companions[role].data)
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """A recording that is left out: its name, the path of the raw file at fault, and why."""
+
+    name: str
+    source: str
+    reason: str
+
 
 @dataclass(frozen=True)
 class Identity:
-    """What a recording's file name says of it. Numbers are as the data set writes them, but action counts from 0."""
+    """What the raw files say of a recording. Numbers are as the data set writes them, but action counts from 0.
+
+    subject: None where the data set does not say who performs. xsub_part, xview_part: `train` or `test` where the data
+    set's authors list the recordings of a split rule's parts instead of stating the rule.
+    """
 
     name: str
-    subject: int
+    subject: int | None
     action: int
     camera: int | None = None
     setup: int | None = None
     replication: int | None = None
     variant: str | None = None
+    xsub_part: str | None = None
+    xview_part: str | None = None
 
 
 @dataclass(frozen=True)

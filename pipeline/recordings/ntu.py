@@ -4,23 +4,36 @@ Shape suffixes: B body-frames in file order, M tracks, T frames, V joints, C coo
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRecording
-from pipeline.recordings import Identity, Recording
+from pipeline.recordings import Identity, Part, RawRecording, Recording
 from pipeline.topology import KINECT_V2
 
 SUFFIX = ".skeleton"
 FRAMES_PER_SECOND = 30.0
+COMPANIONS: tuple[str, ...] = ()
 
 # Tracks × frames. A real file has some dozens of tracks over at most 300 frames; a text of nothing but new ids would
 # otherwise ask for memory that grows with the square of its length.
 MOST_CELLS = 1_000_000
 
 _NAME = re.compile(r"S([0-9]{3})C([0-9]{3})P([0-9]{3})R([0-9]{3})A([0-9]{3})(?:\.skeleton)?")
+
+
+def part_of(path: str) -> Part | None:
+    """Every file of the suffix is a recording."""
+    base = PurePosixPath(path).name
+    return Part(base.removesuffix(SUFFIX)) if base.endswith(SUFFIX) else None
+
+
+def read(raw: RawRecording) -> Iterator[Recording]:
+    """The one recording of a file."""
+    yield parse(raw.main.data, raw.main.path)
 
 
 def identify(name: str) -> Identity:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRecording
+from pipeline.recordings.decimals import BLANK, MINUS, NEWLINE, NINE, PLUS, RETURN, TAB, ZERO, read_decimal, skip_blanks
 
 JOINTS = 25
 BODY_FIELDS = 10
@@ -40,18 +41,8 @@ FAULTS = {
     TRAILING: "text after the last frame",
 }
 
-NEWLINE, BLANK, PLUS, MINUS, POINT, ZERO, NINE = 10, 32, 43, 45, 46, 48, 57
-TAB, RETURN = 9, 13
-LOWER_CASE = 32  # the bit that sets small letters apart from capitals
-INFINITY = np.frombuffer(b"infinity", dtype=np.uint8)
-
 # Counts are read up to here only: more than any file has bytes, and far from overflow.
 LARGEST_COUNT = 10**15
-
-# Powers of ten that are exact in double precision, and the largest whole number below which all are.
-POWERS = np.array([float(10**power) for power in range(23)])
-LARGEST_POWER = 22
-MANTISSA_ROOM = np.uint64(10**18)
 LARGEST_ID_TENTH = np.uint64((2**64 - 1) // 10)
 LARGEST_ID_LAST_DIGIT = (2**64 - 1) % 10
 
@@ -132,7 +123,7 @@ def _read_body(text_N: Any, at: Any, line: Any, joints_VC: Any) -> Any:
     line += 1
     if at >= text_N.size - 1:
         return ENDS_EARLY, at, line, 0, np.uint64(0)
-    valid, at, number = _read_id(text_N, _skip_blanks(text_N, at))
+    valid, at, number = _read_id(text_N, skip_blanks(text_N, at))
     if not valid:
         return NOT_AN_ID, at, line, 0, number
     fault, at, fields = _rest_of_line(text_N, at, BODY_FIELDS - 1)
@@ -149,10 +140,10 @@ def _read_body(text_N: Any, at: Any, line: Any, joints_VC: Any) -> Any:
         if at >= text_N.size - 1:
             return ENDS_EARLY, at, line, 0, number
         for axis in range(3):
-            at = _skip_blanks(text_N, at)
+            at = skip_blanks(text_N, at)
             if text_N[at] == NEWLINE:
                 return WRONG_FIELDS, at, line, axis, number
-            valid, at, value = _read_decimal(text_N, at)
+            valid, at, value = read_decimal(text_N, at)
             if not valid:
                 return NOT_A_NUMBER, at, line, 0, number
             joints_VC[joint, axis] = value
@@ -163,19 +154,12 @@ def _read_body(text_N: Any, at: Any, line: Any, joints_VC: Any) -> Any:
 
 
 @_compiled
-def _skip_blanks(text_N: Any, at: Any) -> Any:
-    while text_N[at] == BLANK or text_N[at] == TAB or text_N[at] == RETURN:
-        at += 1
-    return at
-
-
-@_compiled
 def _rest_of_line(text_N: Any, at: Any, wanted: Any) -> Any:
     """(fault, next line's position, fields): passes over what is left of a line, which must be `wanted` fields."""
     fields = 0
     together = np.uint8(0)
     while True:
-        at = _skip_blanks(text_N, at)
+        at = skip_blanks(text_N, at)
         start = at
         while text_N[at] > BLANK:
             together |= text_N[at]
@@ -194,14 +178,14 @@ def _read_count(text_N: Any, at: Any) -> Any:
     count = 0
     if at >= text_N.size - 1:
         return ENDS_EARLY, at, count
-    at = _skip_blanks(text_N, at)
+    at = skip_blanks(text_N, at)
     start = at
     while ZERO <= text_N[at] <= NINE:
         if count < LARGEST_COUNT:
             count = 10 * count + (text_N[at] - ZERO)
         at += 1
     digits = at - start
-    at = _skip_blanks(text_N, at)
+    at = skip_blanks(text_N, at)
     if digits == 0 or text_N[at] != NEWLINE:
         return NOT_A_COUNT, at, count
     return FINE, at + 1, count
@@ -223,79 +207,3 @@ def _read_id(text_N: Any, at: Any) -> Any:
     if negative:
         number = np.uint64(0) - number
     return at > start and text_N[at] <= BLANK, at, number
-
-
-@_compiled
-def _read_decimal(text_N: Any, at: Any) -> Any:
-    """(valid, position after it, value) of a decimal: sign, digits with a point, exponent; or nan, inf, infinity."""
-    negative = text_N[at] == MINUS
-    at += 1 if negative or text_N[at] == PLUS else 0
-    if text_N[at] > NINE:
-        valid, at, value = _read_word(text_N, at)
-        return valid, at, -value if negative else value
-    mantissa = np.uint64(0)
-    digits = 0
-    power = 0
-    after_point = 0
-    while True:
-        symbol = text_N[at]
-        if ZERO <= symbol <= NINE:
-            digits += 1
-            if mantissa < MANTISSA_ROOM:
-                mantissa = mantissa * np.uint64(10) + np.uint64(symbol - ZERO)
-                power -= after_point
-            else:
-                power += 1 - after_point
-        elif symbol == POINT and after_point == 0:
-            after_point = 1
-        else:
-            break
-        at += 1
-    valid = digits > 0
-    if text_N[at] | LOWER_CASE == 101:  # e
-        exponent_valid, at, exponent = _read_exponent(text_N, at + 1)
-        valid = valid and exponent_valid
-        power += exponent
-    value = _scale(np.float64(mantissa), power)
-    return valid and text_N[at] <= BLANK, at, -value if negative else value
-
-
-@_compiled
-def _read_exponent(text_N: Any, at: Any) -> Any:
-    """(valid, position after it, exponent), large ones cut off where the outcome is 0 or infinity anyway."""
-    negative = text_N[at] == MINUS
-    at += 1 if negative or text_N[at] == PLUS else 0
-    start = at
-    exponent = 0
-    while ZERO <= text_N[at] <= NINE:
-        if exponent < LARGEST_COUNT:
-            exponent = 10 * exponent + (text_N[at] - ZERO)
-        at += 1
-    return at > start, at, -exponent if negative else exponent
-
-
-@_compiled
-def _read_word(text_N: Any, at: Any) -> Any:
-    """(valid, position after it, value) of nan, inf or infinity in any case."""
-    if text_N[at] | LOWER_CASE == 110:  # n
-        valid = text_N[at + 1] | LOWER_CASE == 97 and text_N[at + 2] | LOWER_CASE == 110
-        at += 3 if valid else 0
-        return valid and text_N[at] <= BLANK, at, np.nan
-    letters = 0
-    while letters < INFINITY.size and text_N[at] | LOWER_CASE == INFINITY[letters]:
-        letters += 1
-        at += 1
-    return (letters == 3 or letters == INFINITY.size) and text_N[at] <= BLANK, at, np.inf
-
-
-@_compiled
-def _scale(value: Any, power: Any) -> Any:
-    """value · 10^power in double precision; rounded once where |power| ≤ 22 and value is exact."""
-    power = min(max(power, -400), 400)  # value < 10^19: beyond this it is 0 or infinity
-    while power > LARGEST_POWER:
-        value *= POWERS[LARGEST_POWER]
-        power -= LARGEST_POWER
-    while power < -LARGEST_POWER:
-        value /= POWERS[LARGEST_POWER]
-        power += LARGEST_POWER
-    return value * POWERS[power] if power >= 0 else value / POWERS[-power]

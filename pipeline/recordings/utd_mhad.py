@@ -4,21 +4,34 @@ Shape suffixes: M bodies, T frames, V joints, C coordinates.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import BadRecording
-from pipeline.recordings import Identity, Recording, matlab
+from pipeline.recordings import Identity, Part, RawRecording, Recording, matlab
 from pipeline.topology import KINECT_V1
 
 SUFFIX = "_skeleton.mat"
 FRAMES_PER_SECOND = 30.0
+COMPANIONS: tuple[str, ...] = ()
 
 KEY = "d_skel"
 
 _NAME = re.compile(r"a([0-9]{1,3})_s([0-9]{1,3})_t([0-9]{1,3})_skeleton\.mat")
+
+
+def part_of(path: str) -> Part | None:
+    """Every file of the suffix is a recording."""
+    base = PurePosixPath(path).name
+    return Part(base.removesuffix(SUFFIX)) if base.endswith(SUFFIX) else None
+
+
+def read(raw: RawRecording) -> Iterator[Recording]:
+    """The one recording of a file."""
+    yield parse(raw.main.data, raw.main.path)
 
 
 def identify(name: str) -> Identity:

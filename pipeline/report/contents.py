@@ -238,8 +238,9 @@ def _audit_section(dataset: Dataset) -> Section:
         f"{clips:,} with {count} {'body' if count == '1' else 'bodies'}" for count, clips in audit.bodies.items()
     )
     frames = audit.frames
+    people = f" by {len(audit.subjects)} subjects" if audit.subjects else ""
     facts = Text(
-        f"{audit.clips:,} clips of {len(audit.classes)} classes by {len(audit.subjects)} subjects ({bodies});"
+        f"{audit.clips:,} clips of {len(audit.classes)} classes{people} ({bodies});"
         f" {audit.excluded:,} excluded. Frames a clip: {frames.least:,} to {frames.most:,}, median {frames.median:g};"
         f" {frames.total:,} in all. Skeleton: {audit.topology}."
         + (" These recordings are synthetic." if audit.synthetic else "")

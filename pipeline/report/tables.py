@@ -315,7 +315,7 @@ def _split_table(audit: Audit) -> Table:
         for found, expected in ((split.train, split.expected_train), (split.test, split.expected_test)):
             difference = UNKNOWN if expected is None else f"{found - expected:+,}".replace("-", "−").replace("+0", "0")
             cells += [integer(found), integer(expected), difference]
-        cells += [str(len(split.train_subjects)), str(len(split.test_subjects))]
+        cells += [str(len(subjects) or "–") for subjects in (split.train_subjects, split.test_subjects)]
         rows.append(row(cells, synthetic=audit.synthetic))
     columns = [Column("Split", numeric=False)]
     sides, titles = ("Train clips", "Test clips"), ("Found", "Expected", "Off by")

@@ -232,10 +232,26 @@ def test_something_else_under_an_archive_name(name: str, content: bytes, tmp_pat
     assert "download or copy it again" in read_fails(tmp_path / name)
 
 
+@pytest.mark.parametrize("kind", MAKERS)
+def test_only_what_is_wanted_is_read(kind: str, tmp_path: Path) -> None:
+    path = MAKERS[kind](tmp_path / "raw", FILES)
+    names = sorted(FILES)[1:]
+    assert sorted(member.name for member in members(path, wanted=lambda name: name in names)) == names
+
+
+def test_a_text_is_a_folder_of_one_file(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_bytes(b"a, b")
+    assert list(members(tmp_path / "list.txt")) == [Member("list.txt", b"a, b")]
+    (tmp_path / "link.txt").symlink_to(tmp_path / "list.txt")
+    assert list(members(tmp_path / "link.txt", limit_bytes=2)) == [Refused("link.txt", "4 bytes, over the limit of 2")]
+
+
 def test_missing_and_unknown_paths(tmp_path: Path) -> None:
     assert "no such file" in read_fails(tmp_path / "nothing.zip")
-    (tmp_path / "data.rar").write_bytes(b"Rar!")
-    assert "neither a folder nor an archive" in read_fails(tmp_path / "data.rar")
+    (tmp_path / "data.doc").write_bytes(b"text")
+    assert "neither a folder nor an archive" in read_fails(tmp_path / "data.doc")
+    (tmp_path / "data.7z").write_bytes(b"7z")
+    assert "unpack it and give the folder" in read_fails(tmp_path / "data.7z")
     with pytest.raises(UserError, match="no such file"):
         member_names(tmp_path / "nothing")
 

@@ -40,3 +40,9 @@ def test_benchmarks_are_named_after_data_set_and_rule():
     assert (dataset.name, rule) == ("kinect-sim", "xview")
     with pytest.raises(UserError, match="unknown benchmark 'kinect-sim-xsubject'"):
         find_benchmark("kinect-sim-xsubject")
+
+
+def test_parts_that_the_authors_list():
+    manifest = pl.DataFrame({"name": ["a", "b", "c"], "xsub_part": ["train", "test", None]})
+    table = assign(manifest, {"xsub": SplitRule("xsub_part", frozenset({"train"}))})
+    assert table["xsub"].to_list() == ["train", "test", None]

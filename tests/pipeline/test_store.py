@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline import rows
 from pipeline.errors import UserError
 from pipeline.files import hash_tree, read_json
-from pipeline.manifest import VERSION_COLUMNS, hash_clip, version
+from pipeline.manifest import LISTED_COLUMNS, VERSION_COLUMNS, hash_clip, version
 from pipeline.recordings import Clip, Identity
 from pipeline.store import SkeletonStore, StoreWriter
 from pipeline.topology import KINECT_V1
@@ -171,3 +171,10 @@ def test_workers_read_what_the_parent_reads(store, method):
     with multiprocessing.get_context(method).Pool(2) as pool:
         assert pool.map(_sum, [(store, name) for name in store]) == expected
     assert pickle.loads(pickle.dumps(store)).version == store.version
+
+
+@pytest.mark.parametrize("column", LISTED_COLUMNS)
+def test_version_follows_the_authors_lists_where_there_are_any(store, column):
+    listed = store.manifest.with_columns(pl.lit("train").alias(column))
+    other = store.manifest.with_columns(pl.lit("test").alias(column))
+    assert len({version(manifest) for manifest in (store.manifest, listed, other)}) == 3

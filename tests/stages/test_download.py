@@ -1,12 +1,14 @@
 """Downloading: mirrors, official addresses, gated archives, and everything that must be refused."""
 
 import http.server
+import itertools
 import shutil
 import tarfile
 import threading
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.datasets import DATASETS, FACTS
@@ -163,7 +165,7 @@ def test_archive_of_something_else(place):
     archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as stream:
         stream.writestr("readme.txt", "hello")
-    assert "holds no .mat file" in refused(place, "utd-mhad")
+    assert "holds no recording of UTD-MHAD" in refused(place, "utd-mhad")
 
 
 def test_recording_that_differs_from_the_known_copy(place):
@@ -219,3 +221,226 @@ class TestRealRecordings:
         store = SkeletonStore.open(place / "data/utd-mhad/clips")
         assert len(store) == 861
         assert store.manifest["label"].n_unique() == 27
+
+
+def ui_prmd_texts() -> dict[str, bytes]:
+    """Pairs of texts under the authors' names: three subjects, two movements, correct and incorrect."""
+    texts = {}
+    for subject, movement, ending in itertools.product((1, 2, 3), (1, 2), ("", "_inc")):
+        folder = ("Incorrect " if ending else "") + "Segmented Movements/Kinect"
+        name = f"m{movement:02}_s{subject:02}_e01"
+        offsets = [f"{movement}.5"] * 66
+        for kind, row in (("Positions", offsets), ("Angles", [str(subject)] * 66)):
+            line = ",".join(row).encode() + b"\n"
+            texts[f"{folder}/{kind}/{name}_{kind.lower()}{ending}.txt"] = line * (30 + movement)
+    texts["Segmented Movements/Vicon/Positions/m01_s01_e01_positions.txt"] = b"of another sensor\n"
+    return texts
+
+
+def allow_partial(place: Path, dataset: str) -> None:
+    head, tail = (place / "params.yaml").read_text().split(f"\n  {dataset}:", 1)
+    tail = tail.replace("allow_partial: false", "allow_partial: true", 1)
+    (place / "params.yaml").write_text(f"{head}\n  {dataset}:{tail}")
+
+
+def write_zip(path: Path, texts: dict[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in texts.items():
+            archive.writestr(name, content)
+
+
+def write_tree(folder: Path, texts: dict[str, bytes]) -> None:
+    for name, content in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
+def test_open_data_set_says_where_to_get_it(place):
+    message = refused(place, "ui-prmd")
+    for word in ("ui-prmd-kinect.tar.bz2", "Segmented Movements", "webpages.uidaho.edu/ui-prmd", "data/ui-prmd/raw"):
+        assert word in message
+    assert "ask for" not in message
+    (place / "data/ui-prmd/raw").mkdir(parents=True)
+    (place / "data/ui-prmd/raw/Segmented Movements.7z").write_bytes(b"7z")
+    assert "unpack Segmented Movements.7z first" in refused(place, "ui-prmd")
+
+
+def test_pairs_of_files_in_any_packing_give_the_same_version(place):
+    texts, raw, versions = ui_prmd_texts(), place / "data/ui-prmd/raw", []
+    allow_partial(place, "ui-prmd")
+    incorrect = {name: data for name, data in texts.items() if name.startswith("Incorrect")}
+    for packing in ("folders", "one zip", "two zips"):
+        shutil.rmtree(raw, ignore_errors=True)
+        if packing == "folders":
+            write_tree(raw, texts)
+        elif packing == "one zip":
+            write_zip(raw / "UI-PRMD.zip", {f"UI-PRMD/{name}": data for name, data in texts.items()})
+        else:
+            write_zip(raw / "b.zip", incorrect)
+            write_zip(raw / "a.zip", {name: data for name, data in texts.items() if name not in incorrect})
+        for name in ("download", "ingest", "normalize"):
+            done = stage(place, name, "ui-prmd")
+            assert done.returncode == 0, done.stderr
+        assert read_json(raw / "receipt.json")["recordings"] == 12
+        versions.append(SkeletonStore.open(place / "data/ui-prmd/clips").version)
+    assert len(set(versions)) == 1
+    manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
+    assert sorted(manifest["variant"]) == ["correct"] * 6 + ["incorrect"] * 6
+    assert sorted(manifest["frames"]) == [31] * 6 + [32] * 6
+
+
+def test_a_file_without_its_partner_stops_the_run_or_is_left_out(place):
+    texts, raw = ui_prmd_texts(), place / "data/ui-prmd/raw"
+    del texts["Segmented Movements/Kinect/Angles/m02_s03_e01_angles.txt"]
+    write_tree(raw, texts)
+    allow_partial(place, "ui-prmd")
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    done = stage(place, "ingest", "ui-prmd")
+    assert done.returncode == 1
+    assert "m02_s03_e01_positions.txt: its angles file is not among the raw files" in done.stderr
+    (place / "params.yaml").write_text((place / "params.yaml").read_text().replace("strict: true", "strict: false"))
+    assert stage(place, "ingest", "ui-prmd").returncode == 0
+    store = SkeletonStore.open(place / "data/ui-prmd/recordings")
+    assert len(store) == 11
+    assert store.table("excluded")["name"].to_list() == ["m02_s03_e01"]
+
+
+def test_limit_counts_recordings_and_not_files(place):
+    write_tree(place / "data/ui-prmd/raw", ui_prmd_texts())
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    assert stage(place, "ingest", "ui-prmd", "--limit", "5").returncode == 0
+    assert len(SkeletonStore.open(place / "data/ui-prmd/recordings")) == 5
+
+
+def test_two_companions_that_differ_are_refused(place):
+    raw = place / "data/ui-prmd/raw"
+    write_tree(raw, ui_prmd_texts())
+    write_tree(raw / "again", {"Segmented Movements/Kinect/Angles/m01_s01_e01_angles.txt": b"0\n"})
+    assert stage(place, "download", "ui-prmd").returncode == 0
+    done = stage(place, "ingest", "ui-prmd")
+    assert done.returncode == 1
+    assert "are both angles and differ; keep one" in done.stderr
+
+
+UI_PRMD = PROJECT.parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
+
+
+@pytest.mark.skipif(not UI_PRMD.exists(), reason="needs the real recordings, which the project may not carry")
+def test_real_ui_prmd_from_a_mirror(place):
+    assert stage(place, "download", "ui-prmd", HACM_MIRROR=str(UI_PRMD.parent)).returncode == 0
+    for name in ("ingest", "normalize"):
+        assert stage(place, name, "ui-prmd").returncode == 0
+    done = run(place, "python", "-m", "stages.split", "--benchmark", "ui-prmd-xsub")
+    assert "1000 training and 1000 test clips" in done.stdout + done.stderr
+    manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
+    assert manifest["label"].n_unique() == manifest["subject"].n_unique() == 10
+    assert manifest["bodies"].unique().to_list() == [1]
+
+
+PKU_SPLITS = {
+    "cross-subject.txt": b"Training videos: \n0002-L, 0002-M\nValidataion videos: \n0003-L, 0003-M\n",
+    "cross_view_v2.txt": b"Training videos: \n0002-L, 0003-L\nValidataion videos: \n0002-M, 0003-M\n",
+}
+
+
+def pku_texts() -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Videos and labels of two sessions and two views: 400 frames, the second body in the first 100 only."""
+    rows = [" ".join(f"{1 + frame / 100 + k / 1000:.3f}" for k in range(75)) for frame in range(400)]
+    empty = " ".join(["0"] * 75)
+    lines = [f"{row} {row if frame < 100 else empty}" for frame, row in enumerate(rows)]
+    lines[380:] = [f"{empty} {empty}"] * 20
+    videos = {f"{session}-{view}.txt": "\n".join(lines).encode() for session in ("0002", "0003") for view in "LM"}
+    labels = dict.fromkeys(videos, b"7,0,90,1\n51,100,200,1\n3,20,350,2\n4,380,400,1\n")
+    return videos, labels
+
+
+def pku_folders(raw: Path) -> None:
+    videos, labels = pku_texts()
+    write_tree(raw / "Skeleton", videos)
+    write_tree(raw / "Label_PKUMMD", labels)
+    write_tree(raw / "Split", PKU_SPLITS)
+
+
+def pku_zips(raw: Path) -> None:
+    videos, labels = pku_texts()
+    write_zip(raw / "Skeleton.zip", {f"PKU_Skeleton_Renew/{name}": data for name, data in videos.items()})
+    write_zip(raw / "Label_PKUMMD.zip", labels)
+    write_tree(raw, PKU_SPLITS)
+
+
+def test_pku_mmd_says_where_to_ask_and_what_to_unpack(place):
+    for dataset in ("pku1", "pku2"):
+        message = refused(place, dataset)
+        for word in (
+            "ask for the skeletons, the labels and both split files",
+            "icst.pku.edu.cn",
+            f"data/{dataset}/raw",
+        ):
+            assert word in message
+    write_tree(place / "data/pku1/raw", {"Skeleton.7z": b"7z", "Label_PKUMMD.7z": b"7z"})
+    assert "unpack Label_PKUMMD.7z, Skeleton.7z first" in refused(place, "pku1")
+    write_tree(place / "data/pku1/raw", PKU_SPLITS)
+    assert "holds no recording" in refused(place, "pku1")
+    assert "unpack Label_PKUMMD.7z, Skeleton.7z first" in refused(place, "pku1")
+
+
+@pytest.mark.parametrize("dataset", ["pku1", "pku2"])
+def test_pku_mmd_from_raw_files_to_its_splits(place, dataset):
+    raw, versions = place / "data" / dataset / "raw", []
+    for pack in (pku_folders, pku_zips):
+        shutil.rmtree(raw, ignore_errors=True)
+        pack(raw)
+        assert stage(place, "download", dataset).returncode == 0
+        assert read_json(raw / "receipt.json")["recordings"] == 4
+        if pack is pku_folders:
+            done = stage(place, "ingest", dataset)
+            assert f"4 videos, {DATASETS[dataset].videos} are expected" in done.stderr
+            allow_partial(place, dataset)
+        for name in ("ingest", "normalize", "audit"):
+            done = stage(place, name, dataset)
+            assert done.returncode == 0, done.stderr
+        versions.append(SkeletonStore.open(place / "data" / dataset / "clips").version)
+    assert versions[0] == versions[1]
+    check_pku_clips(SkeletonStore.open(place / "data" / dataset / "clips"))
+    for rule in ("xsub", "xview"):
+        done = run(place, "python", "-m", "stages.split", "--benchmark", f"{dataset}-{rule}")
+        assert "6 training and 6 test clips" in done.stdout + done.stderr
+    done = run(place, "python", "-m", "stages.floor", "--benchmark", f"{dataset}-xsub")
+    assert read_json(place / f"results/benchmarks/{dataset}-xsub/floor/metrics.json")["classes"] == 51
+
+
+def check_pku_clips(store: SkeletonStore) -> None:
+    assert sorted(store)[:3] == ["0002-L-001", "0002-L-002", "0002-L-003"]
+    assert store.manifest["subject"].null_count() == len(store) == 12
+    rows = {name: store.row(f"0002-M-{name}") for name in ("001", "002", "003")}
+    assert [rows[name]["bodies"] for name in rows] == [2, 1, 2]
+    assert [rows[name]["frames"] for name in rows] == [90, 100, 300]
+    assert rows["003"]["notes"] == ["frames truncated: 330 to 300"]
+    assert [(row["xsub_part"], row["xview_part"]) for row in rows.values()] == [("train", "test")] * 3
+    assert store["0002-M-001"][0, 0, 0].tolist() == [np.float32(value) for value in (1, 1.001, 1.002)]  # not centred
+    assert store.table("excluded")["reason"].to_list() == ["no body in any frame"] * 4
+
+
+def test_pku_mmd_label_that_cannot_be_stops_the_run_with_file_and_line(place):
+    raw = place / "data/pku1/raw"
+    pku_folders(raw)
+    (raw / "Label_PKUMMD/0003-L.txt").write_bytes(b"7,0,90,1\n51,200,100,1\n")
+    allow_partial(place, "pku1")
+    assert stage(place, "download", "pku1").returncode == 0
+    done = stage(place, "ingest", "pku1")
+    assert done.returncode == 1
+    assert "Label_PKUMMD/0003-L.txt: line 2: ends at frame 100, not after its start at 200" in done.stderr
+    (place / "params.yaml").write_text((place / "params.yaml").read_text().replace("strict: true", "strict: false"))
+    assert stage(place, "ingest", "pku1").returncode == 0
+    assert SkeletonStore.open(place / "data/pku1/recordings").table("excluded")["name"].to_list() == ["0003-L-002"]
+
+
+def test_pku_mmd_split_files_that_differ_are_refused(place):
+    raw = place / "data/pku1/raw"
+    pku_folders(raw)
+    write_tree(raw, {"cross_subject_v2.txt": PKU_SPLITS["cross_view_v2.txt"]})
+    assert stage(place, "download", "pku1").returncode == 0
+    done = stage(place, "ingest", "pku1")
+    assert done.returncode == 1
+    assert "are both xsub and differ; keep one" in done.stderr

@@ -1,0 +1,103 @@
+"""From the raw files of a data set to its raw recordings: each main file with what belongs to it.
+
+Main files are read one at a time, because together they can be far larger than memory. Their companions are small, and
+are read before: archives hold files in any order, and data sets come in several archives.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.archives import Refused, is_readable, member_names, members
+from pipeline.datasets import DataSet
+from pipeline.errors import UserError
+from pipeline.recordings import MAIN, Excluded, Part, RawFile, RawRecording
+
+Companions = dict[str | None, dict[str, RawFile]]
+"""By raw recording and role; None: those that belong to every recording."""
+
+
+def locate(file: Path, name: str) -> str:
+    """Path of a member as readers see it: from its archive's or folder's name on."""
+    return name if file.suffix == ".txt" else f"{file.name}/{name}"
+
+
+def find_files(folder: Path) -> list[Path]:
+    """The archives, folders and texts in a folder, by name."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if is_readable(path) and not path.name.startswith("."))
+
+
+def read_raw(files: Sequence[Path], dataset: DataSet, limit: int | None) -> Iterator[RawRecording | Excluded]:
+    """The raw recordings in the archives' order; `limit` of them, where it is given.
+
+    What an archive holds of the data set but cannot be read safely is Excluded. Companions without a main file are
+    passed over.
+    """
+    chosen = _choose(files, dataset, limit)
+    companions = _read_companions(files, dataset, chosen)
+    shared = companions.get(None, {})
+    for file in files:
+        for path, content in _read(file, dataset, chosen, (MAIN,)):
+            name = _name(dataset.part_of(path), path)
+            if isinstance(content, Refused):
+                if chosen is None or name in chosen:
+                    yield Excluded(name, path, content.reason)
+            else:
+                yield RawRecording(name, RawFile(path, content), shared | companions.get(name, {}))
+
+
+def _name(part: Part | None, path: str) -> str:
+    return part.recording if part and part.recording else path.rsplit("/", 1)[-1]
+
+
+def _choose(files: Sequence[Path], dataset: DataSet, limit: int | None) -> frozenset[str] | None:
+    """`limit` recordings spread over the data set without regard to their order: those whose hashes come first."""
+    if limit is None:
+        return None
+    hashes = {}
+    for file in files:
+        for path in (locate(file, name) for name in member_names(file)):
+            part = dataset.part_of(path)
+            if part is not None and part.role == MAIN:
+                hashes[_name(part, path)] = hashlib.blake2b(path.rsplit("/", 1)[-1].encode()).digest()
+    return frozenset(sorted(hashes, key=lambda name: hashes[name])[:limit])
+
+
+def _read_companions(files: Sequence[Path], dataset: DataSet, chosen: frozenset[str] | None) -> Companions:
+    """UserError if there are two of the same role that differ."""
+    found: Companions = {}
+    if not dataset.companions:
+        return found
+    for file in files:
+        for path, content in _read(file, dataset, chosen, dataset.companions):
+            part = dataset.part_of(path)
+            if part is None or isinstance(content, Refused):
+                continue
+            roles = found.setdefault(part.recording, {})
+            first = roles.setdefault(part.role, RawFile(path, content))
+            if first.data != content:
+                raise UserError(f"{file.parent}: {first.path} and {path} are both {part.role} and differ; keep one")
+    return found
+
+
+def _read(
+    file: Path, dataset: DataSet, chosen: frozenset[str] | None, roles: tuple[str, ...]
+) -> Iterator[tuple[str, bytes | Refused]]:
+    """Path and content of the data set's files in those roles, with those of them that are refused."""
+
+    def wanted(name: str) -> bool:
+        part = dataset.part_of(locate(file, name))
+        return (
+            part is not None
+            and part.role in roles
+            and (chosen is None or part.recording is None or part.recording in chosen)
+        )
+
+    for member in members(file, wanted=wanted):
+        path = locate(file, member.name)
+        if not isinstance(member, Refused):
+            yield path, member.data
+        elif member.last or dataset.part_of(path) is not None:
+            yield path, member

@@ -1,0 +1,22 @@
+"""Who performs a clip, as far as a data set says it."""
+
+import polars as pl
+
+from stages.loading import SESSION_BLOCKS, tell_apart
+
+
+def test_subjects_where_they_are_known():
+    manifest = pl.DataFrame(
+        {"subject": [3, 1, 3], "setup": [1, 2, None]}, schema={"subject": pl.Int32, "setup": pl.Int32}
+    )
+    assert tell_apart(manifest).tolist() == [3, 1, 3]
+
+
+def test_blocks_of_whole_sessions_where_they_are_not():
+    sessions = [session for session in range(2, 360, 3) for _ in range(5)]
+    manifest = pl.DataFrame({"subject": pl.Series([None] * len(sessions), dtype=pl.Int32), "setup": sessions})
+    blocks = tell_apart(manifest).tolist()
+    assert set(blocks) == set(range(SESSION_BLOCKS))
+    assert blocks == sorted(blocks)
+    assert len(set(zip(sessions, blocks, strict=True))) == len(set(sessions))
+    assert max(blocks.count(block) for block in set(blocks)) <= 5 * 12
