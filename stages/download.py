@@ -59,12 +59,13 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
     present = find_present(dataset, folder)
     if present:
         return present
-    problem = f"nothing in {folder}"
+    problems = []
     for group in dataset.sources:
         try:
             return [bring(archive, folder, mirror) for archive in group]
         except UserError as error:
-            problem = str(error)
+            problems.append(str(error))
+    problem = problems[0] if problems else f"nothing in {folder}"  # the first group is the official one
     wanted = [" and ".join(archive.file for archive in group) for group in dataset.sources]
     wanted += [dataset.contents] if dataset.contents else []
     unpacked = f", or unpacked as {folder / dataset.folder}" if dataset.folder else ""

@@ -1,5 +1,6 @@
 """Downloading: mirrors, official addresses, gated archives, and everything that must be refused."""
 
+import functools
 import http.server
 import itertools
 import shutil
@@ -27,6 +28,28 @@ def place(tmp_path) -> Path:
         (tmp_path / name).symlink_to(PROJECT / name)
     shutil.copy(PROJECT / "params.yaml", tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def serve_folder():
+    """Serve a folder on loopback; gives its address, with a slash at the end."""
+    servers = []
+
+    def serve(folder: Path) -> str:
+        handler = functools.partial(Quiet, directory=str(folder))
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/"
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
 
 
 def stage(place: Path, name: str, dataset: str, *options: str, **extra: str):
@@ -178,6 +201,13 @@ def test_recording_that_differs_from_the_known_copy(place):
     assert "datasets.utd-mhad.source.verify" in message
 
 
+def test_the_official_layouts_trouble_is_told_first(place, serve_folder):
+    """Not that the other layout is absent too."""
+    address = serve_folder(place / "nothing")
+    message = refused(place, "utd-mhad", HACM_MIRROR=address, no_proxy="127.0.0.1")
+    assert f"{address}Skeleton.zip: cannot be downloaded (HTTP 404" in message
+
+
 def test_mirror_without_the_file(place, tmp_path):
     empty = tmp_path / "mirror"
     empty.mkdir()
@@ -192,7 +222,7 @@ class TestRealRecordings:
         assert stage(place, "download", "utd-mhad", HACM_MIRROR=str(UTD.parent)).returncode == 0
         assert read_json(place / "data/utd-mhad/raw/receipt.json")["recordings"] == 861
 
-    def test_from_a_mirror_address_in_the_official_layout(self, place, tmp_path):
+    def test_from_a_mirror_address_in_the_official_layout(self, place, tmp_path, serve_folder):
         """The authors' Skeleton.zip holds the same files in a folder Skeleton/; only that layout is made here."""
         served = tmp_path / "served"
         served.mkdir()
@@ -201,21 +231,8 @@ class TestRealRecordings:
                 if member.name.endswith(".mat"):
                     target.writestr(f"Skeleton/{Path(member.name).name}", source.extractfile(member).read())
 
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            def __init__(self, *arguments, **options):
-                super().__init__(*arguments, directory=str(served), **options)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            address = f"http://127.0.0.1:{server.server_port}/"
-            assert stage(place, "download", "utd-mhad", HACM_MIRROR=address, no_proxy="127.0.0.1").returncode == 0
-        finally:
-            server.shutdown()
-            server.server_close()
+        address = serve_folder(served)
+        assert stage(place, "download", "utd-mhad", HACM_MIRROR=address, no_proxy="127.0.0.1").returncode == 0
         for name in ("ingest", "normalize"):
             assert stage(place, name, "utd-mhad").returncode == 0
         store = SkeletonStore.open(place / "data/utd-mhad/clips")
