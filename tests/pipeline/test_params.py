@@ -9,6 +9,7 @@ from pipeline.cleaning import CleaningSettings
 from pipeline.errors import UserError
 from pipeline.params import Params, merge, read_yaml
 from stages import parameters
+from tests.conftest import shipped_params
 
 PROJECT = Path(__file__).parents[2]
 
@@ -18,7 +19,7 @@ def edited(tmp_path):
     """Write the project's params.yaml with one text replaced; return its path and the line that changed."""
 
     def edit(old: str, new: str) -> tuple[Path, int]:
-        text = (PROJECT / "params.yaml").read_text()
+        text = shipped_params()
         assert text.count(old) >= 1, f"{old!r} is not in params.yaml"
         path = tmp_path / "params.yaml"
         path.write_text(text.replace(old, new, 1))

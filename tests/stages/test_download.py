@@ -16,7 +16,7 @@ from pipeline.datasets import DATASETS, FACTS
 from pipeline.files import read_json
 from pipeline.recordings.kinect_sim import SimulatorSettings, clips
 from pipeline.store import SkeletonStore
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, run, shipped_params
 
 UTD = PROJECT.parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"
 
@@ -26,7 +26,7 @@ def place(tmp_path) -> Path:
     """An empty project: params.yaml beside the code, nothing else."""
     for name in ("hacm", "pipeline", "stages"):
         (tmp_path / name).symlink_to(PROJECT / name)
-    shutil.copy(PROJECT / "params.yaml", tmp_path)
+    (tmp_path / "params.yaml").write_text(shipped_params())
     return tmp_path
 
 
