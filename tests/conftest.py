@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from ruamel.yaml import YAML
+
+# Tensors are tiny in tests: a second thread only waits, and badly so beside another process.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 PROJECT = Path(__file__).parents[1]
 SMALL = {
