@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from ruamel.yaml import YAML
 
 # Tensors are tiny in tests: a second thread only waits, and badly so beside another process.
