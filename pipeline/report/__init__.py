@@ -1,11 +1,11 @@
 """The report: everything under results/ as one self-contained page and as Markdown."""
 
-import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.files import replace_file
 from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
 from pipeline.report.results import read_results
 from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
@@ -25,11 +25,9 @@ def build(
     """
     report = compose(read_results(results_dir, benchmarks, datasets, protocols))
     pages = {"report.html": to_html(report), "report.md": to_text(report)}
-    out_dir.mkdir(parents=True, exist_ok=True)
     for name, page in pages.items():
-        temporary = out_dir / f".{name}.partial"
-        temporary.write_text(page, encoding="utf-8", newline="\n")
-        os.replace(temporary, out_dir / name)
+        with replace_file(out_dir / name) as temporary:
+            temporary.write_text(page, encoding="utf-8", newline="\n")
 
 
 def to_html(report: Report) -> str:
