@@ -13,9 +13,9 @@ from pipeline.archives import UNREAD_SUFFIXES, Refused, members
 from pipeline.datasets import Archive, DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import hash_file, read_json, replace_file, write_json
+from pipeline.kinect_sim import SimulatorSettings, generate
 from pipeline.raw import find_files, locate
 from pipeline.recordings import MAIN
-from pipeline.recordings.kinect_sim import SimulatorSettings, generate
 from pipeline.transfer import fetch
 from stages import arguments, parameters, places
 from stages.console import Work, run, say

@@ -12,8 +12,8 @@ from hacm.settings import HierarchySettings, KnnSettings, LinearSettings, TrainS
 from pipeline.cleaning import CleaningSettings
 from pipeline.datasets import DATASETS, find_benchmark
 from pipeline.errors import UserError
+from pipeline.kinect_sim import SimulatorSettings
 from pipeline.params import ABSENT, Params, line_of, look_up, merge, plain, read_yaml, validate
-from pipeline.recordings.kinect_sim import SimulatorSettings
 
 PARAMS_FILE = Path("params.yaml")
 

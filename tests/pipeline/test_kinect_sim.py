@@ -13,13 +13,13 @@ import pytest
 from numpy.typing import NDArray
 
 from pipeline.cleaning import CleaningSettings, clean
+from pipeline.kinect_sim import ACTIONS, SimulatorSettings, clips, generate
+from pipeline.kinect_sim import tracks as sim_tracks
+from pipeline.kinect_sim.body import ELBOW_MOST, KNEE_MOST
+from pipeline.kinect_sim.people import find_person
+from pipeline.kinect_sim.performance import PROGRAMS, Performance, perform
+from pipeline.kinect_sim.sensor import find_camera, hidden
 from pipeline.recordings import ntu
-from pipeline.recordings.kinect_sim import ACTIONS, SimulatorSettings, clips, generate
-from pipeline.recordings.kinect_sim import tracks as sim_tracks
-from pipeline.recordings.kinect_sim.body import ELBOW_MOST, KNEE_MOST
-from pipeline.recordings.kinect_sim.people import find_person
-from pipeline.recordings.kinect_sim.performance import PROGRAMS, Performance, perform
-from pipeline.recordings.kinect_sim.sensor import find_camera, hidden
 from pipeline.topology import KINECT_V2
 
 Array = NDArray[np.float64]

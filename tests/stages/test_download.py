@@ -14,7 +14,7 @@ import pytest
 
 from pipeline.datasets import DATASETS, FACTS
 from pipeline.files import read_json
-from pipeline.recordings.kinect_sim import SimulatorSettings, clips
+from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.store import SkeletonStore
 from tests.conftest import PROJECT, run, shipped_params
 

@@ -6,9 +6,9 @@ Shape suffixes: T frames, V joints, C coordinates.
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recordings.kinect_sim.body import LEFT, RIGHT, SHOULDER, SPINE_BASE, SPINE_SHOULDER
-from pipeline.recordings.kinect_sim.curves import Array
-from pipeline.recordings.kinect_sim.tracks import Track
+from pipeline.kinect_sim.body import LEFT, RIGHT, SHOULDER, SPINE_BASE, SPINE_SHOULDER
+from pipeline.kinect_sim.curves import Array
+from pipeline.kinect_sim.tracks import Track
 from pipeline.topology import KINECT_V2
 
 # Pin-hole models of a Kinect v2: focal length and centre in pixels; the colour camera stands beside the depth camera.

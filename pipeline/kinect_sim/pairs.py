@@ -5,8 +5,8 @@ Both are written in their own frames, in which the other stands straight ahead.
 
 import numpy as np
 
-from pipeline.recordings.kinect_sim.actor import Actor
-from pipeline.recordings.kinect_sim.body import LEFT, OUTWARD, RIGHT
+from pipeline.kinect_sim.actor import Actor
+from pipeline.kinect_sim.body import LEFT, OUTWARD, RIGHT
 
 
 def punch_or_slap(actor: Actor, partner: Actor, gap: float) -> None:

@@ -6,9 +6,9 @@ from chance (Actor.vary, Actor.chance). Points near the body are (outward, up, a
 
 import numpy as np
 
-from pipeline.recordings.kinect_sim.actor import Actor
-from pipeline.recordings.kinect_sim.body import LEFT, OUTWARD, RIGHT
-from pipeline.recordings.kinect_sim.curves import Array, ease
+from pipeline.kinect_sim.actor import Actor
+from pipeline.kinect_sim.body import LEFT, OUTWARD, RIGHT
+from pipeline.kinect_sim.curves import Array, ease
 
 
 def _preferred(actor: Actor, probability: float = 0.93) -> int:

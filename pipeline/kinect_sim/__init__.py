@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pipeline.recordings.kinect_sim.performance import PROGRAMS, Performance, perform
-from pipeline.recordings.kinect_sim.sensor import AZIMUTHS, find_camera, observe
-from pipeline.recordings.kinect_sim.tracks import draw_plan, follow
-from pipeline.recordings.kinect_sim.writer import skeleton_text
+from pipeline.kinect_sim.performance import PROGRAMS, Performance, perform
+from pipeline.kinect_sim.sensor import AZIMUTHS, find_camera, observe
+from pipeline.kinect_sim.tracks import draw_plan, follow
+from pipeline.kinect_sim.writer import skeleton_text
 
 ACTIONS: dict[int, str] = {number: program.name for number, program in PROGRAMS.items()}  # NTU's numbers, from 1
 FOLDER = "nturgb+d_skeletons"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.recordings.kinect_sim.body import LEFT, RIGHT, Proportions
+from pipeline.kinect_sim.body import LEFT, RIGHT, Proportions
 
 PEOPLE_STREAM = 1  # keeps the random numbers of people apart from those of performances and sensors
 

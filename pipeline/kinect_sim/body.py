@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.recordings.kinect_sim.curves import Array
+from pipeline.kinect_sim.curves import Array
 from pipeline.topology import KINECT_V2
 
 LEFT, RIGHT = 0, 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.recordings.kinect_sim.body import (
+from pipeline.kinect_sim.body import (
     ANKLE,
     ELBOW,
     FOOT,
@@ -25,7 +25,7 @@ from pipeline.recordings.kinect_sim.body import (
     TIP,
     WRIST,
 )
-from pipeline.recordings.kinect_sim.curves import Array
+from pipeline.kinect_sim.curves import Array
 from pipeline.topology import KINECT_V2
 
 # Height of the sensors and distance to the performers, metres, for each setup; from setup 18 on they repeat. The
