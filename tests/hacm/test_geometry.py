@@ -1,11 +1,9 @@
 """The ball against hand-computed values, float64 references, geoopt, and the released exponential map."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import geoopt
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,8 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hacm.geometry import PAPER_LIMIT, FlatSpace, PoincareBall, Points
+from tests.hacm.golden import arrays, compare, needs_golden
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 BALL = PoincareBall()
 RELEASED = PoincareBall(variant="released")
 
@@ -208,8 +206,8 @@ def test_flat_space_is_the_identity_with_euclidean_distances() -> None:
     assert torch.equal(FlatSpace().mean(points).point, torch.tensor([1.5, 2.0]))
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+@needs_golden
 def test_golden_exponential_map() -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
-    found = RELEASED.expmap0(torch.from_numpy(golden["expmap_in"])).point.numpy()
-    np.testing.assert_allclose(found, golden["expmap_out"], rtol=0, atol=1e-6)
+    golden = arrays("hacm")
+    found = RELEASED.expmap0(torch.from_numpy(golden["expmap_in"])).point
+    compare("exponential map", found, golden["expmap_out"], atol=1e-6)

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from torch import Tensor
 from hacm.geometry import FlatSpace, PoincareBall
 from hacm.masking import (
     Masking,
+    global_attention,
     gumbel_keys,
     kept_count,
     mixed_scores,
@@ -23,9 +23,7 @@ from hacm.masking import (
 )
 from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.tokens import branch_sizes, from_branches, patches, to_branches
-
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
-needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+from tests.hacm.golden import FOLDER, arrays, compare, needs_golden
 
 
 @pytest.mark.parametrize(("tokens", "kept"), [(216, 21), (432, 43), (750, 74), (20, 1)])
@@ -65,7 +63,7 @@ def test_spatial_scores_match_loops(space: PoincareBall | FlatSpace) -> None:
 def test_temporal_scores_match_loops(inverse_sqrt: bool, over_keys: bool) -> None:
     torch.manual_seed(0)
     query, key = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
-    found = temporal_scores(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys)
+    found = temporal_scores(global_attention(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys))
     scale = 5 ** (-0.5 if inverse_sqrt else 0.5)
     for b in range(2):
         logit = {
@@ -83,8 +81,8 @@ def test_temporal_scores_match_loops(inverse_sqrt: bool, over_keys: bool) -> Non
 
 
 def test_attention_over_keys_is_shared_out_completely() -> None:
-    scores = temporal_scores(torch.randn(3, 6, 4, 8), torch.randn(3, 6, 4, 8), inverse_sqrt=True, over_keys=True)
-    assert torch.allclose(scores.sum(1), torch.full((3, 4), 6.0), rtol=1e-5)
+    attention = global_attention(torch.randn(3, 6, 4, 8), torch.randn(3, 6, 4, 8), inverse_sqrt=True, over_keys=True)
+    assert torch.allclose(temporal_scores(attention).sum(1), torch.full((3, 4), 6.0), rtol=1e-5)
 
 
 def test_motion_scores_by_hand() -> None:
@@ -205,12 +203,8 @@ def test_each_criterion_reaches_its_own_branch() -> None:
     module = masking(MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="precomputed"), temporal=on))
     kept = ~from_branches(module(data_BSJP, embedded, roots, hierarchy, uniform).mask_BL, 5)
     per_segment = hierarchy.view(2, 5, 3, 4).mean(2)[:, 1::2]
-    attention = temporal_scores(
-        F.linear(embedded[:, 0::2], module.query.weight, module.query.bias),
-        F.linear(embedded[:, 0::2], module.key.weight, module.key.bias),
-        inverse_sqrt=True,
-        over_keys=True,
-    )
+    query, key = (F.linear(embedded[:, 0::2], linear.weight, linear.bias) for linear in (module.query, module.key))
+    attention = temporal_scores(global_attention(query, key, inverse_sqrt=True, over_keys=True))
     for scores, part in ((per_segment, kept[:, 1::2]), (attention, kept[:, 0::2])):
         for b in range(2):
             threshold = scores[b].flatten().sort(descending=True).values[int(part[b].sum()) - 1]
@@ -255,17 +249,19 @@ def test_half_precision_does_not_reach_the_scores() -> None:
 
 def golden_embedding() -> tuple[Tensor, dict[str, np.ndarray], dict[str, Tensor]]:
     """E of the released run, its arrays, and its weights."""
-    arrays = dict(np.load(GOLDEN / "hacm_golden.npz"))
-    weights = torch.load(GOLDEN / "hacm_release_format.pth", weights_only=True)["model"]
-    return torch.from_numpy(arrays["embed"]) + weights["temp_embed"] + weights["pos_embed"], arrays, weights
+    golden = arrays("hacm")
+    weights = torch.load(FOLDER / "hacm_release_format.pth", weights_only=True)["model"]
+    return torch.from_numpy(golden["embed"]) + weights["temp_embed"] + weights["pos_embed"], golden, weights
 
 
 @needs_golden
 def test_golden_temporal_scores() -> None:
     embedded, golden, weights = golden_embedding()
     query, key = (F.linear(embedded[:, 0::2], weights[f"{n}.weight"], weights[f"{n}.bias"]) for n in ("l1", "l2"))
-    found = temporal_scores(query, key, inverse_sqrt=False, over_keys=False)
-    np.testing.assert_allclose(found.mT.numpy(), golden["temporal_column_sum"], rtol=1e-4, atol=2e-4)
+    attention = global_attention(query, key, inverse_sqrt=False, over_keys=False)
+    compare("temporal attention (√D, over joints)", attention, golden["temporal_matrix"], rtol=1e-4, atol=2e-4)
+    found = temporal_scores(attention).mT
+    compare("temporal scores (√D, over joints)", found, golden["temporal_column_sum"], rtol=1e-4, atol=2e-4)
 
 
 @needs_golden
@@ -275,32 +271,33 @@ def test_golden_spatial_scores() -> None:
     points = ball.expmap0(embedded[:, 1::2])
     father = ball.mean(ball.expmap0(torch.from_numpy(golden["embed_root"])[:, 1::2]))
     found = spatial_scores(points, father, ball, root_weight=0.01)
-    np.testing.assert_allclose(found.mT.numpy(), golden["spatial_column_sum"], rtol=2e-3, atol=0)
-    matrix = ball.pairwise_distance(points, points).permute(0, 2, 3, 1).numpy()
-    expected = golden["spatial_matrix"][:, :, :18]
-    np.testing.assert_allclose(matrix, expected, rtol=2e-3, atol=2e-3)
+    compare("spatial scores (factor 4)", found.mT, golden["spatial_column_sum"], rtol=2e-3)
+    matrix = ball.pairwise_distance(points, points).permute(0, 2, 3, 1)
+    compare("distances between joints (factor 4)", matrix, golden["spatial_matrix"][:, :, :18], rtol=2e-3, atol=2e-3)
+    to_father = spatial_scores(points, father, ball, 0.01) - spatial_scores(points, father, ball, 0.0)
+    compare("0.01 × distances to the father", to_father.mT, golden["spatial_matrix"][:, :, 18], rtol=2e-3, atol=1e-4)
 
 
 @needs_golden
 @pytest.mark.parametrize("branch", ["temporal", "spatial"])
 def test_golden_selection_from_given_noise(branch: str) -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
+    golden = arrays("hacm")
     scores = torch.from_numpy(golden[f"{branch}_column_sum"]).flatten(1)  # (joint, segment): the released order
     uniform = torch.from_numpy(golden[f"uniform_{branch}"])
     selection = select(scores, uniform, (216, 0), MaskingSettings(strategy="random"))
-    np.testing.assert_array_equal(selection.mask_BL.numpy(), golden[f"{branch}_mask"] == 1)
+    compare(f"{branch} mask, from its scores and noise", selection.mask_BL, golden[f"{branch}_mask"])
     order = torch.from_numpy(golden[f"{branch}_ids_restore"]).argsort(1)
-    np.testing.assert_array_equal(selection.keep_BK.numpy(), order[:, :21].sort().values.numpy())
+    compare(f"{branch} kept tokens", selection.keep_BK, order[:, :21].sort().values)
 
 
 @needs_golden
 def test_golden_motion_masking_of_mamp() -> None:
-    golden = np.load(GOLDEN / "mamp_golden.npz")
+    golden = arrays("mamp")
     x_BTVC = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
     scores = to_branches(motion_scores(patches(x_BTVC, 4)))
     uniform = to_branches(torch.from_numpy(golden["uniform"]).view(4, 30, 25))
     selection = select(scores, uniform, branch_sizes(30, 25), MaskingSettings(strategy="motion", tau=0.8))
     mask = from_branches(selection.mask_BL, 30).flatten(1)
-    np.testing.assert_array_equal(mask.numpy(), golden["mask"] == 1)
+    compare("MAMP: mask, from its noise", mask, golden["mask"])
     kept = [sequence.nonzero().flatten().tolist() for sequence in ~mask]
     assert kept == np.sort(golden["ids_keep"], axis=1).tolist()
