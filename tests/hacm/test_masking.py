@@ -2,11 +2,14 @@
 
 import itertools
 import math
+from typing import Literal
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import strategies as st
 from torch import Tensor
 
 from hacm.geometry import FlatSpace, PoincareBall
@@ -20,6 +23,7 @@ from hacm.masking import (
     select,
     spatial_scores,
     temporal_scores,
+    token_budget,
 )
 from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.tokens import branch_sizes, from_branches, patches, to_branches
@@ -31,9 +35,48 @@ def test_kept_count_is_computed_in_floating_point(tokens: int, kept: int) -> Non
     assert kept_count(tokens, 0.9) == kept
 
 
-def test_kept_count_refuses_to_keep_nothing() -> None:
-    with pytest.raises(ValueError, match=r"masking\.ratio"):
+def test_kept_count_refuses_to_keep_or_to_hide_nothing() -> None:
+    with pytest.raises(ValueError, match=r"masking\.ratio 0.9 leaves none of 9"):
         kept_count(9, 0.9)
+    with pytest.raises(ValueError, match=r"masking\.ratio 1e-17 hides none of 9"):
+        kept_count(9, 1e-17)
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(
+    st.integers(2, 12),
+    st.integers(1, 20),
+    st.floats(0, 1, exclude_min=True, exclude_max=True),
+    st.sampled_from(["hacm", "random", "motion"]),
+    st.integers(0, 2**31),
+)
+def test_exactly_the_budget_is_kept_for_any_ratio(
+    segments: int, joints: int, ratio: float, strategy: Literal["hacm", "random", "motion"], seed: int
+) -> None:
+    """int(n·(1 − ρ)) of each group that competes, no token twice, the mask its complement; or a ValueError."""
+    sizes = branch_sizes(segments, joints)
+    groups = sizes if strategy == "hacm" else (sum(sizes),)
+    model = ModelSettings(dim=8, heads=2, frames=3 * segments)
+    masked = MaskingSettings(strategy=strategy, ratio=ratio)
+    expected = tuple(int(size * (1 - ratio)) for size in groups)
+    if any(not 0 < kept < size for kept, size in zip(expected, groups, strict=True)):
+        with pytest.raises(ValueError, match=r"masking\.ratio"):
+            token_budget(joints, model, masked)
+        return
+    budget = token_budget(joints, model, masked)
+    assert (budget.tokens, budget.kept) == (groups, expected)
+    noise = torch.rand(3, sum(sizes), generator=torch.Generator().manual_seed(seed))
+    selection = select(torch.rand(3, sum(sizes)), noise, sizes, masked)
+    kept_BL = torch.zeros(3, sum(sizes)).scatter_add(1, selection.keep_BK, torch.ones(selection.keep_BK.shape))
+    assert torch.equal(kept_BL, (~selection.mask_BL).float())
+    assert [part.sum(1).tolist() for part in kept_BL.split(list(groups), 1)] == [[kept] * 3 for kept in expected]
+    assert selection.temporal == (expected[0] if strategy == "hacm" else None)
+
+
+def test_the_budget_in_words() -> None:
+    full = ModelSettings()
+    assert str(token_budget(18, full, MaskingSettings())) == "42 of 432 tokens seen (21 temporal + 21 spatial)"
+    assert str(token_budget(18, full, MaskingSettings(strategy="random"))) == "43 of 432 tokens seen"
 
 
 # ---- criteria -------------------------------------------------------------------------------------------------------
@@ -123,15 +166,15 @@ def plackett_luce(probabilities: list[float], kept: int) -> dict[frozenset[int],
 
 
 def test_selection_frequencies_follow_plackett_luce() -> None:
-    draws, settings = 40_000, MaskingSettings(strategy="hacm", ratio=0.55, tau=0.4)
+    draws, tau = 40_000, 0.4
     scores = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])
     uniform = torch.rand(draws, 5, generator=torch.Generator().manual_seed(0))
     selection = select(
-        scores.expand(draws, 5), uniform, (5, 0), MaskingSettings(strategy="random", ratio=0.55, tau=0.4)
+        scores.expand(draws, 5), uniform, (5, 0), MaskingSettings(strategy="random", ratio=0.55, tau=tau)
     )
-    keys = gumbel_keys(scores.expand(draws, 5), uniform, settings.tau)
+    keys = gumbel_keys(scores.expand(draws, 5), uniform, tau)
     assert torch.equal(selection.keep_BK, keys.topk(2).indices.sort().values)
-    chance = plackett_luce(torch.softmax(scores / (0.4 * 4), 0).tolist(), 2)
+    chance = plackett_luce(torch.softmax(scores / (tau * 4), 0).tolist(), 2)
     assert sum(chance.values()) == pytest.approx(1)
     for pair, probability in chance.items():
         frequency = (selection.keep_BK == torch.tensor(sorted(pair))).all(1).float().mean().item()
