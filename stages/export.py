@@ -107,8 +107,8 @@ def warn_of_gaps(names: list[str]) -> None:
     """One line if there are clips that loaders of the layout may cut short."""
     if names:
         say(
-            f"{len(names)} clips, {names[0]} the first, hold a frame without a body: loaders that count the frames "
-            "that are not zero leave out as many at the end; frames_train and frames_test hold the numbers"
+            f"clips with a frame without a body: {len(names)} (the first {names[0]}); loaders that count the frames "
+            "that are not zero leave out as many at their end; frames_train and frames_test hold the true numbers"
         )
 
 

@@ -67,7 +67,7 @@ def expect_room(table: pl.DataFrame, frames: int) -> None:
         return
     named = ", ".join(f"{name} ({count})" for name, count in longer[:NAMED]) + (" …" if len(longer) > NAMED else "")
     raise UserError(
-        f"{len(longer)} clips have more than {frames} frames: {named}; pad to more with --frames "
+        f"clips of more than {frames} frames: {len(longer)}, namely {named}; pad to more with --frames "
         f"{max(count for _, count in longer)}, or cut them when they are cleaned (params.yaml, cleaning.max_frames)"
     )
 

@@ -141,7 +141,7 @@ def test_npz_of_another_skeleton(tmp_path):
 
 def test_npz_never_cuts_a_clip(clips, tmp_path):
     clips |= {f"long{number}": moving(1, 301 + number, number) for number in range(4)}
-    message = r"4 clips have more than 300 frames: long0 \(301\), long1 \(302\), long2 \(303\) …; pad to more with --frames 304"
+    message = r"clips of more than 300 frames: 4, namely long0 \(301\), long1 \(302\), long2 \(303\) …; pad to more with --frames 304"
     with pytest.raises(UserError, match=message):
         ntu_npz.write(labelled(clips), tmp_path / "x.npz")
     assert list(tmp_path.iterdir()) == []

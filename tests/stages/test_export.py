@@ -87,7 +87,10 @@ def test_pyskl_of_a_whole_project(small_project, expected, tmp_path, monkeypatch
         (f"--benchmark {NAME} --format ntu-npz --out {{tmp}}/here.npz", "here.npz: exists; move it away"),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pkl --frames 64", "--frames: an option of ntu-npz"),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pkl --compress", "--compress: an option of ntu-npz"),
-        (f"--benchmark {NAME} --format ntu-npz --out {{tmp}}/x.npz --frames 5", "32 clips have more than 5 frames: S0"),
+        (
+            f"--benchmark {NAME} --format ntu-npz --out {{tmp}}/x.npz --frames 5",
+            "clips of more than 5 frames: 32, namely S0",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(options, words, small_project, tmp_path, monkeypatch):
@@ -156,7 +159,7 @@ def test_another_skeleton_in_another_order_with_a_gap(tmp_path, monkeypatch, cap
     assert call(monkeypatch, split, tmp_path, "--benchmark", "utd-mhad-xsub") == 0
     options = ["--benchmark", "utd-mhad-xsub", "--format", "ntu-npz", "--out", "x.npz"]
     assert call(monkeypatch, export, tmp_path, *options) == 0
-    assert "1 clips, a4_s3_t1 the first, hold a frame without a body" in capsys.readouterr().err
+    assert "clips with a frame without a body: 1 (the first a4_s3_t1)" in capsys.readouterr().err
     with np.load(tmp_path / "x.npz") as file:
         assert file["names_train"].tolist() == ["a2_s1_t1", "a2_s3_t1", "a4_s1_t1", "a4_s3_t1"]
         assert file["names_test"].tolist() == ["a2_s2_t1", "a2_s8_t1", "a4_s2_t1", "a4_s8_t1"]
