@@ -142,8 +142,8 @@ def draw_log_probability(log_chance_BL: Tensor, drawn_BK: Tensor) -> Tensor:
     drawn_log_BK = log_chance_BL.gather(1, drawn_BK)
     never_BL = log_chance_BL.scatter(1, drawn_BK, -torch.inf)
     from_last_BK = torch.cat([never_BL.logsumexp(1, keepdim=True), drawn_log_BK.flip(1)], dim=1)
-    left_BK = from_last_BK.logcumsumexp(1)[:, 1:].flip(1)
-    return (drawn_log_BK - left_BK).sum(1)
+    left_BK = from_last_BK.logcumsumexp(1)[:, 1:]  # what was left before the last, the next to last, … draw
+    return drawn_log_BK.sum(1) - left_BK.sum(1)
 
 
 def draw_uniform(batch: int, tokens: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
