@@ -3,7 +3,8 @@
     python -m benchmarks.store [--clips 20000] [--json FILE]
 
 The clips are made up: smooth random walks of 25 joints, some 100 frames each, one or two bodies. Every way of reading
-runs in a process of its own, so that its peak memory is its own; the median of five rounds is shown. The files were just written, so the disk is not
+runs in a process of its own, so that its peak memory is its own; the median of five rounds is shown. The files were
+just written, so the disk is not
 measured: what is measured is finding, decompressing and copying.
 """
 
