@@ -3,9 +3,9 @@
     python -m benchmarks.plain_ingest ARCHIVE FOLDER
 
 Unpack the zip; split every file into lines and put each body's joints (and colour columns, which those scripts keep
-too) into a dictionary by body id; pickle them all; choose the bodies; pickle those; translate frame by frame; pad to one
-float32 array of 300 frames × 150 columns a clip; write it. The choice of bodies is the project's own code, vectorised,
-where those scripts loop: the yardstick is rather too fast than too slow. FOLDER/times.json says what each step took.
+too) into a dictionary by body id; pickle them all; choose the bodies; pickle those; translate frame by frame; pad to
+one float32 array of 300 frames × 150 columns a clip; write it. The choice of bodies is the project's own code, without
+the loops of those scripts: the yardstick is rather too fast than too slow. FOLDER/times.json says what each step took.
 """
 
 import json
