@@ -104,15 +104,15 @@ class _Entry:
 def members(
     path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[Member | Refused]:
-    """The files below a folder or inside an archive, one at a time; a .txt is a folder of that one file.
+    """The files below a folder or inside an archive, one at a time; any other file is a folder of that one file.
 
     wanted: says by its name whether a file is read; others are passed over unless they are refused.
 
     Order: by name in folders and zips, as stored in tars. Directories and what macOS leaves behind (`__MACOSX/`,
     `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted members, files
     over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError, naming the file
-    and the remedy, where path does not exist, is no archive, or is damaged or cut short; in a compressed tar that may
-    only be found after intact members have been handed out.
+    and the remedy, where path does not exist, is an archive of a kind that is not read here, or is damaged or cut short;
+    in a compressed tar that may only be found after intact members have been handed out.
     """
     try:
         for entry in _entries(Path(path), limit_bytes):
@@ -138,8 +138,6 @@ def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
     name = path.name.lower()
-    if name.endswith(".txt"):
-        return _file_entries(path, limit_bytes)
     if name.endswith(".zip"):
         return _zip_entries(path, limit_bytes)
     for suffix, opener in TAR_OPENERS.items():
@@ -147,12 +145,12 @@ def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
             return _tar_entries(path, cast(Callable[[Path], BinaryIO], opener), limit_bytes)
     if name.endswith(UNREAD_SUFFIXES):
         raise UserError(f"{path}: this kind of archive is not read here; unpack it and give the folder")
-    raise UserError(f"{path}: neither a folder nor an archive; give a folder, .zip, .tar, .tar.gz, .tar.bz2 or .tar.xz")
+    return _file_entries(path, limit_bytes)
 
 
-def is_readable(path: Path) -> bool:
-    """Whether `members` takes it, judged by what it is called."""
-    return path.is_dir() or path.name.lower().endswith((".txt", ".zip", *TAR_OPENERS))
+def is_pack(path: Path) -> bool:
+    """Whether `members` takes it for a folder or an archive, judged by what it is called."""
+    return path.is_dir() or path.name.lower().endswith((".zip", *TAR_OPENERS))
 
 
 def _as_user_error(path: Path, error: BaseException) -> UserError:
@@ -221,7 +219,7 @@ def _zip_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             name = _tidy(info.filename)
             if not info.is_dir() and not _is_junk(name):
-                yield _Entry(name, _zip_refusal(name, info, limit_bytes), partial(archive.read, info))
+                yield _Entry(name, _zip_refusal(name, info, limit_bytes), partial(read_zip_member, archive, info))
 
 
 def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | None:
@@ -233,6 +231,18 @@ def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | No
     if info.file_size > MOST_EXPANSION * info.compress_size + EXPANSION_FLOOR_BYTES:
         return f"unpacks to more than {MOST_EXPANSION} times its size"
     return "encrypted" if info.flag_bits & 1 else None
+
+
+def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Its content, unpacking no more than it is said to hold: ZipFile.read unpacks all there is, and cuts afterwards.
+
+    Raises what is in DAMAGE where there is more, or less.
+    """
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # The module's own readers of bzip2 and LZMA cannot be told where to stop.
+        raise NotImplementedError(f"compression type {info.compress_type}")
+    with archive.open(info) as stream:
+        return stream.read(info.file_size + 1)
 
 
 class _StrictTarInfo(tarfile.TarInfo):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pipeline.datasets import DataSet, find_dataset
 from pipeline.errors import BadRecording, UserError
 from pipeline.files import read_json
-from pipeline.raw import read_raw
+from pipeline.raw import RECEIPT, read_raw
 from pipeline.recordings import Excluded, RawRecording, Recording
 from pipeline.store import StoreWriter
 from stages import arguments, parameters, places
@@ -27,7 +27,7 @@ def main() -> None:
         raise UserError("--limit: must be at least 1")
     facts = {"kind": "recordings", "partial": limit is not None}
     missing = dataset.missing_names()
-    receipt = read_json(places.raw(dataset.name) / "receipt.json")
+    receipt = read_json(places.raw(dataset.name) / RECEIPT)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     with (
         StoreWriter(places.recordings(dataset.name), dataset.name, dataset.topology, facts) as store,
