@@ -21,7 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from isal import isal_zlib
+
 from pipeline.errors import UserError
+from pipeline.recordings import RawFile, leave_packed
 
 # The longest recording of any supported data set is some 15 MB of text.
 LIMIT_BYTES = 64 * 2**20
@@ -43,6 +46,9 @@ LONGEST_HEADER_BYTES = 2**20
 
 CHUNK_BYTES = 2**20
 
+LOCAL_HEADER = struct.Struct("<4s22xHH")
+"""Of a zip's member: signature, what the directory says as well, lengths of name and extra field."""
+
 REST_NOT_READ = "; rest not read"
 
 TAR_OPENERS: dict[str, Callable[[Path], object]] = {
@@ -58,10 +64,11 @@ TAR_OPENERS: dict[str, Callable[[Path], object]] = {
 UNREAD_SUFFIXES = (".7z", ".rar")
 """Packings that people use for recordings and that can only be read here once they are unpacked."""
 
-DAMAGE = (
+DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]
     zipfile.BadZipFile,
     tarfile.TarError,
     lzma.LZMAError,
+    isal_zlib.error,  # type: ignore[misc]
     zlib.error,
     struct.error,
     EOFError,
@@ -73,18 +80,10 @@ DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Member:
-    """A file of a folder or archive: its path inside, with forward slashes, and its content."""
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True)
 class Refused:
-    """A file that is not read, and why. last: what follows it in the archive was not read either."""
+    """A file that is not read: its path inside, and why. last: what follows it in the archive was not read either."""
 
-    name: str
+    path: str
     reason: str
 
     @property
@@ -94,16 +93,20 @@ class Refused:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file before it is read. `read` is called at most once and before the next entry is asked for."""
+    """A file before it is read. `read` is called at most once and before the next entry is asked for.
+
+    unpack: turns what was read into the file's content, at any time and on any thread.
+    """
 
     name: str
     refusal: str | None
     read: Callable[[], bytes]
+    unpack: Callable[[bytes], bytes] = leave_packed
 
 
 def members(
     path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
-) -> Iterator[Member | Refused]:
+) -> Iterator[RawFile | Refused]:
     """The files below a folder or inside an archive, one at a time; any other file is a folder of that one file.
 
     wanted: says by its name whether a file is read; others are passed over unless they are refused.
@@ -112,16 +115,30 @@ def members(
     `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted members, files
     over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError, naming the file
     and the remedy, where path does not exist, is an archive of a kind that is not read here, or is damaged or cut short;
-    in a compressed tar that may only be found after intact members have been handed out.
+    in a compressed tar that may only be found after intact members have been handed out, and in a zip when a member's
+    content is asked for.
     """
     try:
         for entry in _entries(Path(path), limit_bytes):
             if entry.refusal is not None:
                 yield Refused(entry.name, entry.refusal)
             elif wanted is None or wanted(entry.name):
-                yield Member(entry.name, entry.read())
+                yield RawFile(entry.name, entry.read(), _explain_damage(Path(path), entry.unpack))
     except DAMAGE as error:
         raise _as_user_error(Path(path), error) from error
+
+
+def _explain_damage(path: Path, unpack: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    if unpack is leave_packed:
+        return unpack
+
+    def careful(packed: bytes) -> bytes:
+        try:
+            return unpack(packed)
+        except DAMAGE as error:
+            raise _as_user_error(path, error) from error
+
+    return careful
 
 
 def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:
@@ -218,8 +235,50 @@ def _zip_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
     with zipfile.ZipFile(path) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             name = _tidy(info.filename)
-            if not info.is_dir() and not _is_junk(name):
-                yield _Entry(name, _zip_refusal(name, info, limit_bytes), partial(read_zip_member, archive, info))
+            if info.is_dir() or _is_junk(name):
+                continue
+            refusal = _zip_refusal(name, info, limit_bytes)
+            if info.compress_type == zipfile.ZIP_DEFLATED:
+                yield _Entry(name, refusal, partial(_read_deflated, archive, info), partial(_inflate, info))
+            else:
+                yield _Entry(name, refusal, partial(read_zip_member, archive, info))
+
+
+def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's content, of which no more is unpacked than it is said to hold. Raises what is in DAMAGE."""
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        return _inflate(info, _read_deflated(archive, info))
+    if info.compress_type == zipfile.ZIP_STORED:
+        return archive.read(info)
+    # Python's readers of bzip2 and LZMA members cannot be told where to stop.
+    raise NotImplementedError(f"compression type {info.compress_type}")
+
+
+def _read_deflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member as it is packed. It follows its local header, whose name and extra field have lengths of their own."""
+    stream = cast(BinaryIO, archive.fp)
+    stream.seek(info.header_offset)
+    header = stream.read(LOCAL_HEADER.size)
+    signature, name_length, extra_length = LOCAL_HEADER.unpack(header)
+    if signature != b"PK\x03\x04":
+        raise zipfile.BadZipFile(f"{info.filename} is not where the directory says")
+    name = stream.read(name_length)
+    if name != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
+        raise zipfile.BadZipFile(f"{info.filename} has another name where it is stored")
+    stream.seek(extra_length, os.SEEK_CUR)
+    packed = stream.read(info.compress_size)
+    if len(packed) != info.compress_size:
+        raise EOFError(f"{info.filename} ends early")
+    return packed
+
+
+def _inflate(info: zipfile.ZipInfo, packed: bytes) -> bytes:
+    """A member's content, checked against its size and CRC-32; never more than the size in the directory."""
+    inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    data: bytes = inflater.decompress(packed, max_length=info.file_size + 1)
+    if len(data) != info.file_size or isal_zlib.crc32(data) != info.CRC:
+        raise zipfile.BadZipFile(f"{info.filename} is not what its size and checksum say")
+    return data
 
 
 def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | None:
@@ -231,18 +290,6 @@ def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | No
     if info.file_size > MOST_EXPANSION * info.compress_size + EXPANSION_FLOOR_BYTES:
         return f"unpacks to more than {MOST_EXPANSION} times its size"
     return "encrypted" if info.flag_bits & 1 else None
-
-
-def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """Its content, unpacking no more than it is said to hold: ZipFile.read unpacks all there is, and cuts afterwards.
-
-    Raises what is in DAMAGE where there is more, or less.
-    """
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # The module's own readers of bzip2 and LZMA cannot be told where to stop.
-        raise NotImplementedError(f"compression type {info.compress_type}")
-    with archive.open(info) as stream:
-        return stream.read(info.file_size + 1)
 
 
 class _StrictTarInfo(tarfile.TarInfo):

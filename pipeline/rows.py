@@ -4,6 +4,7 @@ A *row* is one body in one frame. Legend: R rows, V joints, C coordinates.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from pipeline.errors import UserError
 CHUNK_ROWS = 256
 SHARD_ROWS = 1 << 19
 """157 MB of 25 joints: NTU-120's 12 million rows make 24 files."""
+
+WINDOW_ROWS = 1 << 18
 
 _IMPORTED_IN = os.getpid()
 
@@ -124,3 +127,21 @@ class RowReader:
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
+
+
+class RowWindow:
+    """Clips read one after the other from an array larger than memory: about `rows` rows of it are held at a time."""
+
+    def __init__(self, reader: RowReader, rows: int = WINDOW_ROWS) -> None:
+        self._reader, self._rows = reader, rows
+        self._begin = self._end = 0
+        self._block = np.empty(0, dtype=np.float32)
+
+    def read(self, row: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The bodies of the clip that a manifest row describes, (M, T, V, 3). Fast where the next clip comes next."""
+        start, size = row["offset"], row["bodies"] * row["frames"]
+        if not self._begin <= start <= start + size <= self._end:
+            self._begin, self._end = start, min(len(self._reader), start + max(self._rows, size))
+            self._block = self._reader.read(self._begin, self._end)
+        part = self._block[start - self._begin : start - self._begin + size]
+        return part.reshape(row["bodies"], row["frames"], *part.shape[1:])

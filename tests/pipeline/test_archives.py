@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.archives import Member, Refused, member_names, members
+from pipeline.archives import Refused, member_names, members
 from pipeline.errors import UserError
+from pipeline.recordings import RawFile
 
 FILES = {"data/b.txt": b"bee " * 500, "data/a.txt": b"ay", "c.txt": b"", "data/deep/d.txt": os.urandom(5000)}
 SORTED = sorted(FILES)
@@ -65,7 +66,7 @@ def test_content_and_order(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES | dict.fromkeys(JUNK, b"junk"))
     before = sorted(tmp_path.rglob("*"))
     expected = list(FILES) if "t" in kind else SORTED
-    assert list(members(path)) == [Member(name, FILES[name]) for name in expected]
+    assert list(members(path)) == [RawFile(name, FILES[name]) for name in expected]
     assert member_names(path) == expected
     assert sorted(tmp_path.rglob("*")) == before, "something was unpacked"
 
@@ -73,9 +74,9 @@ def test_content_and_order(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_limit(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES)
-    found = {found.name: found for found in members(path, limit_bytes=3000)}
+    found = {found.path: found for found in members(path, limit_bytes=3000)}
     assert found["data/deep/d.txt"] == Refused("data/deep/d.txt", "5000 bytes, over the limit of 3000")
-    assert sum(isinstance(one, Member) for one in found.values()) == 3
+    assert sum(isinstance(one, RawFile) for one in found.values()) == 3
     assert "data/deep/d.txt" not in member_names(path, limit_bytes=3000)
 
 
@@ -92,10 +93,10 @@ UNSAFE = {
 def test_unsafe_names_are_refused(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", dict.fromkeys(UNSAFE, b"!") | {"./good.txt": b"good"})
     found = list(members(path))
-    assert {one.name: one.reason for one in found if isinstance(one, Refused)} == {
+    assert {one.path: one.reason for one in found if isinstance(one, Refused)} == {
         name.replace("\\", "/"): reason for name, reason in UNSAFE.items()
     }
-    assert [one for one in found if isinstance(one, Member)] == [Member("good.txt", b"good")]
+    assert [one for one in found if isinstance(one, RawFile)] == [RawFile("good.txt", b"good")]
 
 
 def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path) -> None:
         add(archive, "device", kind=tarfile.CHRTYPE)
         add(archive, "pipe", kind=tarfile.FIFOTYPE)
     found = list(members(path))
-    assert [one.name for one in found if isinstance(one, Refused)] == ["soft", "hard", "device", "pipe"]
+    assert [one.path for one in found if isinstance(one, Refused)] == ["soft", "hard", "device", "pipe"]
     assert member_names(path) == ["good"]
 
 
@@ -133,7 +134,7 @@ def test_links_and_pipes_in_a_folder_are_refused(tmp_path: Path) -> None:
     assert list(members(folder)) == [
         Refused("file link", reason),
         Refused("folder link", reason),
-        Member("good", b"good"),
+        RawFile("good", b"good"),
         Refused("pipe", reason),
     ]
 
@@ -143,21 +144,21 @@ def test_zip_bomb_is_refused(tmp_path: Path) -> None:
     bomb, good = list(members(path))
     assert isinstance(bomb, Refused)
     assert "200 times" in bomb.reason
-    assert good == Member("good", b"good")
+    assert good == RawFile("good", b"good")
 
 
 @pytest.mark.parametrize("kind", [".tar.bz2", ".tar.xz"])
 def test_tar_bomb_is_refused_and_the_rest_not_read(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", {"good": b"good", "bomb": bytes(20 * 2**20), "after": b""})
     good, bomb = list(members(path))
-    assert good == Member("good", b"good")
+    assert good == RawFile("good", b"good")
     assert isinstance(bomb, Refused)
     assert "rest not read" in bomb.reason
 
 
 def read_fails(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        list(members(path))
+        [one.data for one in members(path) if isinstance(one, RawFile)]
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -237,13 +238,13 @@ def test_something_else_under_an_archive_name(name: str, content: bytes, tmp_pat
 def test_only_what_is_wanted_is_read(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES)
     names = sorted(FILES)[1:]
-    assert sorted(member.name for member in members(path, wanted=lambda name: name in names)) == names
+    assert sorted(member.path for member in members(path, wanted=lambda name: name in names)) == names
 
 
 @pytest.mark.parametrize("name", ["list.txt", "table.csv", "arrays.npz", "file"])
 def test_a_plain_file_is_a_folder_of_one_file(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"a, b")
-    assert list(members(tmp_path / name)) == [Member(name, b"a, b")]
+    assert list(members(tmp_path / name)) == [RawFile(name, b"a, b")]
     assert member_names(tmp_path / name) == [name]
 
 
