@@ -70,10 +70,10 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
     wanted = [" and ".join(archive.file for archive in group) for group in dataset.sources]
     wanted += [dataset.contents] if dataset.contents else []
     unpacked = f", or unpacked as {folder / dataset.folder}" if dataset.folder else ""
-    origin = f"{'ask for' if dataset.gated else 'get'} {' or '.join(wanted)}" + f" at {dataset.page}" * bool(dataset.page)
-    raise UserError(
-        f"{dataset.name}: {problem}; {origin} and put it into {folder}{unpacked}{advise_unpacking(folder)}"
+    origin = f"{'ask for' if dataset.gated else 'get'} {' or '.join(wanted)}" + f" at {dataset.page}" * bool(
+        dataset.page
     )
+    raise UserError(f"{dataset.name}: {problem}; {origin} and put it into {folder}{unpacked}{advise_unpacking(folder)}")
 
 
 def find_present(dataset: DataSet, folder: Path) -> list[Path]:

@@ -55,6 +55,7 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
     """
     dataset, _ = find_benchmark(name)
     store = SkeletonStore.open(places.clips(dataset.name))
+    expect_skeleton(store, dataset.topology)
     expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
     split = read_parquet(places.split(name) / "split.parquet")
     names = store.manifest["name"].to_list()
@@ -108,6 +109,12 @@ def expect_version(store: SkeletonStore, version: str | None, source: Path) -> N
             f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
             "run dvc repro"
         )
+
+
+def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
+    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
+    if store.facts.get("skeleton") != topology.describe():
+        raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
 
 
 def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:
