@@ -163,9 +163,10 @@ def describe_fault(error: Exception) -> str | None:
     frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError) and error.filename:
         frames.append((error.filename, error.lineno))
+    words = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
     for file, line in reversed(frames):
         if Path(file).parent == OWN:
-            return f"pipeline/own/{Path(file).name}:{line}: {type(error).__name__}: {' '.join(str(error).split())}"
+            return f"pipeline/own/{Path(file).name}:{line}: {type(error).__name__}: {words}"
     return None
 
 

@@ -71,7 +71,7 @@ def test_own_data_comes_through_the_whole_graph(own_data):
     assert RowReader(own_data / "data/studio/hierarchy/hierarchy.zarr").array.shape[1] == 9
     assert len((own_data / "results/datasets/studio/hierarchy/tree.csv").read_text().splitlines()) == 1 + 13
     page = (own_data / "report/report.html").read_text()
-    for words in ("studio-xsub", "body-13", "right knee", "raise_both"):
+    for words in ("studio-xsub", "body-13", "right knee", "raise_both", "synthetic"):
         assert words in page
     assert run(own_data, "dvc", "status").stdout.strip() == "Data and pipelines are up to date."
 

@@ -27,7 +27,8 @@ def find_own() -> dict[str, DataSet]:
             dataset = _load(stem)
             _check_topology(dataset.topology, topologies)
         except UserError as error:
-            raise UserError(f"{file}: {error}") from error
+            told = str(error).startswith("pipeline/own/")
+            raise UserError(str(error) if told else f"{file}: {error}") from error
         found[dataset.name] = dataset
     return found
 
