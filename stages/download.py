@@ -23,6 +23,8 @@ from stages.console import Work, run, say
 
 PARAMS = ("datasets.{dataset}.source",)
 
+MOST_NAMED = 4
+
 
 def main() -> None:
     options = arguments.parser(__doc__, "dataset").parse_args()
@@ -38,7 +40,8 @@ def main() -> None:
     digests, count = check_members(files, dataset, verify=getattr(settings, "verify", False))
     check_recorded(digests, folder)
     write_json(folder / RECEIPT, {"dataset": dataset.name, "files": digests, "recordings": count})
-    say(f"{dataset.name}: {count} recordings in {', '.join(map(str, files))}, verified")
+    where = ", ".join(map(str, files)) if len(files) <= MOST_NAMED else f"{len(files)} files of {folder}"
+    say(f"{dataset.name}: {count} recordings in {where}, verified")
 
 
 def simulate(dataset: DataSet, settings: SimulatorSettings, folder: Path) -> Path:
