@@ -1,5 +1,6 @@
 """What docs/ points at is there: tests, settings, commands. A page that can be followed is followed to its end."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,10 +8,11 @@ import numpy as np
 import pytest
 
 from pipeline.files import read_json
-from pipeline.params import ABSENT, editor, look_up, merge, read_yaml
+from pipeline.params import ABSENT, editor, look_up, merge, plain, read_yaml
 from pipeline.rows import RowReader
 from pipeline.store import SkeletonStore
-from tests.conftest import copy_project, run, shell_lines
+from stages.parameters import check_file
+from tests.conftest import copy_project, run, shell_lines, shipped_params
 
 PROJECT = Path(__file__).parents[1]
 PAGES = sorted((PROJECT / "docs").glob("*.md"))
@@ -111,3 +113,53 @@ def test_own_data_trains_again_only_if_there_is_a_difference(own_data):
     assert "another skeleton than body-13 is now; run dvc repro" in done.stderr
     run(own_data, "dvc", "repro", "normalize@studio")
     assert "pretrain@studio-xsub" in run(own_data, "dvc", "status", "pretrain@studio-xsub").stdout
+
+
+def settings_in(page: Path) -> list[str]:
+    """The `-S key=value …` of every table row and every shell line of a page."""
+    found = re.findall(r"`((?:-S \S+=\S+ ?)+)`", page.read_text(encoding="utf-8"))
+    return found + re.findall(r"^dvc exp run .*?((?:-S \S+=\S+ ?)+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [*PAGES, PROJECT / "README.md"], ids=lambda page: page.name)
+def test_settings_of_experiments_change_what_they_name_and_are_valid(page, tmp_path):
+    params = tmp_path / "params.yaml"
+    for options in settings_in(page):
+        params.write_text(shipped_params(), encoding="utf-8")
+        tree = read_yaml(params)
+        before = json.dumps(plain(tree))
+        for new, key, value in re.findall(r"-S (\+?)(\S+)=(\S+)", options):
+            *path, last = key.split(".")
+            assert (look_up(tree, key) is ABSENT) == bool(new), key
+            look_up(tree, ".".join(path))[last] = editor().load(value)
+        with open(params, "w", encoding="utf-8") as stream:
+            editor().dump(tree, stream)
+        check_file(params)
+        assert json.dumps(plain(tree)) != before, options
+
+
+def test_every_row_of_the_ablation_table_has_its_settings():
+    section = (PROJECT / "docs" / "hacm.md").read_text(encoding="utf-8").split("\n## 8. ", 1)[1].split("\n## 9. ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| row")]
+    assert len(rows) == 14
+    assert all("`-S " in row for row in rows)
+
+
+def test_commands_of_the_baselines_run(project_copy):
+    """MAMP and random masking are trained and judged; each beside its own budget."""
+    page = (PROJECT / "docs" / "hacm.md").read_text(encoding="utf-8")
+    run(project_copy, "git", "config", "user.name", "reader")
+    run(project_copy, "git", "config", "user.email", "reader@example.org")
+    run(project_copy, "git", "add", "-A")
+    run(project_copy, "git", "commit", "-qm", "before")
+    budgets = []
+    for line in shell_lines(page, "8. Baselines inside the same framework"):
+        output = run(project_copy, "sh", "-ec", line)
+        if line.startswith("dvc exp run"):
+            path = project_copy / "results/benchmarks/kinect-sim-xsub/pretrain/metrics.json"
+            metrics = json.loads(path.read_text())
+            budgets.append((metrics["tokens_seen"], metrics["tokens"]))
+            assert f"{metrics['tokens_seen']} of {metrics['tokens']} tokens seen" in output.stdout + output.stderr
+    assert budgets == [(74, 750), (43, 432)]
+    assert "mamp" in output.stdout
+    assert "random" in output.stdout
