@@ -3,7 +3,7 @@
 from pipeline.datasets import DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import read_json
-from pipeline.raw import read_raw
+from pipeline.raw import RECEIPT, read_raw
 from pipeline.reading import LISTED_MISSING, Reading, hash_reader, read_recordings
 from pipeline.recordings import Recording
 from pipeline.store import StoreWriter
@@ -27,7 +27,7 @@ def main() -> None:
         if number is not None and number < 1:
             raise UserError(f"{option}: must be at least 1")
     facts = {"kind": "recordings", "partial": limit is not None, "reader": hash_reader()}
-    receipt = read_json(places.raw(dataset.name) / "receipt.json")
+    receipt = read_json(places.raw(dataset.name) / RECEIPT)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     target = places.recordings(dataset.name)
     reused = 0
