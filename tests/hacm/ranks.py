@@ -20,7 +20,7 @@ Work = Callable[..., Any]
 def context() -> multiprocessing.context.ForkServerContext:
     """Processes forked from a server that has imported what they need."""
     found = multiprocessing.get_context("forkserver")
-    found.set_forkserver_preload(["hacm.training.engine", "torch.distributed", __name__])
+    found.set_forkserver_preload(["torch._dynamo", "torch.distributed", "tests.hacm.test_training", __name__])
     return found
 
 
