@@ -28,7 +28,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except SystemExit as end:
         code = end.code
     except PeersLost as error:
-        console.say(f"process {os.environ['RANK']}: {error}")
+        say(str(error))
         time.sleep(SECONDS_TO_BE_ENDED)
         code = 1
     except BaseException:
@@ -37,11 +37,16 @@ def run(main: Callable[[], None]) -> NoReturn:
     if not code:
         sys.exit(0)
     if isinstance(code, str):
-        console.say(f"process {os.environ['RANK']}: {code}")
+        say(code)
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))
+
+
+def say(text: str) -> None:
+    """One line at once, so that those of several processes do not run into each other."""
+    sys.stderr.write(f"process {os.environ['RANK']}: {text}\n")
 
 
 def recorded(main: Callable[[], None]) -> Callable[[], None]:

@@ -46,7 +46,8 @@ def _reaching_peers() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    """The first sentence; what follows is advice to programmers."""
+    return str(error).strip().split(". ")[0].split("\n")[0] or type(error).__name__
 
 
 @dataclass

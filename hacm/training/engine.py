@@ -113,7 +113,8 @@ def pretrain(
             if stop:
                 processes.wait_for_all()  # so that none ends, and has the others ended, before the state is saved
                 saved = "nothing is saved" if file is None else "its state is saved, start it again to go on"
-                raise Terminated(f"pretraining ended by SIGTERM after step {run.step} of {run.steps}; {saved}")
+                cause = "with its launcher" if processes.deserted else "by SIGTERM"
+                raise Terminated(f"pretraining ended {cause} after step {run.step} of {run.steps}; {saved}")
     return run.model, run.records
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -100,14 +101,16 @@ def test_losses_gradients_and_weights_are_those_of_one_process(case: str, alone:
 def test_a_mean_of_the_processes_own_losses_would_be_noticed(alone: dict) -> None:
     """The test above can fail: the contrast of two halves is far from the contrast of the whole."""
     run = Pretraining(moving_clips(), torch.arange(12), SKELETON, SETTINGS, 0, "cpu")
-    halves = []
+    halves: list[float] = []
     for rank in (0, 1):
         part = Processes(rank, 2)
         half = Pretraining(moving_clips(), torch.arange(12), SKELETON, SETTINGS, 0, "cpu", processes=part)
         batch = half.batches.take(0)
-        halves.append(float(half.model.losses(half.model.judge(batch.x_BTVC, None, half.noise(batch))).contrast))
+        halves.append(
+            float(half.model.losses(half.model.judge(batch.x_BTVC, None, half.noise(batch))).contrast.detach())
+        )
     whole = alone["published"][0][0][2]
-    assert float(run.losses(run.batches.take(0)).contrast) == pytest.approx(whole)
+    assert float(run.losses(run.batches.take(0)).contrast.detach()) == pytest.approx(whole)
     assert abs(sum(halves) / 2 - whole) > 0.01 * whole
 
 
@@ -204,6 +207,12 @@ def spoil(run: Pretraining) -> None:
     torch.nn.init.constant_(run.model.decoder.head.bias, torch.inf)
 
 
+def die_half_way(content: object, file: BinaryIO) -> None:
+    file.write(b"PK half of a state")
+    file.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 DISTURBANCES = {
     "": lambda run: None,
     "differ": lambda run: None,
@@ -211,6 +220,7 @@ DISTURBANCES = {
     "not finite": spoil,
     "kill": lambda run: os.kill(os.getpid(), signal.SIGKILL),
     "term": lambda run: os.kill(os.getpid(), signal.SIGTERM),
+    "kill while saving": lambda run: setattr(torch, "save", die_half_way),
     "hang": lambda run: time.sleep(3600),
 }
 
@@ -243,6 +253,15 @@ def test_a_killed_process_ends_the_run_which_goes_on_when_started_again(
     assert codes[1 - rank] == 1
     assert found[1 - rank].startswith("PeersLost: another process of this run has ended")
     assert_goes_on(tmp_path / "again", state, straight, after=6)
+
+
+def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path: Path, straight: tuple) -> None:
+    state = tmp_path / "state"
+    codes, _ = finish(start(tmp_path, train, state, "kill while saving", 0, 8), tmp_path)
+    assert codes == [-signal.SIGKILL, 1]
+    assert sorted(path.name for path in state.iterdir()) == ["state.part", "state.pt"]
+    assert_goes_on(tmp_path / "again", state, straight, after=6)
+    assert [path.name for path in state.iterdir()] == ["state.pt"]
 
 
 @pytest.mark.parametrize("rank", [0, 1])
