@@ -13,7 +13,7 @@ SECONDS = 1.0  # at least so long for each figure
 
 
 def measure_peak(device: torch.device, dtype: torch.dtype = torch.float32, seconds: float = SECONDS) -> Work:
-    """The best rates seen, a second: of a large square matrix product, and of bytes read plus written by a large copy."""
+    """The best rates seen, a second: of a large square matrix product, and of bytes a large copy reads and writes."""
     side = MATRIX[device.type]
     first, second = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     product = torch.empty_like(first)

@@ -1,4 +1,4 @@
-"""Clips to measure with: smooth random walks in the shape of NTU RGB+D's (25 joints, some 100 frames, one or two bodies).
+"""Clips to measure with, in the shape of NTU RGB+D's: 25 smoothly moving joints, some 100 frames, one or two bodies.
 
 Not a data set: no figure about accuracy may come from them.
 """

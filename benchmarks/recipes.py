@@ -12,6 +12,7 @@ from pipeline.machine import describe_code, describe_machine
 from stages import devices, parameters
 
 RELEASE = "release"
+RECIPES = {RELEASE: TrainSettings()}  # the settings' defaults are the published recipe
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,8 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def find_recipe(name: str, batch: int | None = None) -> TrainSettings:
     """The settings of that name, with another number of clips a step if one is given."""
-    if name == RELEASE:
-        settings = TrainSettings()
+    if name in RECIPES:
+        settings = RECIPES[name]
     else:
         params = parameters.load(("train", "benchmarks.{benchmark}.train"), benchmark=name)
         settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")

@@ -9,7 +9,8 @@ back only multiplies it by what the errors' common gradient turns out to be. Sam
 Suffixes: B sequences, K kept tokens, D width, S segments, J token joints, P values of a patch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from hacm.losses import token_errors
 
-CHUNK = 8  # sequences at a time: as fast as any smaller number, and few enough to bound the memory
+CHUNK = 4  # sequences at a time on a thread: as fast as any other small number, and few enough to bound the memory
 
 
 def worth_chunking(latent_BKD: Tensor) -> bool:
@@ -60,10 +61,10 @@ class _ChunkedErrors(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.decoder = decoder
         weight_BSJ = mask_BSJ.to(latent_BKD.dtype)
-        outcome, gradients = _pass(decoder, keep_BK, target_BSJP, weight_BSJ, latent_BKD, parameters)
+        error_BSJ, prediction_BSJP, gradients = _pass(decoder, keep_BK, target_BSJP, weight_BSJ, latent_BKD, parameters)
         ctx.save_for_backward(keep_BK, target_BSJP, weight_BSJ, latent_BKD, *gradients, *parameters)
-        ctx.mark_non_differentiable(outcome[1])
-        return outcome
+        ctx.mark_non_differentiable(prediction_BSJP)
+        return error_BSJ, prediction_BSJP
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -72,10 +73,9 @@ class _ChunkedErrors(torch.autograd.Function):
         gradients, parameters = rest[: len(rest) // 2 + 1], rest[len(rest) // 2 + 1 :]
         common = (grad_BSJ * weight_BSJ).sum() / weight_BSJ.sum()
         if torch.allclose(grad_BSJ, common * weight_BSJ, rtol=1e-6, atol=0):
-            gradients = torch._foreach_mul(gradients, common)
-        else:
-            _, gradients = _pass(ctx.decoder, keep_BK, target_BSJP, grad_BSJ, latent_BKD, parameters)
-        return None, None, None, None, *gradients
+            return None, None, None, None, *torch._foreach_mul(gradients, common)
+        _, _, again = _pass(ctx.decoder, keep_BK, target_BSJP, grad_BSJ, latent_BKD, parameters)
+        return None, None, None, None, *again
 
 
 def _pass(
@@ -85,24 +85,38 @@ def _pass(
     weight_BSJ: Tensor,
     latent_BKD: Tensor,
     parameters: tuple[Tensor, ...] | list[Tensor],
-) -> tuple[tuple[Tensor, Tensor], list[Tensor]]:
+) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Errors and predictions, and the gradients of Σ weight · error by the latents and by each parameter."""
     error_BSJ = target_BSJP.new_empty(target_BSJP.shape[:3])
     prediction_BSJP = torch.empty_like(target_BSJP)
     grad_BKD = torch.empty_like(latent_BKD)
     sums = [torch.zeros_like(parameter) for parameter in parameters]
-    for part in _parts(len(latent_BKD)):
+
+    def there_and_back(part: slice) -> list[Tensor]:
         with torch.enable_grad():
             latent = latent_BKD[part].detach().requires_grad_()
             prediction = decoder(latent, keep_BK[part])
             error = token_errors(prediction, target_BSJP[part])
         grad_BKD[part], *gradients = torch.autograd.grad(error, (latent, *parameters), weight_BSJ[part])
-        torch._foreach_add_(sums, gradients)
         error_BSJ[part], prediction_BSJP[part] = error.detach(), prediction.detach()
-    return (error_BSJ, prediction_BSJP), [grad_BKD, *sums]
+        return gradients
+
+    for gradients in _in_parallel(there_and_back, len(latent_BKD)):  # in order, so that sums are the same every time
+        torch._foreach_add_(sums, gradients)
+    return error_BSJ, prediction_BSJP, [grad_BKD, *sums]
 
 
-def _parts(total: int) -> Iterator[slice]:
-    """Slices of at most CHUNK, as equal as can be."""
-    count = -(-total // CHUNK)
-    return (slice(total * number // count, total * (number + 1) // count) for number in range(count))
+def _in_parallel(work: Callable[[slice], list[Tensor]], total: int) -> Iterator[list[Tensor]]:
+    """The work on each part in turn, as many at a time as PyTorch has threads.
+
+    Each on a thread of its own, which does the whole of it: nothing waits for the other threads after every operation,
+    as it would if they shared each one, and so nothing stands still when another process takes a core away.
+    """
+    threads = torch.get_num_threads()
+    count = -(-total // (CHUNK * threads)) * threads  # every thread gets as many
+    parts = [slice(total * number // count, total * (number + 1) // count) for number in range(count)]
+    if threads == 1:
+        yield from map(work, parts)
+        return
+    with ThreadPoolExecutor(threads, "chunks", initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from pool.map(work, parts)
