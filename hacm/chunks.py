@@ -18,19 +18,16 @@ from torch import Tensor, nn
 
 from hacm.losses import token_errors
 
-CHUNK = 4  # sequences at a time on a thread: as fast as any other small number, and few enough to bound the memory
+CHUNK = 2  # sequences at a time on a thread: as fast as any other small number, and few enough to bound the memory
 
 
 def worth_chunking(latent_BKD: Tensor) -> bool:
     """Whether gradients are wanted, on a CPU, in full precision and not compiled, of more than a chunk."""
-    return (
-        latent_BKD.device.type == "cpu"
-        and len(latent_BKD) > CHUNK
-        and latent_BKD.requires_grad
-        and torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-    )
+    if torch.compiler.is_compiling():  # asked first: the program must not depend on the number of sequences
+        return False
+    wanted = torch.is_grad_enabled() and latent_BKD.requires_grad
+    full = latent_BKD.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+    return wanted and full and len(latent_BKD) > CHUNK
 
 
 def chunked_errors(

@@ -21,6 +21,7 @@ INFRASTRUCTURE = {
 """Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
 
 READING = {
+    "hacm/chunks.py",
     "hacm/clips.py",
     "hacm/losses.py",
     "hacm/masking.py",
