@@ -22,7 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from isal import isal_zlib
+
 from pipeline.errors import UserError
+from pipeline.recordings import RawFile, leave_packed
 
 if TYPE_CHECKING:
     from pipeline.seven_zip import SevenZip, SevenZipMember
@@ -47,6 +50,9 @@ LONGEST_HEADER_BYTES = 2**20
 
 CHUNK_BYTES = 2**20
 
+LOCAL_HEADER = struct.Struct("<4s22xHH")
+"""Of a zip's member: signature, what the directory says as well, lengths of name and extra field."""
+
 REST_NOT_READ = "; rest not read"
 ANOTHER_REFUSED = "another member of that name cannot be read"
 
@@ -63,10 +69,11 @@ TAR_OPENERS: dict[str, Callable[[Path], object]] = {
 UNREAD_SUFFIXES = (".rar",)
 """Packings that people use for recordings and that can only be read here once they are unpacked."""
 
-DAMAGE = (
+DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]
     zipfile.BadZipFile,
     tarfile.TarError,
     lzma.LZMAError,
+    isal_zlib.error,  # type: ignore[misc]
     zlib.error,
     struct.error,
     EOFError,
@@ -86,18 +93,10 @@ class DamagedFile(UserError):
 
 
 @dataclass(frozen=True)
-class Member:
-    """A file of a folder or archive: its path inside, with forward slashes, and its content."""
-
-    name: str
-    data: bytes
-
-
-@dataclass(frozen=True)
 class Refused:
-    """A file that is not read, and why. last: what follows it in the archive was not read either."""
+    """A file that is not read: its path inside, and why. last: what follows it in the archive was not read either."""
 
-    name: str
+    path: str
     reason: str
 
     @property
@@ -107,16 +106,20 @@ class Refused:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file before it is read. `read` is called at most once and before the next entry is asked for."""
+    """A file before it is read. `read` is called at most once and before the next entry is asked for.
+
+    unpack: turns what was read into the file's content, at any time and on any thread.
+    """
 
     name: str
     refusal: str | None
     read: Callable[[], bytes]
+    unpack: Callable[[bytes], bytes] = leave_packed
 
 
 def members(
     path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
-) -> Iterator[Member | Refused]:
+) -> Iterator[RawFile | Refused]:
     """The files below a folder or inside an archive, one at a time; a .txt is a folder of that one file.
 
     wanted: says by its name whether a file is read; others are passed over unless they are refused.
@@ -125,16 +128,30 @@ def members(
     (`__MACOSX/`, `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted
     members, files over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError,
     naming the file and the remedy, where path does not exist, is no archive, or is damaged or cut short (DamagedFile);
-    in a compressed tar or .7z that may only be found after intact members have been handed out.
+    in a compressed tar or .7z that may only be found after intact members have been handed out, and in a zip when a
+    member's content is asked for.
     """
     try:
         for entry in _entries(Path(path), limit_bytes, wanted):
             if entry.refusal is not None:
                 yield Refused(entry.name, entry.refusal)
             elif wanted is None or wanted(entry.name):
-                yield Member(entry.name, entry.read())
+                yield RawFile(entry.name, entry.read(), _explain_damage(Path(path), entry.unpack))
     except DAMAGE as error:
         raise _as_user_error(Path(path), error) from error
+
+
+def _explain_damage(path: Path, unpack: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    if unpack is leave_packed:
+        return unpack
+
+    def careful(packed: bytes) -> bytes:
+        try:
+            return unpack(packed)
+        except DAMAGE as error:
+            raise _as_user_error(path, error) from error
+
+    return careful
 
 
 def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:
@@ -238,8 +255,40 @@ def _zip_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
     with zipfile.ZipFile(path) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             name = _tidy(info.filename)
-            if not info.is_dir() and not _is_junk(name):
-                yield _Entry(name, _zip_refusal(name, info, limit_bytes), partial(archive.read, info))
+            if info.is_dir() or _is_junk(name):
+                continue
+            refusal = _zip_refusal(name, info, limit_bytes)
+            if info.compress_type == zipfile.ZIP_DEFLATED:
+                yield _Entry(name, refusal, partial(_read_deflated, archive, info), partial(_inflate, info))
+            else:
+                yield _Entry(name, refusal, partial(archive.read, info))
+
+
+def _read_deflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member as it is packed. It follows its local header, whose name and extra field have lengths of their own."""
+    stream = cast(BinaryIO, archive.fp)
+    stream.seek(info.header_offset)
+    header = stream.read(LOCAL_HEADER.size)
+    signature, name_length, extra_length = LOCAL_HEADER.unpack(header)
+    if signature != b"PK\x03\x04":
+        raise zipfile.BadZipFile(f"{info.filename} is not where the directory says")
+    name = stream.read(name_length)
+    if name != info.orig_filename.encode("utf-8" if info.flag_bits & 0x800 else "cp437"):
+        raise zipfile.BadZipFile(f"{info.filename} has another name where it is stored")
+    stream.seek(extra_length, os.SEEK_CUR)
+    packed = stream.read(info.compress_size)
+    if len(packed) != info.compress_size:
+        raise EOFError(f"{info.filename} ends early")
+    return packed
+
+
+def _inflate(info: zipfile.ZipInfo, packed: bytes) -> bytes:
+    """A member's content, checked against its size and CRC-32; never more than the size in the directory."""
+    inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    data: bytes = inflater.decompress(packed, max_length=info.file_size + 1)
+    if len(data) != info.file_size or isal_zlib.crc32(data) != info.CRC:
+        raise zipfile.BadZipFile(f"{info.filename} is not what its size and checksum say")
+    return data
 
 
 def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | None:

@@ -6,7 +6,9 @@ Tracks are numbered from 0 in order of first appearance; notes refer to them so.
 Shape suffixes: M tracks of a recording or bodies of a clip, T frames, F frames of one track, V joints, C coordinates.
 """
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -59,13 +61,17 @@ class CleaningSettings:
 class Track:
     """One body id: its joints frame after frame without gaps, and the clip's frame in which it starts.
 
-    motion: m², the variance of x, y and z over all its joints and frames, summed.
+    motion: m², the variance of x, y and z over all its joints and frames, summed; at most most_motion.
     """
 
     number: int
     start: int
     joints_FVC: NDArray[np.float32]
-    motion: float
+    most_motion: float = math.inf
+
+    @cached_property
+    def motion(self) -> float:
+        return min(_motion(self.joints_FVC), self.most_motion)
 
     @property
     def frames(self) -> int:
@@ -169,8 +175,7 @@ def _find_tracks(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> list[Tra
         seen = np.flatnonzero(present_T)
         if len(seen) == 0:
             continue
-        joints_FVC = bodies_MTVC[number, seen]
-        tracks.append(Track(number, int(seen[0]), joints_FVC, _motion(joints_FVC)))
+        tracks.append(Track(number, int(seen[0]), bodies_MTVC[number, seen]))
         gap = int(seen[-1] - seen[0]) + 1 - len(seen)
         if gap:
             notes.append(f"track {number} closed up: {gap} frames without it")
@@ -207,7 +212,7 @@ def _drop_noisy(tracks: list[Track], settings: CleaningSettings, notes: list[str
             left -= 1
             notes.append(f"track {track.number} dropped: {noisy} of {track.frames} frames noisy")
         else:
-            kept.append(replace(track, motion=min(track.motion, _motion(track.joints_FVC[~noisy_F]))))
+            kept.append(replace(track, most_motion=_motion(track.joints_FVC[~noisy_F])))
     return kept
 
 

@@ -42,21 +42,29 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
 def replace_directory(path: Path) -> Iterator[Path]:
     """A new empty folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.incomplete")
+    temporary, replaced = path.with_name(f".{path.name}.incomplete"), path.with_name(f".{path.name}.replaced")
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
+        _delete(replaced)
+        _delete(temporary)
         temporary.mkdir()
         try:
             yield temporary
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.is_symlink() or path.exists():
-            path.unlink()
+        # Set aside before it is deleted: nothing half-deleted is ever found under the name.
+        if path.is_symlink() or path.exists():
+            path.rename(replaced)
         temporary.rename(path)
+        _delete(replaced)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.recordings import Identity
+from pipeline.recordings import Identity, Recording
 
 SCHEMA: dict[str, Any] = {
     "name": pl.String,
@@ -32,10 +32,13 @@ SCHEMA: dict[str, Any] = {
     "offset": pl.Int64,
     "source": pl.String,
     "source_sha256": pl.String,
+    "source_fingerprint": pl.String,
     "hash": pl.String,
     "notes": pl.List(pl.String),
 }
-"""Columns of a manifest. offset: the clip's first row in the store; it holds bodies × frames rows, body after body."""
+"""Columns of a manifest. offset: the clip's first row in the store; it holds bodies × frames rows, body after body.
+source, source_sha256: the raw file's path, and the sum of its content (with its companions'). source_fingerprint: of
+the file as it is packed; in stores of recordings, where it tells what need not be parsed again."""
 
 EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String}
 
@@ -63,6 +66,7 @@ def describe(
     offset: int,
     source: str,
     source_sha256: str,
+    source_fingerprint: str | None,
     notes: Sequence[str],
 ) -> dict[str, Any]:
     """The manifest row of one clip."""
@@ -84,6 +88,7 @@ def describe(
         "offset": offset,
         "source": source,
         "source_sha256": source_sha256,
+        "source_fingerprint": source_fingerprint,
         "hash": hash_clip(bodies_MTVC),
         "notes": list(notes),
     }
@@ -102,6 +107,11 @@ def identity_of(row: dict[str, Any]) -> Identity:
         xsub_part=row["xsub_part"],
         xview_part=row["xview_part"],
     )
+
+
+def recording_of(row: dict[str, Any], bodies_MTVC: NDArray[np.float32]) -> Recording:
+    """The recording that a manifest row describes."""
+    return Recording(identity_of(row), row["fps"], row["topology"], bodies_MTVC, tuple(row["notes"]))
 
 
 def version(manifest: pl.DataFrame) -> str:

@@ -6,6 +6,7 @@ are read before: archives hold files in any order, and data sets come in several
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.archives import Refused, is_readable, member_names, members
@@ -39,13 +40,12 @@ def read_raw(files: Sequence[Path], dataset: DataSet, limit: int | None) -> Iter
     companions = _read_companions(files, dataset, chosen)
     shared = companions.get(None, {})
     for file in files:
-        for path, content in _read(file, dataset, chosen, (MAIN,)):
-            name = _name(dataset.part_of(path), path)
-            if isinstance(content, Refused):
-                if chosen is None or name in chosen:
-                    yield Excluded(name, path, content.reason)
-            else:
-                yield RawRecording(name, RawFile(path, content), shared | companions.get(name, {}))
+        for found in _read(file, dataset, chosen, (MAIN,)):
+            name = _name(dataset.part_of(found.path), found.path)
+            if isinstance(found, RawFile):
+                yield RawRecording(name, found, shared | companions.get(name, {}))
+            elif chosen is None or name in chosen:
+                yield Excluded(name, found.path, found.reason)
 
 
 def _name(part: Part | None, path: str) -> str:
@@ -71,21 +71,23 @@ def _read_companions(files: Sequence[Path], dataset: DataSet, chosen: frozenset[
     if not dataset.companions:
         return found
     for file in files:
-        for path, content in _read(file, dataset, chosen, dataset.companions):
-            part = dataset.part_of(path)
-            if part is None or isinstance(content, Refused):
+        for companion in _read(file, dataset, chosen, dataset.companions):
+            part = dataset.part_of(companion.path)
+            if part is None or isinstance(companion, Refused):
                 continue
             roles = found.setdefault(part.recording, {})
-            first = roles.setdefault(part.role, RawFile(path, content))
-            if first.data != content:
-                raise UserError(f"{file.parent}: {first.path} and {path} are both {part.role} and differ; keep one")
+            first = roles.setdefault(part.role, companion)
+            if first.data != companion.data:
+                raise UserError(
+                    f"{file.parent}: {first.path} and {companion.path} are both {part.role} and differ; keep one"
+                )
     return found
 
 
 def _read(
     file: Path, dataset: DataSet, chosen: frozenset[str] | None, roles: tuple[str, ...]
-) -> Iterator[tuple[str, bytes | Refused]]:
-    """Path and content of the data set's files in those roles, with those of them that are refused."""
+) -> Iterator[RawFile | Refused]:
+    """The data set's files in those roles, with those of them that are refused."""
 
     def wanted(name: str) -> bool:
         part = dataset.part_of(locate(file, name))
@@ -96,8 +98,6 @@ def _read(
         )
 
     for member in members(file, wanted=wanted):
-        path = locate(file, member.name)
-        if not isinstance(member, Refused):
-            yield path, member.data
-        elif member.last or dataset.part_of(path) is not None:
-            yield path, member
+        path = locate(file, member.path)
+        if isinstance(member, RawFile) or member.last or dataset.part_of(path) is not None:
+            yield replace(member, path=path)

@@ -4,6 +4,7 @@ A *row* is one body in one frame. Legend: R rows, V joints, C coordinates.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +20,8 @@ from pipeline.errors import UserError
 CHUNK_ROWS = 256
 SHARD_ROWS = 1 << 19
 """157 MB of 25 joints: NTU-120's 12 million rows make 24 files."""
+
+WINDOW_ROWS = 1 << 18
 
 _IMPORTED_IN = os.getpid()
 
@@ -51,33 +54,34 @@ class RowWriter:
                 attributes=attributes,
                 dimension_names=("row", "joint", "coordinate")[: 1 + len(row_shape)],
             )
-        self._row_shape = row_shape
-        self._pending: list[NDArray[np.float32]] = []
-        self._pending_rows = 0
+        # The system gives memory for what is written to it only, so a small data set does not pay for a whole shard.
+        self._shard = np.empty((SHARD_ROWS, *row_shape), dtype=np.float32)
+        self._filled = 0
         self._written = 0
 
     @property
     def rows(self) -> int:
         """Rows appended so far."""
-        return self._written + self._pending_rows
+        return self._written + self._filled
 
     def append(self, rows: NDArray[np.float32]) -> int:
         """Append rows of shape (n, *row_shape); returns the number of the first."""
-        assert rows.shape[1:] == self._row_shape, f"rows of shape {rows.shape[1:]}, expected {self._row_shape}"
+        assert rows.shape[1:] == self._shard.shape[1:], f"rows of {rows.shape[1:]}, expected {self._shard.shape[1:]}"
         first = self.rows
-        self._pending.append(np.ascontiguousarray(rows, dtype=np.float32))
-        self._pending_rows += len(rows)
-        while self._pending_rows >= SHARD_ROWS:
-            self._flush(SHARD_ROWS)
+        while len(rows):
+            taken = rows[: SHARD_ROWS - self._filled]
+            self._shard[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rows = rows[len(taken) :]
+            if self._filled == SHARD_ROWS:
+                self._flush()
         return first
 
-    def _flush(self, count: int) -> None:
-        block = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
-        rest = block[count:]
-        self._array.resize((self._written + count, *self._row_shape))
-        self._array[self._written : self._written + count] = block[:count]
-        self._written += count
-        self._pending, self._pending_rows = [rest], len(rest)
+    def _flush(self) -> None:
+        end = self._written + self._filled
+        self._array.resize((end, *self._shard.shape[1:]))
+        self._array[self._written : end] = self._shard[: self._filled]
+        self._written, self._filled = end, 0
 
     def __enter__(self) -> "RowWriter":
         return self
@@ -85,8 +89,8 @@ class RowWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._pending_rows:
-            self._flush(self._pending_rows)
+        if kind is None and self._filled:
+            self._flush()
 
 
 class RowReader:
@@ -124,3 +128,21 @@ class RowReader:
 
     def __len__(self) -> int:
         return int(self.array.shape[0])
+
+
+class RowWindow:
+    """Clips read one after the other from an array larger than memory: about `rows` rows of it are held at a time."""
+
+    def __init__(self, reader: RowReader, rows: int = WINDOW_ROWS) -> None:
+        self._reader, self._rows = reader, rows
+        self._begin = self._end = 0
+        self._block = np.empty(0, dtype=np.float32)
+
+    def read(self, row: Mapping[str, Any]) -> NDArray[np.float32]:
+        """The bodies of the clip that a manifest row describes, (M, T, V, 3). Fast where the next clip comes next."""
+        start, size = row["offset"], row["bodies"] * row["frames"]
+        if not self._begin <= start <= start + size <= self._end:
+            self._begin, self._end = start, min(len(self._reader), start + max(self._rows, size))
+            self._block = self._reader.read(self._begin, self._end)
+        part = self._block[start - self._begin : start - self._begin + size]
+        return part.reshape(row["bodies"], row["frames"], *part.shape[1:])

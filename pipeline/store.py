@@ -24,10 +24,10 @@ from pipeline import manifest as manifests
 from pipeline.errors import UserError
 from pipeline.files import hash_tree, read_json, replace_directory, write_json
 from pipeline.recordings import Clip, Recording
-from pipeline.rows import RowReader, RowWriter
+from pipeline.rows import WINDOW_ROWS, RowReader, RowWindow, RowWriter
 from pipeline.topology import Topology
 
-FORMAT = 2
+FORMAT = 3
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
@@ -54,7 +54,9 @@ class StoreWriter:
         self._joints = RowWriter(self._temporary / "joints.zarr", (len(self.topology.joints), 3), attributes)
         return self
 
-    def add(self, clip: Recording | Clip, source: str, source_sha256: str) -> None:
+    def add(
+        self, clip: Recording | Clip, source: str, source_sha256: str, source_fingerprint: str | None = None
+    ) -> None:
         """Append a clip; a name that is already there is excluded with that reason."""
         if clip.identity.name in self._names:
             self.exclude(clip.identity.name, source, "duplicate name: an earlier recording has it")
@@ -71,6 +73,7 @@ class StoreWriter:
                 offset=offset,
                 source=source,
                 source_sha256=source_sha256,
+                source_fingerprint=source_fingerprint,
                 notes=clip.notes,
             )
         )
@@ -144,7 +147,7 @@ class SkeletonStore:
                 f"{self.path}: written in format {self.facts.get('format')}, this is {FORMAT}; run dvc repro"
             )
         self.manifest = self.table("manifest")
-        self._joints = RowReader(self.path / "joints.zarr")
+        self.rows = RowReader(self.path / "joints.zarr")
         self._place = {name: index for index, name in enumerate(self.manifest["name"])}
 
     @classmethod
@@ -179,30 +182,23 @@ class SkeletonStore:
     def __getitem__(self, name: str) -> NDArray[np.float32]:
         row = self.row(name)
         start, bodies, frames = row["offset"], row["bodies"], row["frames"]
-        rows = self._joints.read(start, start + bodies * frames)
+        rows = self.rows.read(start, start + bodies * frames)
         return rows.reshape(bodies, frames, *rows.shape[1:])
 
     def read_rows(self) -> NDArray[np.float32]:
         """All rows, (R, V, 3); manifest offsets point into it."""
-        return self._joints.read(0, len(self._joints))
+        return self.rows.read(0, len(self.rows))
 
     def read(self, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The rows of the named clips in that order, (R, V, 3), and where each begins, with the end last (n + 1)."""
         parts = [self[name] for name in names]
         lengths = [part.shape[0] * part.shape[1] for part in parts]
-        joints = int(self._joints.array.shape[1])
+        joints = int(self.rows.array.shape[1])
         flat = [part.reshape(-1, joints, 3) for part in parts] or [np.empty((0, joints, 3), np.float32)]
         return np.concatenate(flat), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
-    def stream(self, rows: int = 1 << 18) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+    def stream(self, rows: int = WINDOW_ROWS) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
         """Every clip with its manifest row, in store order, reading about `rows` rows at a time."""
-        block, begin, end = self._joints.read(0, 0), 0, 0
-        total = len(self._joints)
+        window = RowWindow(self.rows, rows)
         for row in self.manifest.iter_rows(named=True):
-            size = row["bodies"] * row["frames"]
-            start = row["offset"]
-            if start + size > end:
-                begin, end = start, min(total, start + max(rows, size))
-                block = self._joints.read(begin, end)
-            part = block[start - begin : start - begin + size]
-            yield row, part.reshape(row["bodies"], row["frames"], *part.shape[1:])
+            yield row, window.read(row)

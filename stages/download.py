@@ -9,14 +9,15 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.archives import UNREAD_SUFFIXES, DamagedFile, Refused, members
+from pipeline.archives import UNREAD_SUFFIXES, DamagedFile, members
 from pipeline.datasets import Archive, DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import hash_file, read_json, replace_file, write_json
 from pipeline.kinect_sim import SimulatorSettings, generate
 from pipeline.raw import find_files, locate
-from pipeline.recordings import MAIN
+from pipeline.recordings import MAIN, RawFile
 from pipeline.transfer import fetch
+from pipeline.workers import count_cores, map_ahead
 from stages import arguments, parameters, places
 from stages.console import Work, run, say
 
@@ -178,18 +179,17 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     with Work("verifying", None, "recordings") as work:
         for path in files:
             contents = hashlib.sha256()
-            for member in members(path, wanted=partial(_belongs, dataset, path)):
-                if isinstance(member, Refused):
-                    continue
-                name = member.name.rsplit("/", 1)[-1]
-                digest = hashlib.sha256(member.data).hexdigest() if known or path.is_dir() else ""
+            found = members(path, wanted=partial(_belongs, dataset, path))
+            files_inside = (member for member in found if isinstance(member, RawFile))
+            for member, digest in map_ahead(_hash_content, files_inside, count_cores()):
+                name = member.path.rsplit("/", 1)[-1]
                 contents.update(f"{digest}  {name}\n".encode())
                 if name in known and digest != known[name]:
                     accept = f"set datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
                     raise DamagedFile(
                         path, f"{name} differs from the known copy", f"fetch the archive again, or {accept}"
                     )
-                part = dataset.part_of(locate(path, member.name))
+                part = dataset.part_of(locate(path, member.path))
                 if part is not None and part.role == MAIN:
                     recordings.add(part.recording)
                     work.advance()
@@ -204,6 +204,10 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
             files[0], f"{len(missing)} recordings are missing, the first is {missing[0]}", "fetch it again"
         )
     return digests, len(recordings)
+
+
+def _hash_content(file: RawFile) -> tuple[RawFile, str]:
+    return file, hashlib.sha256(file.data).hexdigest()
 
 
 def _belongs(dataset: DataSet, file: Path, name: str) -> bool:

@@ -1,12 +1,11 @@
 """Parse raw recordings into the raw Zarr store. Slow, and therefore kept apart: it depends on raw files alone."""
 
-from collections.abc import Iterator
-
 from pipeline.datasets import DataSet, find_dataset
-from pipeline.errors import BadRecording, UserError
+from pipeline.errors import UserError
 from pipeline.files import read_json
 from pipeline.raw import read_raw
-from pipeline.recordings import Excluded, RawRecording, Recording
+from pipeline.reading import LISTED_MISSING, Reading, hash_reader, read_recordings
+from pipeline.recordings import Recording
 from pipeline.store import StoreWriter
 from stages import arguments, parameters, places
 from stages.console import Work, run, say
@@ -17,56 +16,46 @@ PARAMS = ("datasets.{dataset}.ingest",)
 def main() -> None:
     parser = arguments.parser(__doc__, "dataset")
     parser.add_argument("--limit", type=int, help="this many recordings only, spread over the data set")
+    parser.add_argument("--workers", type=int, help="threads that parse; default: one a core")
     options = parser.parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(PARAMS, dataset=dataset.name).section(
         PARAMS[0].format(dataset=dataset.name), parameters.IngestSettings
     )
     limit = options.limit if options.limit is not None else settings.limit
-    if limit is not None and limit < 1:
-        raise UserError("--limit: must be at least 1")
-    facts = {"kind": "recordings", "partial": limit is not None}
-    missing = dataset.missing_names()
+    for option, number in (("--limit", limit), ("--workers", options.workers)):
+        if number is not None and number < 1:
+            raise UserError(f"{option}: must be at least 1")
+    facts = {"kind": "recordings", "partial": limit is not None, "reader": hash_reader()}
     receipt = read_json(places.raw(dataset.name) / "receipt.json")
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
+    target = places.recordings(dataset.name)
+    reused = 0
     with (
-        StoreWriter(places.recordings(dataset.name), dataset.name, dataset.topology, facts) as store,
+        StoreWriter(target, dataset.name, dataset.topology, facts) as store,
         Work("parsing", limit or receipt["recordings"], "recordings") as work,
     ):
-        for raw in read_raw(files, dataset, limit):
-            if raw.name in missing:
-                store.exclude(raw.name, raw.source, "listed by the data set's authors as missing or incomplete")
-            else:
-                add(store, raw, dataset, strict=settings.strict)
+        for reading in read_recordings(read_raw(files, dataset, limit), dataset, target, options.workers):
+            add(store, reading, dataset, strict=settings.strict)
+            reused += reading.reused
             work.advance()
         check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
-    say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded")
+    kept = f", {reused} unchanged and not parsed again" if reused else ""
+    say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded{kept}")
 
 
-def add(store: StoreWriter, raw: RawRecording | Excluded, dataset: DataSet, *, strict: bool) -> None:
-    """Read a raw recording into the store, or record why it is left out; under `strict`, stop instead."""
-    for found in read(raw, dataset):
+def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool) -> None:
+    """Put what was read into the store, or record why it is left out; under `strict`, stop instead."""
+    for found in reading.found:
         if isinstance(found, Recording):
-            assert isinstance(raw, RawRecording)
-            store.add(found, raw.source, raw.sha256)
-        elif strict:
+            store.add(found, reading.source, reading.sha256, reading.fingerprint)
+        elif strict and found.reason != LISTED_MISSING:
             raise UserError(
                 f"{found.source}: {found.reason}; mend or remove it, or set datasets.{dataset.name}.ingest.strict to "
                 "false"
             )
         else:
             store.exclude(found.name, found.source, found.reason)
-
-
-def read(raw: RawRecording | Excluded, dataset: DataSet) -> Iterator[Recording | Excluded]:
-    """The recordings in a raw recording; what cannot be read is Excluded."""
-    if isinstance(raw, Excluded):
-        yield raw
-        return
-    try:
-        yield from dataset.read(raw)
-    except BadRecording as reason:
-        yield Excluded(raw.name, raw.source, str(reason))
 
 
 def check_count(store: StoreWriter, dataset: DataSet, videos: int, *, partial: bool) -> None:

@@ -53,15 +53,12 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
 
     UserError if the clean store is not the version that the split was computed from.
     """
-    dataset, _ = find_benchmark(name)
-    store = SkeletonStore.open(places.clips(dataset.name))
-    expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
-    split = read_parquet(places.split(name) / "split.parquet")
+    dataset, store, split = open_benchmark(name)
     names = store.manifest["name"].to_list()
     place = {clip: index for index, clip in enumerate(names)}
     parts = (split.filter(pl.col("part") == part)["name"] for part in ("train", "test"))
     train_index, test_index = (torch.tensor([place[clip] for clip in part]) for part in parts)
-    labels = list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
+    labels = list_labels(dataset, store)
     return Benchmark(
         dataset=dataset,
         store=store,
@@ -72,6 +69,22 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
         train_index=train_index,
         test_index=test_index,
     )
+
+
+def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
+    """A benchmark's data set, its clean store, and its split: `name` and `part` (train, test), in name order.
+
+    UserError if the clean store is not the version that the split was computed from.
+    """
+    dataset, _ = find_benchmark(name)
+    store = SkeletonStore.open(places.clips(dataset.name))
+    expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
+    return dataset, store, read_parquet(places.split(name) / "split.parquet")
+
+
+def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
+    """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
+    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
 
 
 def tell_apart(manifest: pl.DataFrame) -> NDArray[np.int64]:

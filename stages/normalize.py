@@ -3,8 +3,7 @@
 from pipeline.cleaning import CleaningSettings, clean
 from pipeline.datasets import find_dataset
 from pipeline.errors import BadRecording, UserError
-from pipeline.manifest import identity_of
-from pipeline.recordings import Recording
+from pipeline.manifest import recording_of
 from pipeline.store import SkeletonStore, StoreWriter
 from stages import arguments, parameters, places
 from stages.console import Work, run, say
@@ -31,9 +30,8 @@ def main() -> None:
         for row in source.table("excluded").iter_rows(named=True):
             store.exclude(row["name"], row["source"], row["reason"])
         for row, bodies in source.stream():
-            recording = Recording(identity_of(row), row["fps"], row["topology"], bodies, tuple(row["notes"]))
             try:
-                store.add(clean(recording, settings), row["source"], row["source_sha256"])
+                store.add(clean(recording_of(row, bodies), settings), row["source"], row["source_sha256"])
             except BadRecording as reason:
                 store.exclude(row["name"], row["source"], str(reason))
             work.advance()

@@ -67,6 +67,13 @@ def run(folder: Path, *command: str, check: bool = True, **extra: str) -> subpro
     return done
 
 
+def shell_lines(page: str, heading: str) -> list[str]:
+    """The shell lines of the first code block under a heading of a Markdown page, without comments."""
+    section = page.split(f"## {heading}\n", 1)[1]
+    block = section.split("```bash\n", 1)[1].split("```", 1)[0]
+    return [line.split("#")[0].strip() for line in block.splitlines() if line.split("#")[0].strip()]
+
+
 def copy_project(target: Path) -> Path:
     """The code and the graph, under git and DVC, without any artefact."""
     target.mkdir(parents=True)

@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.params import ABSENT, look_up, read_yaml
+from tests.conftest import run, shell_lines
 
 PROJECT = Path(__file__).parents[1]
 PAGES = sorted((PROJECT / "docs").glob("*.md"))
@@ -31,3 +33,13 @@ def test_every_deviation_has_a_test():
     assert len(rows) > 15
     for row in rows:
         assert "::test_" in row.rsplit("|", 2)[1], row
+
+
+def test_commands_of_out_again_run(project_copy):
+    lines = shell_lines((PROJECT / "docs" / "data.md").read_text(encoding="utf-8"), "5. Out again")
+    assert [line.split("--format ")[1].split()[0] for line in lines] == ["ntu-npz", "pyskl"]
+    for line in lines:
+        run(project_copy, "sh", "-ec", line)
+    with np.load(project_copy.parent / "kinect-sim-xsub.npz") as file:
+        assert len(file["x_test"]) == len(file["y_test"]) == 16
+    assert (project_copy.parent / "kinect-sim-xsub.pkl").stat().st_size > 0

@@ -3,21 +3,14 @@
 import re
 from pathlib import Path
 
-from tests.conftest import run
+from tests.conftest import run, shell_lines
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 
-def commands(heading: str) -> list[str]:
-    """The shell lines of the first code block under a heading, without comments."""
-    section = README.split(f"## {heading}\n", 1)[1]
-    block = section.split("```bash\n", 1)[1].split("```", 1)[0]
-    return [line.split("#")[0].strip() for line in block.splitlines() if line.split("#")[0].strip()]
-
-
 def test_commands_of_the_smaller_trial_run(project_copy):
-    lines = commands("A smaller trial, another setting")
+    lines = shell_lines(README, "A smaller trial, another setting")
     assert len(lines) == 5
     assert lines[0] == ". .venv/bin/activate"  # the tests run in that environment already
     run(project_copy, "git", "config", "user.name", "reader")
@@ -31,7 +24,7 @@ def test_commands_of_the_smaller_trial_run(project_copy):
 
 def test_make_knows_the_targets():
     makefile = (PROJECT / "Makefile").read_text()
-    for line in commands("Two commands"):
+    for line in shell_lines(README, "Two commands"):
         target = line.split()[1]
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), line
 

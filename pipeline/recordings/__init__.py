@@ -8,7 +8,7 @@ A reader is a module with
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -29,12 +29,33 @@ class Part:
     role: str = MAIN
 
 
-@dataclass(frozen=True)
+def leave_packed(packed: bytes) -> bytes:
+    """What is not packed is its own content."""
+    return packed
+
+
+@dataclass(frozen=True, eq=False)
 class RawFile:
-    """A raw file's path, from its archive's name on, and its content."""
+    """A raw file: its path, the bytes that stand for it on disk, and how its content comes out of them.
+
+    path: from its archive's name on, or inside its archive, with forward slashes. Content and checksums are worked out
+    when they are asked for, on the thread that asks. Two are equal whose paths and contents are.
+    """
 
     path: str
-    data: bytes
+    packed: bytes
+    unpack: Callable[[bytes], bytes] = leave_packed
+
+    @cached_property
+    def data(self) -> bytes:
+        """The content; UserError naming the archive if it is damaged."""
+        return self.unpack(self.packed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RawFile) and (self.path, self.data) == (other.path, other.data)
+
+    def __hash__(self) -> int:
+        return hash(self.path)
 
 
 @dataclass(frozen=True)
@@ -56,12 +77,26 @@ class RawRecording:
         """The path of its main file."""
         return self.main.path
 
+    @property
+    def files(self) -> list[RawFile]:
+        """The main file, followed by its companions in the order of their roles."""
+        return [self.main, *(self.companions[role] for role in sorted(self.companions))]
+
     @cached_property
     def sha256(self) -> str:
-        """Of the main file, followed by its companions in the order of their roles."""
-        digest = hashlib.sha256(self.main.data)
-        for role in sorted(self.companions):
-            digest.update(self.companions[role].data)
+        """Of the contents of its files, one after the other."""
+        digest = hashlib.sha256()
+        for file in self.files:
+            digest.update(file.data)
+        return digest.hexdigest()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """BLAKE2b-128 of its files as they are packed: cheaper than the content's sum, and equal only if that is."""
+        digest = hashlib.blake2b(digest_size=16)
+        for file in self.files:
+            digest.update(len(file.packed).to_bytes(8, "little"))
+            digest.update(file.packed)
         return digest.hexdigest()
 
 

@@ -71,9 +71,8 @@ def parse(data: bytes, name: str) -> Recording:
     identity = identify(name)
     found = skeleton_text.read(data)
     notes: list[str] = []
-    lines, dos_lines = data.count(b"\n"), data.count(b"\r\n")
-    if 0 < dos_lines < lines:
-        notes.append(f"mixed line ends: {dos_lines} of {lines} CRLF")
+    if 0 < found.dos_lines < found.lines:
+        notes.append(f"mixed line ends: {found.dos_lines} of {found.lines} CRLF")
     kept_B = _select(found.id_B, found.frame_B, found.joints_BVC, notes)
     bodies_MTVC = _assemble(found.id_B[kept_B], found.frame_B[kept_B], found.joints_BVC[kept_B], found.frames)
     return Recording(identity, FRAMES_PER_SECOND, KINECT_V2.name, bodies_MTVC, tuple(notes))

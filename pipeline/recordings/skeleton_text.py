@@ -51,9 +51,14 @@ _compiled = numba.njit(cache=True, nogil=True)
 
 @dataclass(frozen=True)
 class BodyFrames:
-    """What a text says: its number of frames and, for each body in file order, id, frame and joints (metres)."""
+    """What a text says: its number of frames and, for each body in file order, id, frame and joints (metres).
+
+    lines: line ends; dos_lines: those of them that are CRLF.
+    """
 
     frames: int
+    lines: int
+    dos_lines: int
     id_B: NDArray[np.uint64]
     frame_B: NDArray[np.int64]
     joints_BVC: NDArray[np.float32]
@@ -78,7 +83,19 @@ def read(data: bytes) -> BodyFrames:
     fault, line, found, frames, bodies = _scan(text_N, id_B, frame_B, joints_BVC)
     if fault != FINE:
         raise BadRecording(f"line {line}: {FAULTS[fault].format(found=found)}")
-    return BodyFrames(frames, id_B[:bodies], frame_B[:bodies], joints_BVC[:bodies])
+    lines, dos_lines = _count_line_ends(text_N[:-1])
+    return BodyFrames(frames, lines, dos_lines, id_B[:bodies], frame_B[:bodies], joints_BVC[:bodies])
+
+
+@_compiled
+def _count_line_ends(text_N: Any) -> Any:
+    """(line ends, those of them that are CRLF)."""
+    lines = 0
+    dos_lines = 0
+    for at in range(1, text_N.size):
+        lines += text_N[at] == NEWLINE
+        dos_lines += (text_N[at] == NEWLINE) & (text_N[at - 1] == RETURN)
+    return lines + (text_N[0] == NEWLINE), dos_lines
 
 
 @_compiled

@@ -17,8 +17,9 @@ from typing import Any
 import py7zr
 import pytest
 
-from pipeline.archives import Member, Refused, member_names, members
+from pipeline.archives import Refused, member_names, members
 from pipeline.errors import UserError
+from pipeline.recordings import RawFile
 
 FILES = {"data/b.txt": b"bee " * 500, "data/a.txt": b"ay", "c.txt": b"", "data/deep/d.txt": os.urandom(5000)}
 SORTED = sorted(FILES)
@@ -82,7 +83,7 @@ def test_content_and_order(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES | dict.fromkeys(JUNK, b"junk"))
     before = sorted(tmp_path.rglob("*"))
     expected = list(FILES) if "t" in kind or kind == "7z" else SORTED
-    assert list(members(path)) == [Member(name, FILES[name]) for name in expected]
+    assert list(members(path)) == [RawFile(name, FILES[name]) for name in expected]
     assert member_names(path) == expected
     assert sorted(tmp_path.rglob("*")) == before, "something was unpacked"
 
@@ -90,9 +91,9 @@ def test_content_and_order(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_limit(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES)
-    found = {found.name: found for found in members(path, limit_bytes=3000)}
+    found = {found.path: found for found in members(path, limit_bytes=3000)}
     assert found["data/deep/d.txt"] == Refused("data/deep/d.txt", "5000 bytes, over the limit of 3000")
-    assert sum(isinstance(one, Member) for one in found.values()) == 3
+    assert sum(isinstance(one, RawFile) for one in found.values()) == 3
     assert "data/deep/d.txt" not in member_names(path, limit_bytes=3000)
 
 
@@ -109,10 +110,10 @@ UNSAFE = {
 def test_unsafe_names_are_refused(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", dict.fromkeys(UNSAFE, b"!") | {"./good.txt": b"good"})
     found = list(members(path))
-    assert {one.name: one.reason for one in found if isinstance(one, Refused)} == {
+    assert {one.path: one.reason for one in found if isinstance(one, Refused)} == {
         name.replace("\\", "/"): reason for name, reason in UNSAFE.items()
     }
-    assert [one for one in found if isinstance(one, Member)] == [Member("good.txt", b"good")]
+    assert [one for one in found if isinstance(one, RawFile)] == [RawFile("good.txt", b"good")]
 
 
 def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path) -> None:
@@ -124,7 +125,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path: Path) -> None:
         add(archive, "device", kind=tarfile.CHRTYPE)
         add(archive, "pipe", kind=tarfile.FIFOTYPE)
     found = list(members(path))
-    assert [one.name for one in found if isinstance(one, Refused)] == ["soft", "hard", "device", "pipe"]
+    assert [one.path for one in found if isinstance(one, Refused)] == ["soft", "hard", "device", "pipe"]
     assert member_names(path) == ["good"]
 
 
@@ -150,7 +151,7 @@ def test_links_and_pipes_in_a_folder_are_refused(tmp_path: Path) -> None:
     assert list(members(folder)) == [
         Refused("file link", reason),
         Refused("folder link", reason),
-        Member("good", b"good"),
+        RawFile("good", b"good"),
         Refused("pipe", reason),
     ]
 
@@ -160,21 +161,21 @@ def test_zip_bomb_is_refused(tmp_path: Path) -> None:
     bomb, good = list(members(path))
     assert isinstance(bomb, Refused)
     assert "200 times" in bomb.reason
-    assert good == Member("good", b"good")
+    assert good == RawFile("good", b"good")
 
 
 @pytest.mark.parametrize("kind", [".tar.bz2", ".tar.xz"])
 def test_tar_bomb_is_refused_and_the_rest_not_read(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", {"good": b"good", "bomb": bytes(20 * 2**20), "after": b""})
     good, bomb = list(members(path))
-    assert good == Member("good", b"good")
+    assert good == RawFile("good", b"good")
     assert isinstance(bomb, Refused)
     assert "rest not read" in bomb.reason
 
 
 def read_fails(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        list(members(path))
+        [one.data for one in members(path) if isinstance(one, RawFile)]
     message = str(caught.value)
     assert str(path) in message
     assert "\n" not in message
@@ -254,12 +255,12 @@ def test_something_else_under_an_archive_name(name: str, content: bytes, tmp_pat
 def test_only_what_is_wanted_is_read(kind: str, tmp_path: Path) -> None:
     path = MAKERS[kind](tmp_path / "raw", FILES)
     names = sorted(FILES)[1:]
-    assert sorted(member.name for member in members(path, wanted=lambda name: name in names)) == names
+    assert sorted(member.path for member in members(path, wanted=lambda name: name in names)) == names
 
 
 def test_a_text_is_a_folder_of_one_file(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"a, b")
-    assert list(members(tmp_path / "list.txt")) == [Member("list.txt", b"a, b")]
+    assert list(members(tmp_path / "list.txt")) == [RawFile("list.txt", b"a, b")]
     (tmp_path / "link.txt").symlink_to(tmp_path / "list.txt")
     assert list(members(tmp_path / "link.txt", limit_bytes=2)) == [Refused("link.txt", "4 bytes, over the limit of 2")]
 
@@ -308,7 +309,7 @@ def test_links_in_a_7z_are_refused(tmp_path: Path) -> None:
         archive.write(tmp_path / "good", "good")
     assert list(members(tmp_path / "raw.7z")) == [
         Refused("link", "link or device, not a plain file"),
-        Member("good", b"good"),
+        RawFile("good", b"good"),
     ]
 
 
@@ -322,7 +323,7 @@ def test_encrypted_7z(tmp_path: Path) -> None:
 def test_7z_bomb_is_refused_and_the_rest_not_read(tmp_path: Path) -> None:
     path = make_7z(tmp_path / "raw", {"good": b"good", "bomb": bytes(20 * 2**20), "after": b"!"})
     good, bomb = list(members(path))
-    assert good == Member("good", b"good")
+    assert good == RawFile("good", b"good")
     assert isinstance(bomb, Refused)
     assert bomb.last
 
@@ -345,7 +346,7 @@ def with_declared_size(path: Path, new: bytes) -> None:
 def test_a_7z_that_lies_about_a_size_is_damaged(new: bytes, tmp_path: Path) -> None:
     with_declared_size(tmp_path / "raw.7z", new)
     if new == b"\x80\x00":
-        assert list(members(tmp_path / "raw.7z")) == [Member("member", b"")]
+        assert list(members(tmp_path / "raw.7z")) == [RawFile("member", b"")]
     else:
         assert "damaged or cut short" in read_fails(tmp_path / "raw.7z")
 
@@ -360,7 +361,7 @@ def test_damage_anywhere_in_a_7z_is_found_or_harmless(tmp_path: Path) -> None:
         damaged[start : start + rng.choice((1, 1, 8))] = rng.randbytes(rng.choice((0, 1, 1, 8)))
         path.write_bytes(damaged)
         try:
-            assert list(members(path)) == [Member(name, content) for name, content in FILES.items()]
+            assert list(members(path)) == [RawFile(name, content) for name, content in FILES.items()]
         except UserError:
             found += 1
             read_fails(path)
@@ -379,7 +380,7 @@ def test_members_of_a_7z_with_the_same_name(tmp_path: Path) -> None:
             archive.writestr(b"other", "same_0")
         found = list(members(path, limit_bytes=50))
         assert [getattr(one, "reason", "") for one in found] == [*expected, ""]
-        assert found[2] == Member("same_0", b"other")
+        assert found[2] == RawFile("same_0", b"other")
 
 
 def test_reading_of_a_7z_can_be_left(tmp_path: Path) -> None:

@@ -1,0 +1,231 @@
+"""From `.skeleton` files in a zip to the clean store, beside what the field's preparation scripts do.
+
+    python -m benchmarks.ingest [--clips 600] [--rounds 3] [--json FILE]
+
+The archive is synthetic: recordings of the embedded generator, the same ones again under other names where more clips
+are asked for. Both sides run as whole processes, in turn, so that a change of the machine's speed meets both; the
+median of the rounds' ratios is quoted.
+"""
+
+import argparse
+import itertools
+import json
+import tempfile
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.processes import PROJECT, Cost, run_module
+from pipeline.cleaning import CleaningSettings, clean
+from pipeline.datasets import KINECT_SIM
+from pipeline.files import write_json
+from pipeline.kinect_sim import SimulatorSettings, clips
+from pipeline.machine import describe_machine
+from pipeline.raw import read_raw
+from pipeline.recordings import RawRecording, ntu, skeleton_text
+from pipeline.store import SkeletonStore
+from pipeline.workers import count_cores
+
+MEGABYTE = 1e6
+
+BASE = SimulatorSettings(
+    performers=(1, 2, 3, 4), setups=(1,), actions=(1, 6, 8, 23, 24, 26, 34, 38, 50, 55), cameras=(1, 2, 3)
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=600, help="recordings in the archive")
+    parser.add_argument("--plain", type=int, default=600, help="how many of them the plain way prepares; 0: none")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path, help="write the figures here as well")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="hacm-ingest-") as name:
+        found = measure(Path(name), options.clips, options.plain, options.rounds)
+    show(found)
+    if options.json:
+        write_json(options.json, found)
+
+
+def measure(folder: Path, count: int, plain_count: int, rounds: int) -> dict[str, Any]:
+    """All figures; times in seconds, sizes in bytes."""
+    project, archive = make_project(folder / "project", count)
+    small = make_archive(folder / "small.zip", min(plain_count, count)) if plain_count else None
+    found: dict[str, Any] = {"machine": describe_machine(), "cores": count_cores(), "clips": count, "rounds": []}
+    found["text_bytes"] = text_bytes(archive)
+    for round_ in range(rounds):
+        one: dict[str, Any] = {}
+        if small:
+            one["plain"] = run_plain(small, folder / f"plain-{round_}") | {"clips": min(plain_count, count)}
+        one["ours"] = run_ours(project)
+        found["rounds"].append(one)
+    found["unchanged_seconds"] = run_module("stages.ingest", "--dataset", "kinect-sim", folder=project).seconds
+    replace_one(archive)
+    found["one_changed_seconds"] = run_module("stages.ingest", "--dataset", "kinect-sim", folder=project).seconds
+    found["parts"] = time_parts(archive)
+    found["read"] = time_reading(project / "data/kinect-sim/clips")
+    return found
+
+
+def make_project(folder: Path, count: int) -> tuple[Path, Path]:
+    """A folder in which the stages run, and the archive in it."""
+    raw = folder / "data/kinect-sim/raw"
+    raw.mkdir(parents=True)
+    (folder / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
+    archive = make_archive(raw / "kinect-sim.zip", count)
+    write_json(raw / "receipt.json", {"files": {archive.name: ""}, "recordings": count})
+    return folder, archive
+
+
+def make_archive(path: Path, count: int) -> Path:
+    """`count` recordings under names of their own: the generator's, over and over."""
+    texts = [text for _, text in itertools.islice(clips(BASE), count)]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(count):
+            archive.writestr(f"recordings/{name_clip(number)}.skeleton", texts[number % len(texts)])
+    return path
+
+
+def name_clip(number: int) -> str:
+    setup, rest = divmod(number, 3 * 40 * 60)
+    camera, rest = divmod(rest, 40 * 60)
+    performer, action = divmod(rest, 60)
+    return f"S{setup + 1:03d}C{camera + 1:03d}P{performer + 1:03d}R001A{action + 1:03d}"
+
+
+def text_bytes(archive: Path) -> int:
+    with zipfile.ZipFile(archive) as opened:
+        return sum(info.file_size for info in opened.infolist())
+
+
+def replace_one(archive: Path) -> None:
+    """Give the first recording the second one's text."""
+    changed = archive.with_suffix(".changed")
+    with zipfile.ZipFile(archive) as old, zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as new:
+        names = sorted(old.namelist())
+        for name in names:
+            new.writestr(name, old.read(names[1] if name == names[0] else name))
+    changed.replace(archive)
+
+
+def run_plain(archive: Path, folder: Path) -> dict[str, Any]:
+    folder.mkdir()
+    cost = run_module("benchmarks.plain_ingest", str(archive), str(folder), folder=folder)
+    return as_figures(cost) | {"steps": json.loads((folder / "times.json").read_text())}
+
+
+def run_ours(project: Path) -> dict[str, Any]:
+    """Ingest and normalize, with nothing from an earlier run."""
+    figures: dict[str, Any] = {}
+    total = Cost(0, 0, 0)
+    for stage, made in (("ingest", "recordings"), ("normalize", "clips")):
+        target = project / "data/kinect-sim" / made
+        if target.exists():
+            target.rename(target.with_name(f"old-{time.monotonic_ns()}"))
+        cost = run_module(f"stages.{stage}", "--dataset", "kinect-sim", folder=project)
+        figures[stage] = as_figures(cost)
+        total += cost
+    return figures | as_figures(total)
+
+
+def as_figures(cost: Cost) -> dict[str, Any]:
+    return {
+        "seconds": cost.seconds,
+        "processor_seconds": cost.processor_seconds,
+        "peak_bytes": cost.peak_bytes,
+    }
+
+
+def time_parts(archive: Path, most: int = 300) -> dict[str, float]:
+    """Milliseconds of one core that each part of the work takes for a clip, best of three."""
+    raw = [
+        one for one in itertools.islice(read_raw([archive], KINECT_SIM, None), most) if isinstance(one, RawRecording)
+    ]
+    recordings = [ntu.parse(one.main.data, one.main.path) for one in raw]
+    settings = CleaningSettings()
+    return {
+        "inflating": _milliseconds(raw, lambda one: one.main.unpack(one.main.packed)),
+        "SHA-256 of the text": _milliseconds(raw, lambda one: RawRecording(one.name, one.main).sha256),
+        "fingerprint of the packed file": _milliseconds(raw, lambda one: RawRecording(one.name, one.main).fingerprint),
+        "scanning the text": _milliseconds(raw, lambda one: skeleton_text.read(one.main.data)),
+        "scanning and assembling": _milliseconds(raw, lambda one: ntu.parse(one.main.data, one.main.path)),
+        "cleaning": _milliseconds(recordings, lambda one: clean(one, settings)),
+    }
+
+
+def _milliseconds(items: Sequence[Any], function: Callable[[Any], object]) -> float:
+    times = []
+    for _ in range(3):
+        begin = time.process_time()
+        for item in items:
+            function(item)
+        times.append(time.process_time() - begin)
+    return min(times) / len(items) * 1e3
+
+
+def time_reading(path: Path) -> dict[str, float]:
+    """The whole clean store into memory: bytes of joints, and the median of five reads."""
+    store = SkeletonStore.open(path)
+    times = []
+    for _ in range(5):
+        begin = time.perf_counter()
+        rows = store.read_rows()
+        times.append(time.perf_counter() - begin)
+        size = rows.nbytes
+    assert np.isfinite(rows[:1000]).all()
+    return {"bytes": size, "seconds": median(times), "files": sum(path.is_file() for path in path.rglob("*"))}
+
+
+def show(found: dict[str, Any]) -> None:
+    console = Console()
+    clip_bytes = found["text_bytes"] / found["clips"]
+    console.print(
+        f"{found['clips']:,} clips (synthetic), {found['text_bytes'] / MEGABYTE:,.0f} MB of text in a zip; "
+        f"{found['cores']} cores, {found['machine']['processor']}"
+    )
+    table = Table("round", "", "clips", "seconds", "core seconds", "clips/s", "MB/s of text", "peak MB", "ratio")
+    ratios = []
+    for number, one in enumerate(found["rounds"], 1):
+        rates = {side: one[side].get("clips", found["clips"]) / one[side]["seconds"] for side in one}
+        if "plain" in rates:
+            ratios.append(rates["ours"] / rates["plain"])
+        for side, rate in rates.items():
+            cost = one[side]
+            table.add_row(
+                str(number),
+                {"plain": "plain scripts", "ours": "ingest + normalize"}[side],
+                f"{cost.get('clips', found['clips']):,}",
+                f"{cost['seconds']:.2f}",
+                f"{cost['processor_seconds']:.2f}",
+                f"{rate:,.0f}",
+                f"{rate * clip_bytes / MEGABYTE:,.0f}",
+                f"{cost['peak_bytes'] / MEGABYTE:,.0f}",
+                f"{ratios[-1]:.1f} ×" if side == "ours" and ratios else "",
+            )
+    console.print(table)
+    if ratios:
+        console.print(f"median ratio {median(ratios):.1f} ×")
+    parts = Table("for one clip, one core", "ms", "clips/s on all cores if nothing else")
+    for name, milliseconds in found["parts"].items():
+        parts.add_row(name, f"{milliseconds:.3f}", f"{found['cores'] * 1e3 / milliseconds:,.0f}")
+    console.print(parts)
+    console.print(
+        f"ingest again, nothing changed: {found['unchanged_seconds']:.2f} s; one file changed: "
+        f"{found['one_changed_seconds']:.2f} s"
+    )
+    read = found["read"]
+    console.print(
+        f"whole clean store: {read['bytes'] / MEGABYTE:,.0f} MB of joints in {read['files']} files, read in "
+        f"{read['seconds']:.3f} s: {read['bytes'] / MEGABYTE / read['seconds']:,.0f} MB/s"
+    )
+
+
+if __name__ == "__main__":
+    main()
