@@ -296,8 +296,8 @@ def test_blocks_of_a_7z_are_read_one_after_the_other(tmp_path: Path) -> None:
     with py7zr.SevenZipFile(path) as archive:
         assert archive.archiveinfo().blocks == 2
     found = list(members(path))
-    assert [one.name for one in found] == ["a", "b", "c", "d"]
-    assert isinstance(found[3], Member)
+    assert [one.path for one in found] == ["a", "b", "c", "d"]
+    assert isinstance(found[3], RawFile)
     assert list(members(path, wanted=lambda name: name == "d")) == [found[3]]
 
 
@@ -387,7 +387,7 @@ def test_reading_of_a_7z_can_be_left(tmp_path: Path) -> None:
     before = threading.active_count()
     path = make_7z(tmp_path / "raw", {f"{number}": os.urandom(1000) for number in range(50)})
     reading = members(path)
-    assert next(reading).name == "0"
+    assert next(reading).path == "0"
     reading.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
 
@@ -404,6 +404,6 @@ def test_few_members_of_a_7z_are_in_memory_at_once(tmp_path: Path) -> None:
     assert path.stat().st_size > 18 * size
     list(members(path))  # loads what there is to load
     tracemalloc.start()
-    assert sum(isinstance(one, Member) for one in members(path)) == count
+    assert sum(isinstance(one, RawFile) for one in members(path)) == count
     assert tracemalloc.get_traced_memory()[1] < 10 * size
     tracemalloc.stop()
