@@ -4,13 +4,15 @@ Facts of the data sets' authors, stated once. What a user may choose stands in p
 """
 
 import importlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.recordings import Excluded, Part, RawRecording, Recording
+from pipeline.layouts import Layout, Listed, NtuGrid
+from pipeline.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from pipeline.splits import SplitRule
 from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
@@ -39,7 +41,8 @@ class DataSet:
     gated: to be asked for. checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that
     the authors list as incomplete. classes: heads of a classifier, where that is not the number of labels that occur.
     videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
-    (training, test) part of a split rule after exclusion. The last three only where the authors state them.
+    (training, test) part of a split rule after exclusion. The last three only where the authors state them. grid: the
+    rule of the names.
     """
 
     name: str
@@ -61,6 +64,7 @@ class DataSet:
     videos: int | None = None
     clips: int | None = None
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
+    grid: Layout | None = None
 
     @property
     def _reader(self) -> Any:
@@ -82,6 +86,19 @@ class DataSet:
         """The recordings in a raw recording; BadRecording with the reason if none can be read."""
         recordings: Iterator[Recording | Excluded] = self._reader.read(raw)
         return recordings
+
+    def listed(self, file: RawFile) -> frozenset[str]:
+        """The recordings that a file which belongs to all of them names."""
+        names: frozenset[str] = self._reader.listed(file)
+        return names
+
+    @property
+    def layout(self) -> Layout | None:
+        """Which recordings there are, by name, where that is known."""
+        if self.grid is not None or self.checksums is None:
+            return self.grid
+        parts = map(self.part_of, self.member_checksums())
+        return Listed(frozenset(part.recording for part in parts if part is not None and part.recording is not None))
 
     def class_name(self, label: int) -> str:
         """The action's name; labels count from 0."""
@@ -178,10 +195,21 @@ UI_PRMD_KINECT = DataSet(
     clips=2000,
     splits={"xsub": SplitRule("subject", frozenset({1, 3, 5, 7, 9}))},
     expected={"xsub": (1000, 1000)},
+    grid=Listed(
+        frozenset(
+            f"m{movement:02}_s{subject:02}_e{execution:02}{ending}"
+            for movement, subject, execution in itertools.product(range(1, 11), repeat=3)
+            for ending in ("", "_inc")
+        )
+    ),
 )
 
 NTU60_ARCHIVE = Archive("nturgbd_skeletons_s001_to_s017.zip")
 NTU120_ARCHIVE = Archive("nturgbd_skeletons_s018_to_s032.zip")
+
+# Setups and the actions recorded in them. A group is 3 cameras × 60 actions: 316 make 56,880 files, 636 make 114,480.
+NTU60_BLOCK = (range(1, 18), range(1, 61))
+NTU120_BLOCK = (range(18, 33), range(61, 121))
 
 NTU60 = DataSet(
     name="ntu60",
@@ -198,6 +226,7 @@ NTU60 = DataSet(
     clips=56_880,
     splits={"xsub": SplitRule("subject", NTU60_TRAIN), "xview": SplitRule("camera", frozenset({2, 3}))},
     expected={"xsub": (40_091, 16_487), "xview": (37_646, 18_932)},
+    grid=NtuGrid((NTU60_BLOCK,), groups=316),
 )
 
 NTU120 = DataSet(
@@ -218,6 +247,7 @@ NTU120 = DataSet(
         "xset": SplitRule("setup", frozenset(range(2, 33, 2))),
     },
     expected={"xsub": (63_026, 50_919), "xset": (54_468, 59_477)},
+    grid=NtuGrid((NTU60_BLOCK, NTU120_BLOCK), groups=636),
 )
 
 PKU1 = DataSet(

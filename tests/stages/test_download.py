@@ -105,12 +105,17 @@ def test_ntu_archive_is_verified_parsed_and_counted(place):
     assert read_json(raw / "receipt.json")["recordings"] == len(names)
     done = stage(place, "ingest", "ntu60")
     assert done.returncode == 1
-    assert "56880 are expected" in done.stderr.replace(",", "")
+    assert f"{len(names)} recordings, 56880 are expected; absent: S002C001P001R001A001, " in done.stderr
+    assert "and 704 more" in done.stderr  # four groups of 180, of each 2 actions from 2 cameras are here
+    written = (place / "data/ntu60/differences.txt").read_text().splitlines()
+    assert len(written) == 4 * 180 - len(names) + 1
+    assert written[-1].endswith("312 of 316")
     assert not (place / "data/ntu60/recordings").exists()
     change_ntu60(place, "allow_partial: false", "allow_partial: true")
     for name in ("ingest", "normalize"):
         assert stage(place, name, "ntu60").returncode == 0
     assert sorted(SkeletonStore.open(place / "data/ntu60/clips")) == sorted(names)
+    assert not (place / "data/ntu60/differences.txt").exists()
 
 
 def test_unpacked_folder_gives_the_same_version_as_the_archive(place, tmp_path):
