@@ -10,6 +10,7 @@ median of the rounds' ratios is quoted.
 import argparse
 import itertools
 import json
+import sys
 import tempfile
 import time
 import zipfile
@@ -184,7 +185,7 @@ def time_reading(path: Path) -> dict[str, float]:
 
 
 def show(found: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     clip_bytes = found["text_bytes"] / found["clips"]
     console.print(
         f"{found['clips']:,} clips (synthetic), {found['text_bytes'] / MEGABYTE:,.0f} MB of text in a zip; "

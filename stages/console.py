@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import NoReturn
@@ -12,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from pipeline.errors import UserError
 
 SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_MOMENTS = 1.0
+RECENT_MOMENTS = 30
 
 console = Console(stderr=True)
 
@@ -36,12 +39,17 @@ def say(text: str) -> None:
 
 
 class Work:
-    """Progress of counted work: a live bar with rate and time left on a terminal, a line now and then elsewhere."""
+    """Progress of counted work: a live bar with rate and time left on a terminal, a line now and then elsewhere.
+
+    The rate is that of the last half minute.
+    """
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:
         self.title, self.total, self.unit = title, total, unit
         self.done = 0
         self._begin = self._last = time.monotonic()
+        # The last few moments and what was done by then: a start slower than the rest must not speak for it.
+        self._recent = deque([(self._begin, 0)], maxlen=RECENT_MOMENTS)
         self._live: Progress | None = None
         if console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -57,7 +65,10 @@ class Work:
         """`done` of the total are finished; `note` stands beside the rate."""
         self.done = done
         now = time.monotonic()
-        rate = done / max(now - self._begin, 1e-9)
+        if now - self._recent[-1][0] >= SECONDS_BETWEEN_MOMENTS:
+            self._recent.append((now, done))
+        then, before = self._recent[0]
+        rate = (done - before) / max(now - then, 1e-9)
         text = f"{rate:,.{0 if rate >= 10 else 1}f} {self.unit}/s {note}".rstrip()
         if self._live:
             self._live.update(self._task, completed=done, note=text)

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -96,6 +97,26 @@ def test_a_cleaning_setting_parses_nothing_again(project_copy):
     assert "Running stage 'normalize@kinect-sim'" in output
     assert "Running stage 'ingest" not in output
     assert SkeletonStore.open(project_copy / "data/kinect-sim/clips").manifest["frames"].max() == 60
+
+
+def test_one_changed_raw_file_is_parsed_again_alone(project_copy):
+    """Through DVC, which would have deleted what the stage wrote before, had it not been told to leave it."""
+    changes = {"active.datasets": ["ntu60"], "active.benchmarks": {"ntu60-xsub": "ntu60"}}
+    write_small_params(project_copy / "params.yaml", changes | {"datasets.ntu60.ingest.allow_partial": True})
+    raw = project_copy / "data/ntu60/raw"
+    folder = raw / "nturgb+d_skeletons"
+    with zipfile.ZipFile(project_copy / "data/kinect-sim/raw/kinect-sim.zip") as archive:
+        archive.extractall(folder)
+    run(project_copy, "dvc", "repro", "normalize@ntu60")
+    before = SkeletonStore.open(project_copy / "data/ntu60/clips").manifest
+    files = sorted(folder.rglob("*.skeleton"))
+    files[0].write_bytes(files[1].read_bytes())
+    (raw / "receipt.json").unlink()  # the new content is meant
+    done = run(project_copy, "dvc", "repro", "normalize@ntu60")
+    assert f"{len(files) - 1} unchanged and not parsed again" in done.stdout + done.stderr
+    after = SkeletonStore.open(project_copy / "data/ntu60/clips").manifest
+    changed = before.join(after, on="name").filter(pl.col("hash") != pl.col("hash_right"))["name"].to_list()
+    assert changed == [files[0].stem]
 
 
 @pytest.mark.parametrize(
