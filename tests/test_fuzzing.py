@@ -1,8 +1,11 @@
 """The fuzzing of the readers, in short: without atheris, but with its inputs and its judge."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from fuzzing.seeds import matlab_files, skeletons
 from pipeline.errors import BadRecording
 from pipeline.recordings import Recording
 from pipeline.recordings.matlab import read_numbers
+from tests.conftest import PROJECT, environment
 
 INPUTS = 300
 
@@ -74,3 +78,17 @@ def test_changes_of_matlab_files_get_below_the_packing() -> None:
         except BadRecording as reason:
             reasons.add(str(reason).split(":")[-1].split("(")[0][:20])
     assert {" an element is longe", " the shape of a vari", " numbers of unknown "} <= reasons
+
+
+def test_the_commands_of_the_page(tmp_path: Path) -> None:
+    """Those of docs/data.md, with fewer runs and without their slow half, where atheris is installed."""
+    pytest.importorskip("atheris")
+    page = (PROJECT / "docs" / "data.md").read_text(encoding="utf-8")
+    commands = [line.split("#")[0].split() for line in page.splitlines() if line.startswith("python -m fuzzing")]
+    assert [command[-1] for command in commands] == ["1000000", "--bounds-check"]
+    command = [sys.executable, *(word.replace("1000000", "500") for word in commands[0][1:])]
+    surroundings = environment() | {"PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=surroundings, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "ntu: 500 inputs" in done.stderr
+    assert list(tmp_path.iterdir()) == []
