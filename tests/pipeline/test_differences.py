@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.datasets import DATASETS
 from pipeline.differences import find_differences, summarise
+from pipeline.errors import UserError
 from pipeline.layouts import NtuGrid
+from stages.split import check_counts
 from tests.stages.test_download import PKU_SPLITS, pku_texts, write_tree
 
 NTU60, NTU120 = DATASETS["ntu60"], DATASETS["ntu120"]
@@ -105,3 +107,15 @@ def test_a_long_list_is_cut_short():
     assert summarise({"absent": names, "not of this data set": ["x"]}) == (
         "absent: 00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 3 more; not of this data set: x"
     )
+
+
+def test_parts_of_the_wrong_size_name_what_was_left_out():
+    names = [f"S001C001P001R001A{action:03}" for action in range(1, 13)]
+    with pytest.raises(UserError) as caught:
+        check_counts("ntu60-xsub", NTU60, "xsub", (40_079, 16_487), names, partial=False)
+    assert "40079 training and 16487 test clips, expected 40091 and 16487; left out: S001C001P001R001A001, " in str(
+        caught.value
+    )
+    assert "S001C001P001R001A010 and 2 more; see results/datasets/ntu60/audit" in str(caught.value)
+    check_counts("ntu60-xsub", NTU60, "xsub", (40_079, 16_487), names, partial=True)
+    check_counts("ntu60-xsub", NTU60, "xsub", (40_091, 16_487), [], partial=False)
