@@ -1,8 +1,9 @@
 """Crop, resample, rotate (hacm.md §6): a whole ragged batch at once, on the device of the clips.
 
 Shapes: N clips of a batch, B sequences (one a body), T frames after resampling, V joints, J kept joints,
-C = 3 coordinates (metres). The few numbers a clip (crop, rotation) are drawn and computed on the CPU and sent; all
-that touches frames is one gather and one lerp on the device, without waiting for it.
+C = 3 coordinates (metres). What depends on few numbers a clip (crop, rotation, which rows are read) is drawn and
+computed on the CPU, the same for any device, and sent; all that touches frames is one gather and one lerp, without
+waiting for the device.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hacm.clips import Clips
+from hacm.clips import Clips, gather_rows, send
 from hacm.losses import motion
 from hacm.settings import AugmentSettings
 
@@ -30,17 +31,34 @@ def seeded(seed: int, purpose: str, number: int, device: str | torch.device = "c
 
 @dataclass
 class Batch:
-    """Sequences, clip-major and body-minor, on the clips' device.
+    """Sequences, clip-major and body-minor, on one device.
 
     x_BTVC: float32, metres, cropped, resampled, rotated, stream applied. hierarchy_BTJ: the precomputed hierarchies at
     the same positions in time, or None. clip_B: int64, the place in index_N of each sequence's clip. present_B: bool,
-    false where the body does not exist or is zero throughout its clip.
+    false where the body does not exist or is zero throughout its clip. total: the sequences of all parts together.
     """
 
     x_BTVC: Tensor
     hierarchy_BTJ: Tensor | None
     clip_B: Tensor
     present_B: Tensor
+    total: int
+
+
+@dataclass
+class Plan:
+    """What a batch is made of; everything on the CPU. rotation_BCC: float32, None without rotation."""
+
+    resampling: "Resampling"
+    rotation_BCC: Tensor | None
+    clip_B: Tensor
+    present_B: Tensor
+    total: int
+
+
+def share(total: int, part: int, parts: int) -> slice:
+    """The sequences of one of `parts` contiguous parts, as equal as can be; put together they are all, in order."""
+    return slice(total * part // parts, total * (part + 1) // parts)
 
 
 def sample_batch(
@@ -52,14 +70,42 @@ def sample_batch(
     training: bool,
     absent_bodies: AbsentBodies,
     generator: torch.Generator | None = None,
+    part: tuple[int, int] = (0, 1),
+    device: torch.device | None = None,
 ) -> Batch:
     """The clips `index_N` (CPU, int64), each cropped and resampled to `model_frames` frames, as sequences of one body.
 
     training: random crop and rotation, drawn from the CPU `generator`, the same number of draws for every clip whatever
     becomes of its bodies; both bodies of a clip share them. Otherwise the centre crop, no rotation, no draws.
     absent_bodies: `drop` leaves them out, `keep` gives every clip two sequences, zeros where a body is absent (as
-    released). ValueError when training without a generator.
+    released). part: (which, of how many) contiguous shares of the sequences; the draws are the whole batch's. device:
+    where the batch is wanted, if not where the clips are. ValueError when training without a generator.
     """
+    plan = plan_batch(
+        clips,
+        index_N,
+        settings,
+        model_frames,
+        training=training,
+        absent_bodies=absent_bodies,
+        generator=generator,
+        part=part,
+    )
+    return render(plan, clips, settings, absent_bodies, clips.device if device is None else device)
+
+
+def plan_batch(
+    clips: Clips,
+    index_N: Tensor,
+    settings: AugmentSettings,
+    model_frames: int,
+    *,
+    training: bool,
+    absent_bodies: AbsentBodies,
+    generator: torch.Generator | None,
+    part: tuple[int, int],
+) -> Plan:
+    """Draw crops and rotations and find the rows that are read; no frame is touched (see sample_batch)."""
     frames_N = clips.frames_N[index_N]
     draws_ND = None
     if training:
@@ -72,26 +118,34 @@ def sample_batch(
 
     present_NM = clips.present_NM[index_N]
     wanted_NM = present_NM if absent_bodies == "drop" else torch.ones_like(present_NM)
-    clip_B, body_B = wanted_NM.nonzero(as_tuple=True)
+    wanted_L2 = wanted_NM.nonzero()
+    clip_B, body_B = wanted_L2[share(len(wanted_L2), *part)].unbind(1)
     present_B = present_NM[clip_B, body_B]
     # An absent body need not have rows: it reads its clip's first body and is zeroed afterwards.
     first_B = (clips.offset_N[index_N] + start_N)[clip_B] + body_B * present_B * frames_N[clip_B]
-    device = clips.device
-    position = Resampling(first_B.to(device), length_N[clip_B].to(device), model_frames)
-    present_on_device_B = present_B.to(device)
-
-    x_BTVC = position.read(clips.joints_RVC)
-    hierarchy_BTJ = None if clips.hierarchy_RJ is None else position.read(clips.hierarchy_RJ)
-    if absent_bodies == "keep":
-        x_BTVC = x_BTVC * present_on_device_B[:, None, None, None]
-        hierarchy_BTJ = None if hierarchy_BTJ is None else hierarchy_BTJ * present_on_device_B[:, None, None]
+    rotation_BCC = None
     if draws_ND is not None and settings.rotation > 0:
         angle_NC = (draws_ND[:, 2:] * 2 - 1) * settings.rotation
-        rotation_BCC = rotation_matrix(angle_NC)[clip_B].float().to(device)
-        x_BTVC = rotate(x_BTVC, rotation_BCC)
+        rotation_BCC = rotation_matrix(angle_NC)[clip_B].float()
+    resampling = Resampling(first_B, length_N[clip_B], model_frames)
+    return Plan(resampling, rotation_BCC, clip_B, present_B, len(wanted_L2))
+
+
+def render(
+    plan: Plan, clips: Clips, settings: AugmentSettings, absent_bodies: AbsentBodies, device: torch.device
+) -> Batch:
+    """The batch that was planned, on the device; the device is not waited for."""
+    x_BTVC = plan.resampling.read(clips.joints_RVC, device)
+    hierarchy_BTJ = None if clips.hierarchy_RJ is None else plan.resampling.read(clips.hierarchy_RJ, device)
+    present_B = send(plan.present_B, device)
+    if absent_bodies == "keep":
+        x_BTVC = x_BTVC * present_B[:, None, None, None]
+        hierarchy_BTJ = None if hierarchy_BTJ is None else hierarchy_BTJ * present_B[:, None, None]
+    if plan.rotation_BCC is not None:
+        x_BTVC = rotate(x_BTVC, send(plan.rotation_BCC, device))
     if settings.stream == "motion":  # x[f] ← x[f+1] − x[f], last frame 0: the same as the target's motion (§5, §6)
         x_BTVC = motion(x_BTVC)
-    return Batch(x_BTVC, hierarchy_BTJ, clip_B.to(device), present_on_device_B)
+    return Batch(x_BTVC, hierarchy_BTJ, send(plan.clip_B, device), present_B, plan.total)
 
 
 def random_crop(
@@ -118,12 +172,13 @@ class Resampling:
     """Linear resampling along time with a length of its own for every sequence.
 
     Equal to torch.nn.functional.interpolate(mode="bilinear", align_corners=False) of rows [first, first + length) to
-    `frames` frames: source position (t + ½)·length/frames − ½, clamped to the crop's ends.
+    `frames` frames: source position (t + ½)·length/frames − ½, clamped to the crop's ends. All
+    vectors are CPU tensors, so that rows and weights are the same for any device.
     """
 
     def __init__(self, first_B: Tensor, length_B: Tensor, frames: int) -> None:
         self.shape = (len(first_B), frames)
-        centre_T = torch.arange(frames, device=first_B.device) + 0.5
+        centre_T = torch.arange(frames) + 0.5
         source_BT = (centre_T * (length_B[:, None].float() / frames) - 0.5).clamp(min=0)
         last_B1 = length_B[:, None] - 1
         lower_BT = source_BT.long().minimum(last_B1)
@@ -131,10 +186,12 @@ class Resampling:
         self.lower_I = (first_B[:, None] + lower_BT).flatten()
         self.upper_I = (first_B[:, None] + (lower_BT + 1).minimum(last_B1)).flatten()
 
-    def read(self, rows: Tensor) -> Tensor:
-        """Values (B, T, …) from per-frame rows (R, …)."""
-        weight = self.weight_I.view(-1, *[1] * (rows.ndim - 1))
-        values = torch.lerp(rows.index_select(0, self.lower_I), rows.index_select(0, self.upper_I), weight)
+    def read(self, rows: Tensor, device: torch.device | None = None) -> Tensor:
+        """Values (B, T, …), on the device if one is named, from per-frame rows (R, …) there or in the host's memory."""
+        device = rows.device if device is None else device
+        weight = send(self.weight_I, device).view(-1, *[1] * (rows.ndim - 1))
+        lower, upper = (gather_rows(rows, index_I, device) for index_I in (self.lower_I, self.upper_I))
+        values = torch.lerp(lower, upper, weight)
         return values.view(*self.shape, *rows.shape[1:])
 
 

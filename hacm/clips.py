@@ -6,11 +6,17 @@ Shapes: N clips, M = 2 bodies, R rows (one a body's frame), V joints, J kept joi
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 MAX_BODIES = 2
+ROWS_AT_ONCE = 1 << 18  # bounds the memory of looking at all rows: 20 MB for 25 joints
+
+# Where the per-row tensors lie: on the device, in the host's memory, or on the device if they fit there.
+Rows = Literal["auto", "device", "host"]
+ROWS_SHARE = 0.5  # of the device's free memory: the rest is the model's
 
 
 @dataclass
@@ -69,7 +75,8 @@ class Clips:
 
         ValueError naming the first clip without any body that is present: nothing can be learnt from it.
         """
-        moving_R = (self.joints_RVC != 0).flatten(1).any(1).cpu()
+        parts = self.joints_RVC.split(ROWS_AT_ONCE)
+        moving_R = torch.cat([(part != 0).flatten(1).any(1) for part in parts]).cpu()
         count_R = torch.cat([torch.zeros(1, dtype=torch.int64), moving_R.cumsum(0)])
         body_M = torch.arange(MAX_BODIES)
         exists_NM = body_M < self.bodies_N[:, None]
@@ -87,6 +94,42 @@ class Clips:
         if "present_NM" in self.__dict__:
             moved.__dict__["present_NM"] = self.present_NM
         return moved
+
+    @property
+    def row_bytes(self) -> int:
+        """How much memory the per-row tensors take."""
+        return self.joints_RVC.nbytes + (0 if self.hierarchy_RJ is None else self.hierarchy_RJ.nbytes)
+
+
+def place_rows(clips: Clips, device: str | torch.device, rows: Rows = "auto") -> Clips:
+    """The clips with their per-row tensors where they are wanted; `host` leaves them where they are.
+
+    Host memory includes what is mapped from a file. Which batches come of it does not depend on the place.
+    """
+    device = torch.device(device)
+    if rows == "host" or clips.device.type == device.type:
+        return clips
+    if rows == "auto" and device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if clips.row_bytes > ROWS_SHARE * free:
+            return clips
+    return clips.to(device)
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device, without waiting for it: a copy from ordinary memory would wait for the device."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+def gather_rows(rows: Tensor, index_I: Tensor, device: torch.device) -> Tensor:
+    """The rows at the places index_I (CPU), on the device, whether `rows` lie there or in the host's memory."""
+    if rows.device.type == device.type:
+        return rows.index_select(0, send(index_I, rows.device))
+    picked = torch.empty((len(index_I), *rows.shape[1:]), dtype=rows.dtype, pin_memory=device.type == "cuda")
+    torch.index_select(rows, 0, index_I, out=picked)
+    return picked.to(device, non_blocking=True)
 
 
 def pack_clips(joints: Sequence[Tensor], labels: Sequence[int], hierarchies: Sequence[Tensor] | None = None) -> Clips:

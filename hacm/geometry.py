@@ -11,6 +11,7 @@ Suffixes: …D coordinates of a point; …L and …K points of a set.
 """
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
@@ -20,6 +21,7 @@ from torch import Tensor
 
 PAPER_LIMIT = 1 - 1e-6  # geodesic radius 14.5: beyond real embeddings, and safely below 1 in float32
 RELEASED_LIMIT = 1 - 1e-5  # geodesic radius 12.2
+PAPER_RADIUS = math.atanh(PAPER_LIMIT)
 TINY = 1e-15  # stands in for the norm of a zero vector; its square is far below float32's resolution of 1
 
 
@@ -87,7 +89,7 @@ class PoincareBall:
     def _clamped(self, vector_D: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
         """exp_0 for c = 1, kept inside the ball as the variant says, and its gap."""
         if self.variant == "paper":
-            radius = norm.clamp_max(torch.atanh(torch.tensor(PAPER_LIMIT, dtype=torch.float64)).item())
+            radius = norm.clamp_max(PAPER_RADIUS)
             return vector_D * (torch.tanh(radius) / norm)[..., None], torch.cosh(radius).pow(-2)
         point_D = vector_D * (torch.tanh(norm) / norm)[..., None]
         point_norm = torch.linalg.vector_norm(point_D, dim=-1)

@@ -38,14 +38,17 @@ def reconstruction_loss(error_BSJ: Tensor, mask_BSJ: Tensor) -> Tensor:
     return (error_BSJ * mask_BSJ).sum() / mask_BSJ.sum()
 
 
-def contrast_loss(temporal_BKD: Tensor, spatial_BKD: Tensor) -> Tensor:
-    """Cross-contrast of the encoder's output over each branch's kept tokens.
+def branch_means(temporal_BKD: Tensor, spatial_BKD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """f_t, f_s, f: means of the encoder's output over the temporal, the spatial, and all kept tokens, each (B, D)."""
+    f_t, f_s = temporal_BKD.float().mean(1), spatial_BKD.float().mean(1)
+    return f_t, f_s, torch.cat([temporal_BKD, spatial_BKD], dim=1).float().mean(1)
 
-    f_t, f_s, f: means over the temporal, the spatial, and all kept tokens; I the identity over the batch:
+
+def contrast_loss(f_t: Tensor, f_s: Tensor, f: Tensor) -> Tensor:
+    """Cross-contrast of the branches' means (B, D). With I the identity over the batch:
+
     MSE(softmax(f_t fᵀ), I) + MSE(softmax(f_s fᵀ), I) + MSE(softmax(f_t f_sᵀ), I), softmax over the last axis.
     """
-    f_t, f_s = temporal_BKD.float().mean(1), spatial_BKD.float().mean(1)
-    f = torch.cat([temporal_BKD, spatial_BKD], dim=1).float().mean(1)
     return agreement(f_t, f) + agreement(f_s, f) + agreement(f_t, f_s)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from hacm.geometry import space_of
 from hacm.losses import (
+    branch_means,
     contrast_loss,
     motion_target,
     normalise_patches,
@@ -39,6 +40,32 @@ class Output:
     mask_BSJ: Tensor
     prediction_BSJP: Tensor
     target_BSJP: Tensor
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a pass says of each sequence by itself. The losses are functions of it over a batch (HACM.losses), which may
+    be put together from several processes.
+
+    mask_BSJ: True where a token is hidden. error_BSJ: squared error of each token. means: f_t, f_s, f (losses.py), each
+    (B, D); None where the contrast term is off. log_probability_B: of what was drawn; None unless attention is learned.
+    """
+
+    mask_BSJ: Tensor
+    error_BSJ: Tensor
+    means: tuple[Tensor, Tensor, Tensor] | None
+    log_probability_B: Tensor | None
+    prediction_BSJP: Tensor
+    target_BSJP: Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Scalars; contrast is 0 where it is off."""
+
+    loss: Tensor
+    reconstruction: Tensor
+    contrast: Tensor
 
 
 class HACM(nn.Module):
@@ -74,21 +101,46 @@ class HACM(nn.Module):
         x_BTVC: sequences in metres. hierarchy_BTJ: their frames' joint hierarchies, needed where masking.spatial.source
         uses them. noise: uniform (B, L) in branch order; drawn with `generator` if not given.
         """
+        verdict = self.judge(x_BTVC, hierarchy_BTJ, self.draw_noise(x_BTVC, generator, noise))
+        losses = self.losses(verdict)
+        return Output(
+            losses.loss,
+            losses.reconstruction,
+            losses.contrast,
+            verdict.mask_BSJ,
+            verdict.prediction_BSJP,
+            verdict.target_BSJP,
+        )
+
+    def judge(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> Verdict:
+        """All of a pass that concerns one sequence at a time: no sequence's verdict depends on the others."""
         embedded_BSJD = self.encoder.embed(x_BTVC)
-        noise_BL = self.draw_noise(x_BTVC, generator, noise)
         selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, noise_BL)
         latent_BKD = self.encoder.encode(take(to_branches(embedded_BSJD), selection.keep_BK))
         prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
         target_BSJP = self.target(x_BTVC)
         mask_BSJ = from_branches(selection.mask_BL, self.segments)
-        error_BSJ = token_errors(prediction_BSJP, target_BSJP)
-        reconstruction = reconstruction_loss(error_BSJ, mask_BSJ)
-        contrast = self.contrast(latent_BKD, selection)
+        return Verdict(
+            mask_BSJ=mask_BSJ,
+            error_BSJ=token_errors(prediction_BSJP, target_BSJP),
+            means=self.means(latent_BKD, selection) if self.loss_settings.contrast else None,
+            log_probability_B=(
+                self.masking.log_probability(embedded_BSJD, selection.keep_BK, noise_BL)
+                if self.masking.learns
+                else None
+            ),
+            prediction_BSJP=prediction_BSJP,
+            target_BSJP=target_BSJP,
+        )
+
+    def losses(self, verdict: Verdict) -> Losses:
+        """What is to be made small, over a whole batch: means over its hidden tokens, contrast among its sequences."""
+        reconstruction = reconstruction_loss(verdict.error_BSJ, verdict.mask_BSJ)
+        contrast = reconstruction.new_zeros(()) if verdict.means is None else contrast_loss(*verdict.means)
         loss = total_loss(reconstruction, contrast, self.loss_settings)
-        if self.masking.learns:
-            log_probability_B = self.masking.log_probability(embedded_BSJD, selection.keep_BK, noise_BL)
-            loss = loss + selection_loss(log_probability_B, error_BSJ, mask_BSJ)
-        return Output(loss, reconstruction, contrast, mask_BSJ, prediction_BSJP, target_BSJP)
+        if verdict.log_probability_B is not None:
+            loss = loss + selection_loss(verdict.log_probability_B, verdict.error_BSJ, verdict.mask_BSJ)
+        return Losses(loss, reconstruction, contrast)
 
     def features(self, x_BTVC: Tensor) -> Tensor:
         """The evaluation encoder (hacm.md §6): all tokens, nothing masked; (B, S, J, D)."""
@@ -141,9 +193,7 @@ class HACM(nn.Module):
         x_BTJC = self.encoder.token_coordinates(x_BTVC)
         return normalise_patches(motion_target(x_BTJC, self.space, self.model_settings.segment))
 
-    def contrast(self, latent_BKD: Tensor, selection: Selection) -> Tensor:
-        """The cross-contrast term, 0 where it is off."""
-        if not self.loss_settings.contrast:
-            return latent_BKD.new_zeros(())
+    def means(self, latent_BKD: Tensor, selection: Selection) -> tuple[Tensor, Tensor, Tensor]:
+        """What the cross-contrast term compares: f_t, f_s, f."""
         assert selection.temporal is not None
-        return contrast_loss(latent_BKD[:, : selection.temporal], latent_BKD[:, selection.temporal :])
+        return branch_means(latent_BKD[:, : selection.temporal], latent_BKD[:, selection.temporal :])

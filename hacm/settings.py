@@ -211,7 +211,11 @@ class AugmentSettings:
 
 @dataclass(frozen=True)
 class PretrainSettings:
-    """Optimisation (§6). checkpoint_epochs: a resumable state is saved this often."""
+    """Optimisation (§6). checkpoint_epochs: a resumable state is saved this often.
+
+    precision: of the blocks' matrix products; geometry, norms and losses are float32 either way. compile: let
+    torch.compile fuse the step; needs a C++ compiler, on a GPU Triton.
+    """
 
     epochs: int = 500
     warmup_epochs: float = 20
@@ -223,6 +227,8 @@ class PretrainSettings:
     beta2: float = 0.95
     absent_bodies: Literal["drop", "keep"] = "drop"
     checkpoint_epochs: int = 5
+    precision: Literal["float32", "bfloat16"] = "float32"
+    compile: bool = False
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:

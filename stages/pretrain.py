@@ -1,16 +1,17 @@
 """Pretrain HA-CM on a benchmark's training clips, without labels. A killed run goes on where it stopped.
 
 The unfinished state lies in .state/pretrain/BENCHMARK with a fingerprint of parameters, data, code and library; a state
-of anything else is not taken up.
+of anything else is not taken up. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one run between two devices.
 """
 
 import hashlib
 import json
 import shutil
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -18,17 +19,20 @@ import torch
 
 from hacm import checkpoint
 from hacm.augment import sample_batch
+from hacm.clips import Rows, place_rows
 from hacm.masking import Budget, token_budget
 from hacm.model import HACM
 from hacm.settings import TrainSettings
+from hacm.training import distributed
+from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
 from hacm.training.resume import Terminated
 from hacm.transformer import token_joints
 from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
-from stages import arguments, devices, parameters, places
-from stages.console import Work, run, say
+from stages import arguments, devices, launching, parameters, places
+from stages.console import Work, say
 from stages.loading import Benchmark, load_benchmark, skeleton_of
 
 PARAMS = ("seed", "train", "benchmarks.{benchmark}.train")
@@ -37,23 +41,65 @@ PARAMS = ("seed", "train", "benchmarks.{benchmark}.train")
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark")
     devices.add_option(parser)
+    parser.add_argument(
+        "--rows", choices=get_args(Rows), default="auto", help="where the clips lie; auto: on the device if they fit"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=600, help="seconds after which a process that does not answer is given up"
+    )
     options = parser.parse_args()
-    name, device = options.benchmark, devices.choose(options.device)
+    try:
+        device = distributed.device_of(devices.choose(options.device))
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    with distributed.join(device, options.timeout) as processes:
+        pretrain_benchmark(options.benchmark, device, options.rows, processes)
+
+
+def pretrain_benchmark(name: str, device: str, rows: Rows, processes: Processes) -> None:
+    """Run or resume a benchmark's pretraining; the first of the processes writes what it gave."""
     params = parameters.load(PARAMS, benchmark=name)
     settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")
     seed = int(params.value("seed"))
-    benchmark = load_benchmark(name, hierarchies=settings.needs_hierarchies, device=device)
+    benchmark = load_benchmark(name, hierarchies=settings.needs_hierarchies)
+    benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
     began = time.monotonic()
-    model, history = train(benchmark, settings, seed, places.resume_state(name), device)
+    try:
+        model, history = train(benchmark, settings, seed, places.resume_state(name), device, rows, processes)
+    except (ValueError, FloatingPointError, Terminated) as error:
+        raise UserError(str(error)) from error
     seconds = time.monotonic() - began
-    write_results(name, benchmark, model, history, settings, seed, seconds, device)
-    shutil.rmtree(places.resume_state(name), ignore_errors=True)
+    if processes.first:
+        write_results(name, benchmark, model, history, settings, seed, seconds, device, processes.count)
+        shutil.rmtree(places.resume_state(name), ignore_errors=True)
 
 
 def train(
-    benchmark: Benchmark, settings: TrainSettings, seed: int, state_dir: Path, device: str
+    benchmark: Benchmark,
+    settings: TrainSettings,
+    seed: int,
+    state_dir: Path,
+    device: str,
+    rows: Rows,
+    processes: Processes,
 ) -> tuple[HACM, list[EpochRecord]]:
-    """Run or resume the pretraining, showing its progress."""
+    """Run or resume the pretraining; the first of the processes shows its progress."""
+    begin = partial(
+        pretrain,
+        benchmark.clips,
+        benchmark.train_index,
+        skeleton_of(benchmark.dataset.topology),
+        settings,
+        seed=seed,
+        state_dir=state_dir,
+        fingerprint=fingerprint(benchmark, settings, seed, device),
+        device=device,
+        processes=processes,
+        rows=rows,
+    )
+    if not processes.first:
+        return begin()
+    say(f"{benchmark.dataset.name}: {budget(benchmark, settings)}")
     with Work("pretraining", None, "clips") as work:
 
         def show(step: Step) -> None:
@@ -64,21 +110,7 @@ def train(
                 f"(reconstruction {step.reconstruction:.4f}, contrast {step.contrast:.4f})"
             )  # fmt: skip
 
-        try:
-            say(f"{benchmark.dataset.name}: {budget(benchmark, settings)}")
-            return pretrain(
-                benchmark.clips,
-                benchmark.train_index,
-                skeleton_of(benchmark.dataset.topology),
-                settings,
-                seed=seed,
-                state_dir=state_dir,
-                fingerprint=fingerprint(benchmark, settings, seed, device),
-                device=device,
-                on_step=show,
-            )
-        except (ValueError, FloatingPointError, Terminated) as error:
-            raise UserError(str(error)) from error
+        return begin(on_step=show)
 
 
 def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
@@ -97,7 +129,7 @@ def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device
         "train": [benchmark.names[index] for index in benchmark.train_index.tolist()],
         "code": {path.as_posix(): hash_file(path) for path in code},
         "torch": torch.__version__,
-        "device": device,
+        "device": torch.device(device).type,
     }
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
@@ -111,6 +143,7 @@ def write_results(
     seed: int,
     seconds: float,
     device: str,
+    processes: int,
 ) -> None:
     """The checkpoint, and beside it small files for DVC and the report."""
     facts = {
@@ -138,7 +171,10 @@ def write_results(
         **describe_code(),
         "encoder_hash": checkpoint.encoder_hash(model),
         "machine": describe_machine(),
-        "device": device,
+        "device": torch.device(device).type,
+        "processes": processes,
+        "precision": settings.pretrain.precision,
+        "compile": settings.pretrain.compile,
         "seconds": round(seconds, 1),
         "synthetic": benchmark.dataset.synthetic,
     }
@@ -158,7 +194,7 @@ def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, see
     generator = torch.Generator().manual_seed(seed)
     batch = sample_batch(
         benchmark.clips, index, settings.augment, settings.model.frames,
-        training=False, absent_bodies="drop", generator=generator,
+        training=False, absent_bodies="drop", generator=generator, device=next(model.parameters()).device,
     )  # fmt: skip
     masked_BSJ = model.token_mask(batch.x_BTVC, batch.hierarchy_BTJ, generator=generator)
     topology = benchmark.dataset.topology
@@ -178,4 +214,4 @@ def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, see
 
 
 if __name__ == "__main__":
-    run(main)
+    launching.run(main)

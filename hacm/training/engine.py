@@ -4,7 +4,10 @@ Every draw is a function of (seed, step) or (seed, epoch), so a run that was kil
 weights, bit for bit on a CPU. Between two reports nothing waits for the device: losses add up there, and whether all
 gradients were finite is kept there until the next look.
 
-Suffixes: N clips, R rows, V joints, C coordinates, B sequences, T frames, J token joints (see clips.py, augment.py).
+On several processes (distributed.py) every one makes the same steps on its share of the same batches; the first writes
+and reports.
+
+Suffixes: B sequences, L tokens.
 """
 
 import time
@@ -15,16 +18,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hacm.augment import sample_batch, seeded
-from hacm.clips import Clips
-from hacm.model import HACM
+from hacm.augment import Batch, seeded, share
+from hacm.clips import Clips, Rows
+from hacm.masking import draw_uniform
+from hacm.model import HACM, Losses, Verdict
 from hacm.settings import TrainSettings
 from hacm.skeleton import Skeleton
+from hacm.training.batches import Batches
+from hacm.training.distributed import ALONE, GradientSum, Processes
 from hacm.training.optimisers import pretraining_optimiser
 from hacm.training.resume import State, StateFile, Terminated, Termination
 from hacm.training.schedules import warmup_cosine
 
 REPORT_SECONDS = 0.2
+COMPILER = "inductor"
 
 
 @dataclass(frozen=True)
@@ -67,39 +74,47 @@ def pretrain(
     fingerprint: str,
     device: str,
     on_step: Callable[[Step], None] | None = None,
+    processes: Processes = ALONE,
+    rows: Rows = "auto",
 ) -> tuple[HACM, list[EpochRecord]]:
     """Train a model on the clips `train_index` (int64, CPU); labels are not looked at.
 
     state_dir: where the unfinished state lies; it is taken up if its fingerprint is this one, written every
     checkpoint_epochs, at the end, and on SIGTERM, and never removed here. None: nothing is saved. on_step: called at
-    most five times a second and after each epoch's last step.
+    most five times a second and after each epoch's last step. processes: those that share the work; the first alone
+    reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
 
     ValueError if the clips do not fit the settings; FloatingPointError naming the first step with a gradient that is
-    not finite (nothing from after it is saved); Terminated on SIGTERM.
+    not finite (nothing from after it is saved); Terminated on SIGTERM to any of the processes; PeersLost if one of them
+    has ended.
     """
-    run = Pretraining(clips, train_index, skeleton, settings, seed, device)
+    processes.check_same(fingerprint, "settings, data or code")
+    run = Pretraining(clips, train_index, skeleton, settings, seed, device, processes=processes, rows=rows)
     file = None if state_dir is None else StateFile(state_dir, fingerprint)
-    state = None if file is None else file.load()
+    state = processes.from_first(file.load() if file is not None and processes.first else None)
     if state is not None:
         run.restore(state)
     clock = Clock(run.step)
     with Termination() as termination:
         while run.step < run.steps:
             run.advance()
-            stop, epoch_ends = termination.requested, run.step % run.steps_per_epoch == 0
-            if not (stop or epoch_ends or clock.due()):
+            stop = processes.any(termination.requested or processes.deserted)
+            epoch_ends = run.step % run.steps_per_epoch == 0
+            if not (stop or epoch_ends or (processes.first and clock.due())):
                 continue
             report = run.report(clock)
             if epoch_ends:
                 run.end_epoch(report)
             saving = run.step == run.steps or (epoch_ends and report.epoch % settings.pretrain.checkpoint_epochs == 0)
-            if file is not None and (stop or saving):
+            if file is not None and processes.first and (stop or saving):
                 file.save(run.state())
-            if on_step is not None:
+            if on_step is not None and processes.first:
                 on_step(report)
             if stop:
+                processes.wait_for_all()  # so that none ends, and has the others ended, before the state is saved
                 saved = "nothing is saved" if file is None else "its state is saved, start it again to go on"
-                raise Terminated(f"pretraining ended by SIGTERM after step {run.step} of {run.steps}; {saved}")
+                cause = "with its launcher" if processes.deserted else "by SIGTERM"
+                raise Terminated(f"pretraining ended {cause} after step {run.step} of {run.steps}; {saved}")
     return run.model, run.records
 
 
@@ -127,35 +142,76 @@ class Pretraining:
     """Model, optimiser and place in the run; `advance` makes one step."""
 
     def __init__(
-        self, clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings, seed: int, device: str
+        self,
+        clips: Clips,
+        train_index: Tensor,
+        skeleton: Skeleton,
+        settings: TrainSettings,
+        seed: int,
+        device: str,
+        *,
+        processes: Processes = ALONE,
+        rows: Rows = "auto",
     ) -> None:
-        check_fit(clips, train_index, skeleton, settings)
-        self.clips = clips.to(device)
-        self.train_index = train_index.cpu()
+        check_fit(clips, train_index, skeleton, settings, processes)
         self.settings = settings
         self.seed = seed
-        self.device = device
-        self.batch = min(settings.pretrain.batch, len(train_index))
-        self.steps_per_epoch = len(train_index) // self.batch  # a last partial batch is left out
-        self.steps = self.steps_per_epoch * settings.pretrain.epochs
+        self.device = torch.device(device)
+        self.processes = processes
+        self.batches = Batches(clips, train_index, settings, seed, self.device, part=processes.part, rows=rows)
+        self.steps_per_epoch, self.steps = self.batches.steps_per_epoch, self.batches.steps
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seeded(seed, "weights", 0).initial_seed())
             model = HACM(skeleton, settings.model, settings.masking, settings.loss)
         self.model = model.to(device).train()
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimiser = pretraining_optimiser(self.model, settings.pretrain)
+        self.sum_gradients = GradientSum(processes, self.trained)
         self.step = 0
         self.lr = 0.0
         self.lr_sum = 0.0
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
         self.bad_step = torch.zeros((), dtype=torch.int64, device=device)
         self.records: list[EpochRecord] = []
-        self._order_of: tuple[int, Tensor] | None = None
+        # A method, not the module: the model keeps its parameters' names, compiled or not.
+        self._judge: Callable[..., Verdict] = self.model.judge
+        if settings.pretrain.compile:
+            self._judge = torch.compile(self.model.judge, backend=COMPILER)
 
     def advance(self) -> None:
         """One optimiser step; the device is not waited for."""
+        self._set_learning_rate()
+        losses = self.losses(self.batches.take(self.step))
+        self.optimiser.zero_grad(set_to_none=True)
+        losses.loss.backward()
+        self.sum_gradients()
+        self.step += 1
+        self._note_gradients()
+        self.optimiser.step()
+        self.sums += torch.stack([losses.loss, losses.reconstruction, losses.contrast]).detach()
+        self.lr_sum += self.lr
+
+    def losses(self, batch: Batch) -> Losses:
+        """The losses of the whole batch of which `batch` is this process's part, with this step's noise."""
+        noise_BL = self.noise(batch)
+        if self.settings.pretrain.compile:
+            for tensor in (batch.x_BTVC, batch.hierarchy_BTJ, noise_BL):
+                if tensor is not None:  # absent bodies are dropped, so B varies: one program for any B
+                    torch._dynamo.maybe_mark_dynamic(tensor, 0)
+        half = self.settings.pretrain.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            verdict = self._judge(batch.x_BTVC, batch.hierarchy_BTJ, noise_BL)
+        return self.model.losses(self.processes.whole(verdict, batch.total))
+
+    def noise(self, batch: Batch) -> Tensor:
+        """The masking noise of this step, drawn for the whole batch: this part's rows of it, (B, L)."""
+        generator = seeded(self.seed, "masking", self.step, self.device)
+        noise_BL = draw_uniform(batch.total, self.model.segments * self.model.joints, self.device, generator)
+        return noise_BL[share(batch.total, *self.processes.part)]
+
+    def _set_learning_rate(self) -> None:
         epoch, place = divmod(self.step, self.steps_per_epoch)
-        pretrain, augment = self.settings.pretrain, self.settings.augment
+        pretrain = self.settings.pretrain
         self.lr = warmup_cosine(
             epoch + place / self.steps_per_epoch,
             epochs=pretrain.epochs,
@@ -165,31 +221,6 @@ class Pretraining:
         )
         for group in self.optimiser.param_groups:
             group["lr"] = self.lr
-        batch = sample_batch(
-            self.clips,
-            self.order(epoch)[place * self.batch : (place + 1) * self.batch],
-            augment,
-            self.settings.model.frames,
-            training=True,
-            absent_bodies=pretrain.absent_bodies,
-            generator=seeded(self.seed, "augment", self.step),
-        )
-        noise = seeded(self.seed, "masking", self.step, self.device)
-        output = self.model(batch.x_BTVC, batch.hierarchy_BTJ, generator=noise)
-        self.optimiser.zero_grad(set_to_none=True)
-        output.loss.backward()
-        self.step += 1
-        self._note_gradients()
-        self.optimiser.step()
-        self.sums += torch.stack([output.loss, output.reconstruction, output.contrast]).detach()
-        self.lr_sum += self.lr
-
-    def order(self, epoch: int) -> Tensor:
-        """The epoch's clips in its own order."""
-        if self._order_of is None or self._order_of[0] != epoch:
-            shuffle = torch.randperm(len(self.train_index), generator=seeded(self.seed, "order", epoch))
-            self._order_of = (epoch, self.train_index[shuffle])
-        return self._order_of[1]
 
     def _note_gradients(self) -> None:
         """Keep the number of the first step whose gradient is not finite (0: none so far)."""
@@ -216,7 +247,7 @@ class Pretraining:
             reconstruction=reconstruction,
             contrast=contrast,
             lr=self.lr,
-            clips_per_second=clock.rate(self.step) * self.batch,
+            clips_per_second=clock.rate(self.step) * self.batches.size,
         )
 
     def end_epoch(self, last: Step) -> None:
@@ -247,10 +278,15 @@ class Pretraining:
         self.records = [EpochRecord(**record) for record in state.records]
 
 
-def check_fit(clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings) -> None:
+def check_fit(
+    clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings, processes: Processes
+) -> None:
     """ValueError if these clips cannot be trained on with these settings."""
     if len(train_index) == 0:
         raise ValueError("no clips to train on")
+    batch = min(settings.pretrain.batch, len(train_index))
+    if batch < processes.count:
+        raise ValueError(f"a batch of {batch} clips is too small for {processes.count} processes")
     joints = clips.joints_RVC.shape[1]
     if joints != skeleton.joints:
         raise ValueError(f"the clips have {joints} joints, the skeleton {skeleton.joints}")

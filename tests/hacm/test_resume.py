@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import torch
@@ -102,6 +103,17 @@ def test_a_run_may_die_more_than_once(tmp_path: Path, straight: tuple[HACM, list
     assert_same(train(tmp_path), straight)
 
 
+def run_python(call: str) -> int:
+    """The exit code of an interpreter that runs this."""
+    return subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+        timeout=120,
+        check=False,
+    ).returncode
+
+
 def die_in_another_process(state_dir: str) -> None:
     """What the subprocess below runs: it never returns."""
     engine.REPORT_SECONDS = 0.0
@@ -110,14 +122,7 @@ def die_in_another_process(state_dir: str) -> None:
 
 def test_kill_minus_nine_is_survived(tmp_path: Path, straight: tuple[HACM, list[EpochRecord]]) -> None:
     call = f"from tests.hacm.test_resume import die_in_another_process as die; die({str(tmp_path)!r})"
-    ended = subprocess.run(
-        [sys.executable, "-c", call],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        timeout=120,
-        check=False,
-    )
-    assert ended.returncode == -signal.SIGKILL
+    assert run_python(call) == -signal.SIGKILL
     state = StateFile(tmp_path, "same").load()
     assert state is not None
     assert state.step == 6
@@ -236,6 +241,35 @@ def test_a_damaged_state_is_not_taken_up(
         assert file.load() is None
     assert message in caplog.text
     assert "starting afresh" in caplog.text
+
+
+def die_while_saving(state_dir: str) -> None:
+    """What the subprocess below runs: the second save is cut short by kill -9."""
+    write, saves = torch.save, []
+
+    def save(content: object, file: BinaryIO) -> None:
+        saves.append(content)
+        if len(saves) == 2:
+            file.write(b"PK half of a state")
+            file.flush()
+            kill_hard()
+        write(content, file)
+
+    torch.save = save
+    train(Path(state_dir))
+
+
+def test_kill_minus_nine_while_the_state_is_written_is_survived(
+    tmp_path: Path, straight: tuple[HACM, list[EpochRecord]]
+) -> None:
+    call = f"from tests.hacm.test_resume import die_while_saving as die; die({str(tmp_path)!r})"
+    assert run_python(call) == -signal.SIGKILL
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.part", FILE]
+    state = StateFile(tmp_path, "same").load()
+    assert state is not None
+    assert state.step == 6
+    assert_same(train(tmp_path), straight)
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
 
 
 def test_a_save_that_dies_leaves_the_former_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

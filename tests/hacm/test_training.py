@@ -164,11 +164,11 @@ def test_reports_are_rare_but_each_epochs_last_step_is_told(monkeypatch: pytest.
 
 def test_every_epoch_has_its_own_order_and_leaves_out_a_partial_batch() -> None:
     run = Pretraining(moving_clips(10), torch.arange(10), SKELETON, SETTINGS, 0, "cpu")
-    assert (run.steps_per_epoch, run.batch) == (2, 4)
-    orders = [run.order(epoch).tolist() for epoch in range(3)]
+    assert (run.steps_per_epoch, run.batches.size) == (2, 4)
+    orders = [run.batches.order(epoch).tolist() for epoch in range(3)]
     assert all(sorted(order) == list(range(10)) for order in orders)
     assert orders[0] != orders[1] != orders[2]
-    assert run.order(0).tolist() == orders[0]
+    assert run.batches.order(0).tolist() == orders[0]
 
 
 def test_a_partial_batch_is_used_if_it_is_the_only_one() -> None:

@@ -1,0 +1,180 @@
+"""bfloat16, torch.compile, and that no step waits for the device."""
+
+import os
+import shutil
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from hacm import geometry, losses, masking, model
+from hacm.augment import plan_batch, render
+from hacm.settings import TrainSettings
+from hacm.training import engine
+from hacm.training.engine import Pretraining
+from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips, with_pretrain
+
+STEPS = 9
+
+
+def run_steps(settings: TrainSettings, device: str = "cpu") -> tuple[list[float], list[int], Pretraining]:
+    """Each step's loss and number of sequences."""
+    run = Pretraining(moving_clips(), torch.arange(12), SKELETON, settings, 0, device)
+    curve, sizes = [], []
+    for step in range(STEPS):
+        before = run.sums.clone()
+        run.advance()
+        curve.append(float((run.sums - before)[0]))
+        sizes.append(run.batches.load(step).total)
+    return curve, sizes, run
+
+
+@pytest.fixture(scope="module")
+def plain() -> list[float]:
+    return run_steps(SETTINGS)[0]
+
+
+# ---- bfloat16 -------------------------------------------------------------------------------------------------------
+
+
+def test_bfloat16_follows_float32(plain: list[float]) -> None:
+    curve, _, run = run_steps(with_pretrain(precision="bfloat16"))
+    assert curve != plain
+    assert curve == pytest.approx(plain, rel=0.02)
+    assert plain[-1] < 0.6 * plain[0]  # the curves that agree do fall
+    assert all(tensor.dtype == torch.float32 for tensor in run.model.state_dict().values())
+    assert not int(run.bad_step)
+
+
+def test_geometry_and_losses_get_float32_whatever_the_blocks_compute_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, set[torch.dtype]] = {}
+
+    def watch(module: Any, name: str) -> None:
+        original: Callable[..., Any] = getattr(module, name)
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            found = original(*arguments, **named)
+            tensors = [*arguments, *(found if isinstance(found, tuple) else (found,))]
+            seen.setdefault(name, set()).update(
+                part.dtype
+                for each in tensors
+                for part in (each if isinstance(each, tuple) else (each,))
+                if isinstance(part, Tensor) and part.is_floating_point()
+            )
+            return found
+
+        monkeypatch.setattr(module, name, watched)
+
+    for name in ("expmap0", "mean", "pairwise_distance", "_geodesic"):
+        watch(geometry.PoincareBall, name)
+    watch(geometry, "euclidean_cdist")
+    watch(masking, "gumbel_keys")
+    watch(masking, "global_attention")
+    watch(losses, "agreement")
+    watch(model, "motion_target")
+    watch(model, "normalise_patches")
+    run = Pretraining(moving_clips(), torch.arange(12), SKELETON, with_pretrain(precision="bfloat16"), 0, "cpu")
+    blocks: set[torch.dtype] = set()
+    for name, module in run.model.named_modules():
+        if name.endswith(("qkv", "projection", "expand", "contract")):
+            module.register_forward_hook(lambda module, inputs, output: blocks.add(output.dtype))
+    run.advance()
+    assert blocks == {torch.bfloat16}
+    assert len(seen) == 10, seen.keys()
+    assert all(dtypes == {torch.float32} for dtypes in seen.values()), seen
+    verdict = run.model.judge(run.batches.load(0).x_BTVC, None, run.noise(run.batches.load(0)))
+    assert verdict.error_BSJ.dtype == torch.float32
+
+
+# ---- torch.compile --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Every program that torch.compile makes, one a piece of code between breaks and a kind of shape."""
+    from torch._dynamo.backends.debugging import aot_eager
+
+    made: list[object] = []
+
+    def backend(graph: Any, inputs: Any) -> Any:
+        made.append(graph)
+        return aot_eager(graph, inputs)
+
+    torch._dynamo.reset()
+    monkeypatch.setattr(engine, "COMPILER", backend)
+    return made
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_compiled_steps_are_the_same_and_one_program_serves_any_number_of_sequences(
+    precision: str, plain: list[float], programs: list[object]
+) -> None:
+    curve, sizes, run = run_steps(with_pretrain(compile=True, precision=precision))
+    assert len(set(sizes)) > 1  # absent bodies are dropped
+    assert len(programs) == 1
+    assert curve == pytest.approx(plain, rel=1e-4 if precision == "float32" else 0.02)
+    names = set(Pretraining(moving_clips(), torch.arange(12), SKELETON, SETTINGS, 0, "cpu").model.state_dict())
+    assert set(run.state().model) == names
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler on a CPU")
+@pytest.mark.skipif("HACM_COMPILE" not in os.environ, reason="takes minutes of two cores; set HACM_COMPILE=1 to run it")
+def test_fully_compiled_steps_are_the_same(plain: list[float]) -> None:
+    torch._dynamo.reset()
+    assert run_steps(with_pretrain(compile=True))[0] == pytest.approx(plain, rel=1e-3)
+
+
+# ---- nothing waits for the device -----------------------------------------------------------------------------------
+
+WAITING = {"_local_scalar_dense", "nonzero", "is_nonzero", "equal", "masked_select", "unique_dim", "_unique2"}
+
+
+class Waits(TorchDispatchMode):
+    """Notes every operation whose answer the host would have to wait for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(self, function: Any, types: Any, arguments: Any = (), named: Any = None) -> Any:
+        if function.overloadpacket.__name__ in WAITING:
+            self.found.append(str(function))
+        return function(*arguments, **(named or {}))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_step_asks_the_device_nothing(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All but the planning of the batch, which works on the CPU's own tensors."""
+    run = Pretraining(moving_clips(), torch.arange(12), SKELETON, with_pretrain(precision=precision), 0, "cpu")
+    run.advance()
+    plan = plan_batch(
+        run.batches.clips, torch.arange(4), SETTINGS.augment, 12, training=True, absent_bodies="drop",
+        generator=torch.Generator(), part=(0, 1),
+    )  # fmt: skip
+    with Waits() as waits:
+        batch = render(plan, run.batches.clips, SETTINGS.augment, "drop", run.device)
+        monkeypatch.setattr(run.batches, "take", lambda step: batch)
+        run.advance()
+    assert waits.found == []
+    with Waits() as waits:  # the report is where the host looks
+        run.report(engine.Clock(0))
+    assert waits.found
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_cuda_steps_do_not_synchronise(precision: str, compiled: bool) -> None:
+    settings = with_pretrain(precision=precision, compile=compiled)
+    run = Pretraining(moving_clips(), torch.arange(12), SKELETON, settings, 0, "cuda")
+    for _ in range(3):
+        run.advance()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(3):
+            run.advance()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
