@@ -28,9 +28,13 @@ def normalise_patches(target_BSJP: Tensor) -> Tensor:
     return (target_BSJP - mean) * (variance + 1e-6).rsqrt()
 
 
-def reconstruction_loss(prediction_BSJP: Tensor, target_BSJP: Tensor, mask_BSJ: Tensor) -> Tensor:
-    """Mean squared error over the masked tokens only (mask True)."""
-    error_BSJ = (prediction_BSJP.float() - target_BSJP).square().mean(-1)
+def token_errors(prediction_BSJP: Tensor, target_BSJP: Tensor) -> Tensor:
+    """Mean squared error of every token, (B, S, J)."""
+    return (prediction_BSJP.float() - target_BSJP).square().mean(-1)
+
+
+def reconstruction_loss(error_BSJ: Tensor, mask_BSJ: Tensor) -> Tensor:
+    """Mean of the tokens' errors over the masked ones only (mask True)."""
     return (error_BSJ * mask_BSJ).sum() / mask_BSJ.sum()
 
 
@@ -62,3 +66,17 @@ def total_loss(reconstruction: Tensor, contrast: Tensor, settings: LossSettings)
     if settings.combine == "sum":
         return reconstruction + contrast
     return settings.alpha * contrast + (1 - settings.alpha) * reconstruction
+
+
+def selection_loss(log_probability_B: Tensor, error_BSJ: Tensor, mask_BSJ: Tensor) -> Tensor:
+    """What learned attention learns by (hacm.md §3, ours): its value is 0, its gradient that of the expected error.
+
+    With l_b the mean error over sequence b's masked tokens and π_b the probability of what was drawn for it,
+    mean_b (l_b − mean of the others' l) · ∇ log π_b is an unbiased estimate of ∇ E[l] (score function with
+    leave-one-out baseline). A batch of one sequence has no others, and no gradient.
+    """
+    error_B = ((error_BSJ * mask_BSJ).sum((1, 2)) / mask_BSJ.sum((1, 2))).detach()
+    others = max(len(error_B) - 1, 1)
+    advantage_B = (error_B - error_B.mean()) * (len(error_B) / others)
+    surrogate = (advantage_B * log_probability_B).mean()
+    return surrogate - surrogate.detach()

@@ -10,9 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from hacm.geometry import space_of
-from hacm.losses import contrast_loss, motion_target, normalise_patches, reconstruction_loss, total_loss
+from hacm.losses import (
+    contrast_loss,
+    motion_target,
+    normalise_patches,
+    reconstruction_loss,
+    selection_loss,
+    token_errors,
+    total_loss,
+)
 from hacm.masking import Masking, Selection, draw_uniform
-from hacm.settings import LossSettings, MaskingSettings, ModelSettings
+from hacm.settings import LossSettings, MaskingSettings, ModelSettings, check_together
 from hacm.skeleton import Skeleton
 from hacm.tokens import from_branches, patches, take, to_branches
 from hacm.transformer import Decoder, Encoder, token_joints
@@ -36,15 +44,12 @@ class Output:
 class HACM(nn.Module):
     """Masked autoencoder of skeleton sequences with hierarchy- and attention-guided cross-masking.
 
-    Raises ValueError if the contrast term is asked for with a strategy that has no branches.
+    Raises ValueError if the settings cannot work together (settings.check_together) or leave no token to see.
     """
 
     def __init__(self, skeleton: Skeleton, model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
         super().__init__()
-        if loss.contrast and masking.strategy != "hacm":
-            raise ValueError(
-                f"loss.contrast needs the two branches of masking.strategy hacm; set it to false for {masking.strategy}"
-            )
+        check_together(model, masking, loss)
         self.skeleton = skeleton
         self.model_settings = model
         self.masking_settings = masking
@@ -70,14 +75,19 @@ class HACM(nn.Module):
         uses them. noise: uniform (B, L) in branch order; drawn with `generator` if not given.
         """
         embedded_BSJD = self.encoder.embed(x_BTVC)
-        selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, generator, noise)
+        noise_BL = self.draw_noise(x_BTVC, generator, noise)
+        selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, noise_BL)
         latent_BKD = self.encoder.encode(take(to_branches(embedded_BSJD), selection.keep_BK))
         prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
         target_BSJP = self.target(x_BTVC)
         mask_BSJ = from_branches(selection.mask_BL, self.segments)
-        reconstruction = reconstruction_loss(prediction_BSJP, target_BSJP, mask_BSJ)
+        error_BSJ = token_errors(prediction_BSJP, target_BSJP)
+        reconstruction = reconstruction_loss(error_BSJ, mask_BSJ)
         contrast = self.contrast(latent_BKD, selection)
         loss = total_loss(reconstruction, contrast, self.loss_settings)
+        if self.masking.learns:
+            log_probability_B = self.masking.log_probability(embedded_BSJD, selection.keep_BK, noise_BL)
+            loss = loss + selection_loss(log_probability_B, error_BSJ, mask_BSJ)
         return Output(loss, reconstruction, contrast, mask_BSJ, prediction_BSJP, target_BSJP)
 
     def features(self, x_BTVC: Tensor) -> Tensor:
@@ -94,29 +104,29 @@ class HACM(nn.Module):
         noise: Tensor | None = None,
     ) -> Tensor:
         """Which tokens a pretraining pass would hide, by true segment and joint: bool (B, S, J), True = masked."""
-        selection = self.select(x_BTVC, self.encoder.embed(x_BTVC), hierarchy_BTJ, generator, noise)
+        noise_BL = self.draw_noise(x_BTVC, generator, noise)
+        selection = self.select(x_BTVC, self.encoder.embed(x_BTVC), hierarchy_BTJ, noise_BL)
         return from_branches(selection.mask_BL, self.segments)
+
+    def draw_noise(self, x_BTVC: Tensor, generator: torch.Generator | None, noise: Tensor | None) -> Tensor:
+        """The noise of a pass, (B, L): what was given, or else drawn. ValueError if what was given does not fit."""
+        needed = (len(x_BTVC), self.segments * self.joints)
+        if noise is None:
+            return draw_uniform(*needed, x_BTVC.device, generator)
+        if noise.shape != needed:
+            raise ValueError(f"noise has shape {tuple(noise.shape)}, but {needed} is needed")
+        return noise
 
     @torch.no_grad()
     def select(
-        self,
-        x_BTVC: Tensor,
-        embedded_BSJD: Tensor,
-        hierarchy_BTJ: Tensor | None,
-        generator: torch.Generator | None,
-        noise: Tensor | None,
+        self, x_BTVC: Tensor, embedded_BSJD: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor
     ) -> Selection:
-        """Which tokens the encoder sees. ValueError if the hierarchies or the noise do not fit."""
-        tokens = self.segments * self.joints
-        if noise is None:
-            noise = draw_uniform(len(x_BTVC), tokens, x_BTVC.device, generator)
-        if noise.shape != (len(x_BTVC), tokens):
-            raise ValueError(f"noise has shape {tuple(noise.shape)}, but {(len(x_BTVC), tokens)} is needed")
-        if self.masking.uses_precomputed:
+        """Which tokens the encoder sees. ValueError if the hierarchies do not fit."""
+        if self.masking_settings.needs_hierarchies:
             self._check_hierarchy(x_BTVC, hierarchy_BTJ)
         patches_BSJP = patches(self.encoder.token_coordinates(x_BTVC), self.model_settings.segment)
-        roots_BSRD = self.encoder.embed_roots(x_BTVC) if self.masking.uses_features else None
-        return self.masking(patches_BSJP, embedded_BSJD, roots_BSRD, hierarchy_BTJ, noise)
+        roots_BSRD = self.encoder.embed_roots(x_BTVC) if self.masking_settings.needs_features else None
+        return self.masking(patches_BSJP, embedded_BSJD, roots_BSRD, hierarchy_BTJ, noise_BL)
 
     def _check_hierarchy(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None) -> None:
         needed = (*x_BTVC.shape[:2], self.joints)

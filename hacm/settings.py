@@ -5,7 +5,8 @@ params loader reads: an unknown key is an error. Impossible combinations raise V
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from math import inf, isfinite
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 STRICT: dict[str, Any] = {"extra": "forbid"}
 
@@ -14,6 +15,36 @@ def check(condition: bool, message: str) -> None:
     """ValueError with the message unless the condition holds."""
     if not condition:
         raise ValueError(message)
+
+
+def positive(**values: float) -> None:
+    """ValueError naming the first value that is not a finite number above 0."""
+    for name, value in values.items():
+        check(0 < value < inf, f"{name} must be positive, not {value}")
+
+
+def at_least(least: int, **values: float) -> None:
+    """ValueError naming the first value that is not a finite number of at least `least`."""
+    for name, value in values.items():
+        check(isfinite(value) and value >= least, f"{name} must be at least {least}, not {value}")
+
+
+def below_one(**values: float) -> None:
+    """ValueError naming the first value outside [0, 1)."""
+    for name, value in values.items():
+        check(0 <= value < 1, f"{name} must lie in [0, 1), not {value}")
+
+
+def check_choices(settings: Any) -> None:
+    """ValueError naming the first field whose value is none of the words that its type lists.
+
+    A params file is checked against the types already; a word misspelt in Python would otherwise pass for another.
+    """
+    for name, kind in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        for part in (kind, *get_args(kind)):
+            if get_origin(part) is Literal and value not in get_args(part) and not (value is None and part is not kind):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(part))}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -39,13 +70,17 @@ class ModelSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.dim > 0 and self.heads > 0, "dim and heads must be positive")
+        check_choices(self)
+        positive(dim=self.dim, heads=self.heads, mlp_ratio=self.mlp_ratio, frames=self.frames, segment=self.segment)
+        positive(encoder_blocks=self.encoder_blocks, curvature=self.curvature)
+        at_least(0, decoder_blocks=self.decoder_blocks)
         check(self.dim % self.heads == 0, f"dim {self.dim} is not divisible by heads {self.heads}")
-        check(self.segment > 0 and self.frames > 0, "frames and segment must be positive")
+        check(self.dim * self.mlp_ratio >= 1, f"mlp_ratio {self.mlp_ratio} leaves no hidden unit at dim {self.dim}")
         check(self.frames % self.segment == 0, f"frames {self.frames} is not divisible by segment {self.segment}")
-        check(self.frames // self.segment >= 2, "frames must hold at least two segments")
-        check(self.encoder_blocks > 0 and self.decoder_blocks >= 0, "encoder_blocks must be positive")
-        check(self.curvature > 0, "curvature must be positive")
+        check(
+            self.frames // self.segment >= 2,
+            f"frames {self.frames} must hold at least two segments, with segment {self.segment}",
+        )
 
 
 @dataclass(frozen=True)
@@ -57,18 +92,31 @@ class SpatialSettings:
     root_weight: float = 0.01
     __pydantic_config__: ClassVar[Any] = STRICT
 
+    def __post_init__(self) -> None:
+        check_choices(self)
+        at_least(0, root_weight=self.root_weight)
+
 
 @dataclass(frozen=True)
 class TemporalSettings:
     """The temporal branch's criterion, global attention (§3). enabled false: that branch is masked at random.
 
     scale, normalize_over: null takes what the model's variant says (paper: 1/√D over keys; released: √D over joints).
+    attention: `fixed` leaves W_q and W_k as they begin, as released; `learned` trains them (§3, ours).
     """
 
     enabled: bool = True
     scale: Literal["inverse_sqrt", "sqrt"] | None = None
     normalize_over: Literal["keys", "joints"] | None = None
+    attention: Literal["fixed", "learned"] = "fixed"
     __pydantic_config__: ClassVar[Any] = STRICT
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check(
+            self.enabled or self.attention == "fixed",
+            "temporal.attention learned needs temporal.enabled true: without the criterion there is nothing to learn",
+        )
 
 
 @dataclass(frozen=True)
@@ -83,8 +131,23 @@ class MaskingSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check(0 < self.ratio < 1, f"ratio {self.ratio} must lie between 0 and 1")
-        check(self.tau > 0, "tau must be positive")
+        positive(tau=self.tau)
+        check(
+            self.strategy == "hacm" or self.temporal.attention == "fixed",
+            f"masking.temporal.attention learned needs masking.strategy hacm, not {self.strategy}",
+        )
+
+    @property
+    def needs_hierarchies(self) -> bool:
+        """Whether the spatial criterion reads the precomputed per-frame hierarchies."""
+        return self.strategy == "hacm" and self.spatial.enabled and self.spatial.source != "features"
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether the spatial criterion is computed from the embedding, as published."""
+        return self.strategy == "hacm" and self.spatial.enabled and self.spatial.source != "precomputed"
 
 
 @dataclass(frozen=True)
@@ -97,7 +160,26 @@ class LossSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check(0 <= self.alpha <= 1, f"alpha {self.alpha} must lie in [0, 1]")
+
+
+def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
+    """ValueError naming both settings of a pair that cannot work together."""
+    source = masking.spatial.source
+    check(
+        masking.strategy == "hacm" or not loss.contrast,
+        f"loss.contrast true needs the two branches of masking.strategy hacm; set it to false for {masking.strategy}",
+    )
+    check(
+        model.prune or not masking.needs_hierarchies,
+        f"masking.spatial.source {source} needs model.prune true: hierarchies are stored for the joints that pruning "
+        "leaves; set source to features",
+    )
+    check(
+        model.variant == "paper" or not masking.needs_hierarchies,
+        f"masking.spatial.source {source} is not what model.variant released computes; set source to features",
+    )
 
 
 @dataclass(frozen=True)
@@ -117,9 +199,14 @@ class AugmentSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(0 < self.crop_least <= self.crop_most <= 1, "crop_least and crop_most must satisfy 0 < least ≤ most ≤ 1")
-        check(0 < self.test_crop <= 1, "test_crop must lie in (0, 1]")
-        check(self.rotation >= 0 and self.min_frames >= 1, "rotation must be ≥ 0 and min_frames ≥ 1")
+        check_choices(self)
+        check(
+            0 < self.crop_least <= self.crop_most <= 1,
+            f"crop_least {self.crop_least} and crop_most {self.crop_most} must satisfy 0 < least ≤ most ≤ 1",
+        )
+        check(0 < self.test_crop <= 1, f"test_crop {self.test_crop} must lie in (0, 1]")
+        at_least(0, rotation=self.rotation)
+        at_least(1, min_frames=self.min_frames)
 
 
 @dataclass(frozen=True)
@@ -139,10 +226,16 @@ class PretrainSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.epochs > 0 and self.batch > 1, "epochs must be positive and batch at least 2")
-        check(0 <= self.warmup_epochs < self.epochs, "warmup_epochs must lie in [0, epochs)")
-        check(0 <= self.min_lr <= self.lr, "min_lr must lie in [0, lr]")
-        check(self.checkpoint_epochs > 0, "checkpoint_epochs must be positive")
+        check_choices(self)
+        positive(epochs=self.epochs, lr=self.lr, checkpoint_epochs=self.checkpoint_epochs)
+        at_least(2, batch=self.batch)
+        at_least(0, weight_decay=self.weight_decay)
+        below_one(beta1=self.beta1, beta2=self.beta2)
+        check(
+            0 <= self.warmup_epochs < self.epochs,
+            f"warmup_epochs {self.warmup_epochs} must lie in [0, epochs), with epochs {self.epochs}",
+        )
+        check(0 <= self.min_lr <= self.lr, f"min_lr {self.min_lr} must lie in [0, lr], with lr {self.lr}")
 
 
 @dataclass(frozen=True)
@@ -157,20 +250,12 @@ class TrainSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(
-            self.masking.strategy == "hacm" or not self.loss.contrast,
-            f"loss.contrast needs the branches of masking.strategy hacm; set it to false for {self.masking.strategy}",
-        )
-        check(
-            self.model.prune or not self.needs_hierarchies,
-            "masking.spatial.source: precomputed hierarchies exist for pruned skeletons only; use features",
-        )
+        check_together(self.model, self.masking, self.loss)
 
     @property
     def needs_hierarchies(self) -> bool:
-        """Whether the spatial criterion reads the precomputed per-frame hierarchies."""
-        masking = self.masking
-        return masking.strategy == "hacm" and masking.spatial.enabled and masking.spatial.source != "features"
+        """Whether pretraining reads the precomputed per-frame hierarchies."""
+        return self.masking.needs_hierarchies
 
 
 @dataclass(frozen=True)
@@ -188,8 +273,12 @@ class LinearSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.epochs > 0 and self.batch > 1, "epochs must be positive and batch at least 2")
-        check(1 <= self.views <= self.epochs, "views must lie in 1..epochs")
+        check_choices(self)
+        positive(epochs=self.epochs, lr=self.lr)
+        at_least(2, batch=self.batch)
+        below_one(momentum=self.momentum)
+        at_least(0, weight_decay=self.weight_decay)
+        check(1 <= self.views <= self.epochs, f"views {self.views} must lie in 1..epochs, with epochs {self.epochs}")
 
 
 @dataclass(frozen=True)
@@ -201,7 +290,8 @@ class KnnSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.k > 0, "k must be positive")
+        check_choices(self)
+        positive(k=self.k)
 
 
 @dataclass(frozen=True)
@@ -216,7 +306,9 @@ class TreeSettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.dim >= 2 and self.steps > 0 and self.lr > 0 and self.scale > 0, "dim ≥ 2, steps, lr, scale > 0")
+        at_least(2, dim=self.dim)
+        positive(scale=self.scale, steps=self.steps, lr=self.lr)
+        check(0 <= self.seed < 2**63, f"seed must lie in [0, 2**63), not {self.seed}")
 
 
 @dataclass(frozen=True)
@@ -229,4 +321,5 @@ class HierarchySettings:
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
-        check(self.scale > 0, "scale must be positive")
+        positive(scale=self.scale)
+        at_least(0, root_weight=self.root_weight)

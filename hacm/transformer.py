@@ -17,26 +17,6 @@ COORDINATES = 3
 LAYER_NORM_EPS = 1e-5
 
 
-class DropPath(nn.Module):
-    """Stochastic depth: in training a sample's residual branch is left out with probability `rate`.
-
-    What remains is divided by 1 − rate, so that the expectation stays the same.
-    """
-
-    def __init__(self, rate: float) -> None:
-        super().__init__()
-        if not 0 <= rate < 1:
-            raise ValueError(f"drop path rate {rate} must lie in [0, 1)")
-        self.rate = rate
-
-    def forward(self, x_BLD: Tensor) -> Tensor:
-        """x_BLD, some samples of it zeroed."""
-        if self.rate == 0 or not self.training:
-            return x_BLD
-        keep = 1 - self.rate
-        return x_BLD * x_BLD.new_empty(len(x_BLD), 1, 1).bernoulli_(keep) / keep
-
-
 class Attention(nn.Module):
     """Multi-head self-attention with a biased joint projection to queries, keys and values."""
 
@@ -70,18 +50,17 @@ class MLP(nn.Module):
 class Block(nn.Module):
     """x + Attention(LayerNorm(x)), then x + MLP(LayerNorm(x))."""
 
-    def __init__(self, settings: ModelSettings, drop_path: float = 0.0) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.norm1 = nn.LayerNorm(settings.dim, eps=LAYER_NORM_EPS)
         self.attention = Attention(settings.dim, settings.heads)
         self.norm2 = nn.LayerNorm(settings.dim, eps=LAYER_NORM_EPS)
         self.mlp = MLP(settings.dim, int(settings.dim * settings.mlp_ratio))
-        self.drop_path = DropPath(drop_path)
 
     def forward(self, x_BLD: Tensor) -> Tensor:
         """(B, L, D) to (B, L, D)."""
-        x_BLD = x_BLD + self.drop_path(self.attention(self.norm1(x_BLD)))
-        return x_BLD + self.drop_path(self.mlp(self.norm2(x_BLD)))
+        x_BLD = x_BLD + self.attention(self.norm1(x_BLD))
+        return x_BLD + self.mlp(self.norm2(x_BLD))
 
 
 def token_joints(skeleton: Skeleton, settings: ModelSettings) -> tuple[int, ...]:
@@ -105,13 +84,13 @@ class Encoder(nn.Module):
     """From joints to features: embedding E, tokens P = exp_0(E), blocks, final LayerNorm.
 
     The embedding is the paper's convolution with kernel = stride = (r, 1), which is one linear map of every patch; it
-    keeps a convolution's default initialisation. drop_path: the last block's rate, rising linearly from 0.
+    keeps a convolution's default initialisation.
     """
 
     token_joints: Tensor
     root_joints: Tensor
 
-    def __init__(self, skeleton: Skeleton, settings: ModelSettings, space: Space, drop_path: float = 0.0) -> None:
+    def __init__(self, skeleton: Skeleton, settings: ModelSettings, space: Space) -> None:
         super().__init__()
         joints = token_joints(skeleton, settings)
         self.settings = settings
@@ -122,8 +101,7 @@ class Encoder(nn.Module):
         self.segment_embedding = position(settings.frames // settings.segment, settings.dim)
         self.joint_embedding = position(len(joints), settings.dim)
         self.embedding = nn.Linear(settings.segment * COORDINATES, settings.dim)
-        rates = torch.linspace(0, drop_path, settings.encoder_blocks).tolist()
-        self.blocks = nn.Sequential(*(Block(settings, rate) for rate in rates))
+        self.blocks = nn.Sequential(*(Block(settings) for _ in range(settings.encoder_blocks)))
         self.norm = nn.LayerNorm(settings.dim, eps=LAYER_NORM_EPS)
         self.blocks.apply(initialise)
 

@@ -120,16 +120,16 @@ class _Entry:
 def members(
     path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
 ) -> Iterator[RawFile | Refused]:
-    """The files below a folder or inside an archive, one at a time; a .txt is a folder of that one file.
+    """The files below a folder or inside an archive, one at a time; any other file is a folder of that one file.
 
     wanted: says by its name whether a file is read; others are passed over unless they are refused.
 
     Order: by name in folders and zips, as stored in tars and .7z. Directories and what macOS leaves behind
     (`__MACOSX/`, `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted
     members, files over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError,
-    naming the file and the remedy, where path does not exist, is no archive, or is damaged or cut short (DamagedFile);
-    in a compressed tar or .7z that may only be found after intact members have been handed out, and in a zip when a
-    member's content is asked for.
+    naming the file and the remedy, where path does not exist, is an archive of a kind that is not read here, is damaged
+    or cut short (DamagedFile); in a compressed tar or .7z that may only be found after intact members have been handed
+    out, and in a zip when a member's content is asked for.
     """
     try:
         for entry in _entries(Path(path), limit_bytes, wanted):
@@ -169,8 +169,6 @@ def _entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None 
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
     name = path.name.lower()
-    if name.endswith(".txt"):
-        return _file_entries(path, limit_bytes)
     if name.endswith(".zip"):
         return _zip_entries(path, limit_bytes)
     if name.endswith(".7z"):
@@ -180,14 +178,12 @@ def _entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None 
             return _tar_entries(path, cast(Callable[[Path], BinaryIO], opener), limit_bytes)
     if name.endswith(UNREAD_SUFFIXES):
         raise UserError(f"{path}: this kind of archive is not read here; unpack it and give the folder")
-    raise UserError(
-        f"{path}: neither a folder nor an archive; give a folder, .zip, .7z, .tar, .tar.gz, .tar.bz2 or .tar.xz"
-    )
+    return _file_entries(path, limit_bytes)
 
 
-def is_readable(path: Path) -> bool:
-    """Whether `members` takes it, judged by what it is called."""
-    return path.is_dir() or path.name.lower().endswith((".txt", ".zip", ".7z", *TAR_OPENERS))
+def is_pack(path: Path) -> bool:
+    """Whether `members` takes it for a folder or an archive, judged by what it is called."""
+    return path.is_dir() or path.name.lower().endswith((".zip", ".7z", *TAR_OPENERS))
 
 
 def _as_user_error(path: Path, error: BaseException) -> UserError:
@@ -261,7 +257,17 @@ def _zip_entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
             if info.compress_type == zipfile.ZIP_DEFLATED:
                 yield _Entry(name, refusal, partial(_read_deflated, archive, info), partial(_inflate, info))
             else:
-                yield _Entry(name, refusal, partial(archive.read, info))
+                yield _Entry(name, refusal, partial(read_zip_member, archive, info))
+
+
+def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """A member's content, of which no more is unpacked than it is said to hold. Raises what is in DAMAGE."""
+    if info.compress_type == zipfile.ZIP_DEFLATED:
+        return _inflate(info, _read_deflated(archive, info))
+    if info.compress_type == zipfile.ZIP_STORED:
+        return archive.read(info)
+    # Python's readers of bzip2 and LZMA members cannot be told where to stop.
+    raise NotImplementedError(f"compression type {info.compress_type}")
 
 
 def _read_deflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -5,18 +5,36 @@ Facts of the data sets' authors, stated once. What a user may choose stands in p
 
 import importlib
 import itertools
-from collections.abc import Iterator
+import re
+import traceback
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
-from pipeline.errors import UserError
+import numpy as np
+
+from pipeline.errors import BadRecording, UserError
 from pipeline.layouts import Layout, Listed, NtuGrid
 from pipeline.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from pipeline.splits import SplitRule
 from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
 FACTS = Path(__file__).parent / "facts"
+OWN = Path(__file__).parent / "own"
+
+RESERVED_NAME = "benchmarks"
+"""Of a folder beside those of the data sets."""
+
+
+class Reader(Protocol):
+    """What a reader is (pipeline.recordings); a module that has these will do."""
+
+    COMPANIONS: ClassVar[tuple[str, ...]]
+
+    def part_of(self, path: str) -> Part | None: ...
+
+    def read(self, raw: RawRecording) -> Iterator[Recording | Excluded]: ...
 
 
 @dataclass(frozen=True)
@@ -35,11 +53,13 @@ class Archive:
 class DataSet:
     """A source of clips.
 
-    reader: module that turns raw files into recordings (see pipeline/recordings). sources: groups of files; any one
-    group holds the whole data set. folder: under this name the user may put them unpacked instead. contents: what the
-    user may put there in any packing, in words; all folders, archives and texts there are then taken together.
-    gated: to be asked for. checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that
-    the authors list as incomplete. classes: heads of a classifier, where that is not the number of labels that occur.
+    name: in params.yaml and in paths. reader: what turns raw files into recordings (see pipeline/recordings), or the
+    name of its module. splits: by name, at least one. sources: groups of files; any one group holds the whole data set.
+    folder: under this name the user may put them unpacked instead. contents: what the user may put there in any
+    packing, in words; all folders, archives and files of the data set there are then taken together. gated: to be
+    asked for. checksums, missing, action_names: files in pipeline/facts; `missing` names recordings that the authors
+    list as incomplete. actions: names of the actions, where no such file has them. classes: heads of a classifier,
+    where that is not the number of labels that occur.
     videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
     (training, test) part of a split rule after exclusion. The last three only where the authors state them. grid: the
     rule of the names.
@@ -48,7 +68,7 @@ class DataSet:
     name: str
     title: str
     topology: Topology
-    reader: str
+    reader: str | Reader
     splits: dict[str, SplitRule]
     synthetic: bool = False
     sources: tuple[tuple[Archive, ...], ...] = ()
@@ -58,6 +78,7 @@ class DataSet:
     checksums: str | None = None
     missing: str | None = None
     action_names: str | None = None
+    actions: tuple[str, ...] = ()
     licence: str = ""
     page: str = ""
     classes: int | None = None
@@ -66,30 +87,69 @@ class DataSet:
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
     grid: Layout | None = None
 
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or self.name == RESERVED_NAME:
+            raise UserError(f"data set {self.name!r}: the name must be of small letters, digits and hyphens, and "
+                            f"not {RESERVED_NAME}")  # fmt: skip
+        if not self.splits:
+            raise UserError(f"data set {self.name}: splits must hold at least one rule")
+        if not (self.sources or self.folder or self.contents):
+            raise UserError(f"data set {self.name}: contents must say in words what is put into data/{self.name}/raw")
+
     @property
-    def _reader(self) -> Any:
+    def reader_object(self) -> Any:
+        """What `reader` names."""
         # Imported when it is needed: this module is loaded by every stage, a reader by one.
-        return importlib.import_module(self.reader)
+        return importlib.import_module(self.reader) if isinstance(self.reader, str) else self.reader
 
     @property
     def companions(self) -> tuple[str, ...]:
         """Roles of the raw files that belong to a recording beside its main file."""
-        roles: tuple[str, ...] = self._reader.COMPANIONS
+        roles: tuple[str, ...] = self.reader_object.COMPANIONS
         return roles
 
     def part_of(self, path: str) -> Part | None:
         """What a raw file is to this data set, by its path; None: nothing."""
-        part: Part | None = self._reader.part_of(path)
+        try:
+            part: Part | None = self.reader_object.part_of(path)
+        except Exception as error:
+            fault = describe_fault(error)
+            if fault is None:
+                raise
+            raise UserError(f"{fault}, in part_of({path!r}); mend the reader") from error
         return part
 
     def read(self, raw: RawRecording) -> Iterator[Recording | Excluded]:
-        """The recordings in a raw recording; BadRecording with the reason if none can be read."""
-        recordings: Iterator[Recording | Excluded] = self._reader.read(raw)
-        return recordings
+        """The recordings in a raw recording; BadRecording with the reason if none can be read.
+
+        Whatever goes wrong in a reader of pipeline/own is such a reason, with the line of the reader it went wrong in.
+        """
+        try:
+            for found in self.reader_object.read(raw):
+                if isinstance(found, Recording):
+                    self._check(found)
+                yield found
+        except (BadRecording, UserError):
+            raise
+        except Exception as error:
+            fault = describe_fault(error)
+            if fault is None:
+                raise
+            raise BadRecording(fault) from error
+
+    def _check(self, recording: Recording) -> None:
+        """BadRecording unless it is a recording of this data set's skeleton."""
+        bodies, joints = recording.bodies_MTVC, len(self.topology.joints)
+        if recording.topology != self.topology.name:
+            raise BadRecording(f"has topology {recording.topology}, not {self.topology.name}")
+        if bodies.dtype != np.float32 or bodies.ndim != 4 or bodies.shape[2:] != (joints, 3):
+            raise BadRecording(f"bodies are {bodies.dtype} of shape {bodies.shape}, not float32 (M, T, {joints}, 3)")
+        if recording.identity.action < 0:
+            raise BadRecording(f"action {recording.identity.action}: actions count from 0")
 
     def listed(self, file: RawFile) -> frozenset[str]:
-        """The recordings that a file which belongs to all of them names."""
-        names: frozenset[str] = self._reader.listed(file)
+        """The recordings that a file which belongs to all of them names; none where the reader cannot tell."""
+        names: frozenset[str] = getattr(self.reader_object, "listed", lambda _: frozenset())(file)
         return names
 
     @property
@@ -102,7 +162,7 @@ class DataSet:
 
     def class_name(self, label: int) -> str:
         """The action's name; labels count from 0."""
-        names = _read_lines(self.action_names) if self.action_names else []
+        names: Sequence[str] = _read_lines(self.action_names) if self.action_names else self.actions
         return names[label] if label < len(names) else f"action {label + 1}"
 
     def missing_names(self) -> frozenset[str]:
@@ -113,6 +173,18 @@ class DataSet:
         """SHA-256 of every recording by file name, where they are known."""
         lines = _read_lines(self.checksums) if self.checksums else []
         return {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
+
+
+def describe_fault(error: Exception) -> str | None:
+    """What went wrong in which line of which file of pipeline/own; None if it did not go wrong there."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        frames.append((error.filename, error.lineno))
+    words = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    for file, line in reversed(frames):
+        if Path(file).parent == OWN:
+            return f"pipeline/own/{Path(file).name}:{line}: {type(error).__name__}: {words}"
+    return None
 
 
 def _read_lines(fact: str) -> list[str]:
@@ -275,9 +347,19 @@ PKU2 = replace(PKU1, name="pku2", title="PKU-MMD phase II", videos=1009, clips=N
 DATASETS = {dataset.name: dataset for dataset in (KINECT_SIM, UTD_MHAD, UI_PRMD_KINECT, NTU60, NTU120, PKU1, PKU2)}
 
 
+def known_datasets() -> dict[str, DataSet]:
+    """The data sets above and those in pipeline/own, by name; UserError if a module there cannot be used."""
+    # Here and not above, because those are written in terms of this module.
+    from pipeline.own import find_own
+
+    return DATASETS | find_own()
+
+
 def find_benchmark(name: str) -> tuple[DataSet, str]:
     """A benchmark is a data set with a split rule and is called DATASET-RULE; UserError listing the known ones."""
-    known = {f"{dataset.name}-{rule}": (dataset, rule) for dataset in DATASETS.values() for rule in dataset.splits}
+    known = {
+        f"{dataset.name}-{rule}": (dataset, rule) for dataset in known_datasets().values() for rule in dataset.splits
+    }
     if name not in known:
         raise UserError(f"unknown benchmark {name!r}; known: {', '.join(known)} (params.yaml, active.benchmarks)")
     return known[name]
@@ -285,6 +367,7 @@ def find_benchmark(name: str) -> tuple[DataSet, str]:
 
 def find_dataset(name: str) -> DataSet:
     """The data set of that name; UserError listing the known ones if there is none."""
-    if name not in DATASETS:
-        raise UserError(f"unknown data set {name!r}; known: {', '.join(DATASETS)} (params.yaml, active.datasets)")
-    return DATASETS[name]
+    known = known_datasets()
+    if name not in known:
+        raise UserError(f"unknown data set {name!r}; known: {', '.join(known)} (params.yaml, active.datasets)")
+    return known[name]

@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.archives import Refused, is_readable, member_names, members
+from pipeline.archives import Refused, is_pack, member_names, members
 from pipeline.datasets import DataSet
 from pipeline.errors import UserError
 from pipeline.recordings import MAIN, Excluded, Part, RawFile, RawRecording
+
+RECEIPT = "receipt.json"
+"""The file beside the raw files that says what was verified."""
 
 Companions = dict[str | None, dict[str, RawFile]]
 """By raw recording and role; None: those that belong to every recording."""
@@ -20,14 +23,18 @@ Companions = dict[str | None, dict[str, RawFile]]
 
 def locate(file: Path, name: str) -> str:
     """Path of a member as readers see it: from its archive's or folder's name on."""
-    return name if file.suffix == ".txt" else f"{file.name}/{name}"
+    return f"{file.name}/{name}" if is_pack(file) else name
 
 
-def find_files(folder: Path) -> list[Path]:
-    """The archives, folders and texts in a folder, by name."""
+def find_files(folder: Path, dataset: DataSet) -> list[Path]:
+    """The archives and folders in a folder and, among its other files, those of the data set; by name."""
+
+    def belongs(path: Path) -> bool:
+        return is_pack(path) or (path.name != RECEIPT and dataset.part_of(path.name) is not None)
+
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if is_readable(path) and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path))
 
 
 def read_raw(files: Sequence[Path], dataset: DataSet, limit: int | None) -> Iterator[RawRecording | Excluded]:

@@ -39,8 +39,9 @@ class Reading:
 def hash_reader() -> str:
     """BLAKE2b-128 of the code that turns raw files into recordings."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted((Path(__file__).parent / "recordings").rglob("*.py")):
-        digest.update(path.read_bytes())
+    for folder in ("recordings", "own"):
+        for path in sorted((Path(__file__).parent / folder).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -131,6 +131,7 @@ class StoreWriter:
             "format": FORMAT,
             "dataset": self.dataset,
             "topology": self.topology.name,
+            "skeleton": self.topology.describe(),
             "clips": len(manifest),
             "excluded": len(excluded),
             "rows": self._joints.rows,

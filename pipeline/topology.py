@@ -6,6 +6,7 @@ nothing else in the project may assume 25 joints.
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from pipeline.errors import UserError
 
@@ -26,6 +27,7 @@ class Topology:
     centre: int
 
     def __post_init__(self) -> None:
+        _check_types(self)
         count = len(self.joints)
         if len(self.parents) != count:
             raise UserError(f"topology {self.name}: {count} joint names but {len(self.parents)} parents")
@@ -54,10 +56,39 @@ class Topology:
         """The joints that become tokens: all but the root set, ascending."""
         return tuple(j for j in range(len(self.joints)) if j not in self.roots)
 
+    def describe(self) -> dict[str, Any]:
+        """What stores say of the skeleton beside its name, as JSON has it."""
+        return {
+            "joints": list(self.joints),
+            "parents": list(self.parents),
+            "roots": list(self.roots),
+            "centre": self.centre,
+        }
+
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
         """(joint, parent) pairs, in joint order."""
         return tuple((joint, parent) for joint, parent in enumerate(self.parents) if parent >= 0)
+
+
+def _check_types(topology: Topology) -> None:
+    """Data sets of a user's own are read without a type checker."""
+    name = topology.name
+    if not isinstance(name, str) or not name:
+        raise UserError(f"topology {name!r}: the name must be a text")
+    for part, values, kind in (
+        ("joints", topology.joints, str),
+        ("parents", topology.parents, int),
+        ("roots", topology.roots, int),
+    ):
+        if not isinstance(values, tuple):
+            raise UserError(f"topology {name}: {part} must be a tuple, (…), not {type(values).__name__}")
+        for value in values:
+            if not isinstance(value, kind) or value == "":
+                wanted = "a name" if kind is str else "the number of a joint"
+                raise UserError(f"topology {name}: {value!r} in {part} is not {wanted}")
+    if not isinstance(topology.centre, int):
+        raise UserError(f"topology {name}: centre {topology.centre!r} is not the number of a joint")
 
 
 KINECT_V2 = Topology(
@@ -106,8 +137,17 @@ UI_PRMD = Topology(
 TOPOLOGIES = {topology.name: topology for topology in (KINECT_V2, KINECT_V1, UI_PRMD)}
 
 
+def known_topologies() -> dict[str, Topology]:
+    """The skeletons above and those of the data sets in pipeline/own, by name."""
+    # Here and not above, because those data sets are written in terms of this module.
+    from pipeline.own import find_own
+
+    return TOPOLOGIES | {dataset.topology.name: dataset.topology for dataset in find_own().values()}
+
+
 def find_topology(name: str) -> Topology:
     """The topology of that name; UserError listing the known ones if there is none."""
-    if name not in TOPOLOGIES:
-        raise UserError(f"unknown topology {name!r}; known: {', '.join(TOPOLOGIES)}")
-    return TOPOLOGIES[name]
+    known = TOPOLOGIES if name in TOPOLOGIES else known_topologies()
+    if name not in known:
+        raise UserError(f"unknown topology {name!r}; known: {', '.join(known)}")
+    return known[name]

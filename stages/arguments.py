@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipeline.datasets import DATASETS
+from pipeline.datasets import known_datasets
 
 
 def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
@@ -10,7 +10,7 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
     first_line = (description or "").strip().splitlines()[0]
     result = argparse.ArgumentParser(description=first_line, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     helps = {
-        "dataset": f"data set: {', '.join(DATASETS)}",
+        "dataset": f"data set: {', '.join(known_datasets())}",
         "benchmark": "benchmark of params.yaml, such as kinect-sim-xsub",
         "protocol": "how to judge the encoder, such as linear or knn",
     }

@@ -14,7 +14,7 @@ from pipeline.datasets import Archive, DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import hash_file, read_json, replace_file, write_json
 from pipeline.kinect_sim import SimulatorSettings, generate
-from pipeline.raw import find_files, locate
+from pipeline.raw import RECEIPT, find_files, locate
 from pipeline.recordings import MAIN, RawFile
 from pipeline.transfer import fetch
 from pipeline.workers import count_cores, map_ahead
@@ -22,6 +22,8 @@ from stages import arguments, parameters, places
 from stages.console import Work, run, say
 
 PARAMS = ("datasets.{dataset}.source",)
+
+MOST_NAMED = 4
 
 
 def main() -> None:
@@ -41,14 +43,15 @@ def main() -> None:
         fetch_again(damage, dataset, os.environ.get("HACM_MIRROR"))
         digests, count = check()
     check_recorded(digests, folder)
-    write_json(folder / "receipt.json", {"dataset": dataset.name, "files": digests, "recordings": count})
-    say(f"{dataset.name}: {count} recordings in {', '.join(map(str, files))}, verified")
+    write_json(folder / RECEIPT, {"dataset": dataset.name, "files": digests, "recordings": count})
+    where = ", ".join(map(str, files)) if len(files) <= MOST_NAMED else f"{len(files)} files of {folder}"
+    say(f"{dataset.name}: {count} recordings in {where}, verified")
 
 
 def simulate(dataset: DataSet, settings: SimulatorSettings, folder: Path) -> Path:
     """Generate the embedded data set's archive."""
     target = folder / dataset.sources[0][0].file
-    (folder / "receipt.json").unlink(missing_ok=True)  # other settings make another archive
+    (folder / RECEIPT).unlink(missing_ok=True)  # other settings make another archive
     with replace_file(target) as temporary, Work("simulating", None, "clips") as work:
         generate(settings, temporary, lambda done, total: _report(work, done, total))
     return target
@@ -76,10 +79,10 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
     wanted = [" and ".join(archive.file for archive in group) for group in dataset.sources]
     wanted += [dataset.contents] if dataset.contents else []
     unpacked = f", or unpacked as {folder / dataset.folder}" if dataset.folder else ""
-    raise UserError(
-        f"{dataset.name}: {problem}; {'ask for' if dataset.gated else 'get'} {' or '.join(wanted)} at {dataset.page} "
-        f"and put it into {folder}{unpacked}{advise_unpacking(folder)}"
+    origin = f"{'ask for' if dataset.gated else 'get'} {' or '.join(wanted)}" + f" at {dataset.page}" * bool(
+        dataset.page
     )
+    raise UserError(f"{dataset.name}: {problem}; {origin} and put it into {folder}{unpacked}{advise_unpacking(folder)}")
 
 
 def find_present(dataset: DataSet, folder: Path) -> list[Path]:
@@ -89,7 +92,7 @@ def find_present(dataset: DataSet, folder: Path) -> list[Path]:
     for group in dataset.sources:
         if all((folder / archive.file).exists() for archive in group):
             return [folder / archive.file for archive in group]
-    return find_files(folder) if dataset.contents else []
+    return find_files(folder, dataset) if dataset.contents else []
 
 
 def advise_unpacking(folder: Path) -> str:
@@ -216,7 +219,7 @@ def _belongs(dataset: DataSet, file: Path, name: str) -> bool:
 
 def check_recorded(digests: dict[str, str], folder: Path) -> None:
     """UserError if a file is not the one that was here when it was first seen."""
-    receipt = folder / "receipt.json"
+    receipt = folder / RECEIPT
     recorded = read_json(receipt)["files"] if receipt.exists() else {}
     for name, digest in digests.items():
         if recorded.get(name, digest) != digest:

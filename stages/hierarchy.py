@@ -18,7 +18,7 @@ from pipeline.store import SkeletonStore
 from pipeline.topology import Topology
 from stages import arguments, parameters, places
 from stages.console import Work, run, say
-from stages.loading import skeleton_of
+from stages.loading import expect_skeleton, skeleton_of
 
 PARAMS = ("hierarchy", "datasets.{dataset}.tree_split")
 
@@ -29,6 +29,7 @@ def main() -> None:
     params = parameters.load(PARAMS, dataset=dataset.name)
     settings = params.section("hierarchy", HierarchySettings)
     store = SkeletonStore.open(places.clips(dataset.name))
+    expect_skeleton(store, dataset.topology)
     training = select(
         assign(store.manifest, dataset.splits), params.value(f"datasets.{dataset.name}.tree_split"), "train"
     )

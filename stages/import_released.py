@@ -14,7 +14,7 @@ from hacm import checkpoint, released
 from hacm.settings import AugmentSettings
 from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory
-from pipeline.topology import TOPOLOGIES, find_topology
+from pipeline.topology import find_topology, known_topologies
 from stages import arguments
 from stages.console import run, say
 from stages.loading import skeleton_of
@@ -40,7 +40,7 @@ def parse() -> argparse.Namespace:
     parser = arguments.parser(__doc__)
     parser.add_argument("file", type=Path, metavar="FILE", help="the released file, as a rule .pth")
     parser.add_argument("--out", type=Path, required=True, help="new folder for the checkpoint")
-    parser.add_argument("--topology", default="kinect-v2-25", help=f"its skeleton: {', '.join(TOPOLOGIES)}")
+    parser.add_argument("--topology", default="kinect-v2-25", help=f"its skeleton: {', '.join(known_topologies())}")
     parser.add_argument(
         "--heads", type=int, default=released.PUBLISHED_HEADS, help="attention heads, which weights do not tell"
     )

@@ -4,7 +4,7 @@ from pipeline.datasets import DataSet, find_dataset
 from pipeline.differences import find_differences, summarise
 from pipeline.errors import UserError
 from pipeline.files import read_json, replace_file
-from pipeline.raw import find_files, read_raw
+from pipeline.raw import RECEIPT, find_files, read_raw
 from pipeline.reading import LISTED_MISSING, Reading, hash_reader, read_recordings
 from pipeline.recordings import Recording
 from pipeline.store import StoreWriter
@@ -28,7 +28,7 @@ def main() -> None:
         if number is not None and number < 1:
             raise UserError(f"{option}: must be at least 1")
     facts = {"kind": "recordings", "partial": limit is not None, "reader": hash_reader()}
-    receipt = read_json(places.raw(dataset.name) / "receipt.json")
+    receipt = read_json(places.raw(dataset.name) / RECEIPT)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     target = places.recordings(dataset.name)
     reused = 0
@@ -81,7 +81,7 @@ def check_count(store: StoreWriter, dataset: DataSet, videos: int, *, partial: b
 
 def name_differences(store: StoreWriter, dataset: DataSet) -> str:
     """The first names of what is absent or does not belong, after writing all of them into a file; maybe nothing."""
-    differences = find_differences(dataset, store.names, find_files(places.raw(dataset.name)))
+    differences = find_differences(dataset, store.names, find_files(places.raw(dataset.name), dataset))
     if not differences:
         return ""
     path = places.differences(dataset.name)

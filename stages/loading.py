@@ -74,10 +74,11 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
 def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
     """A benchmark's data set, its clean store, and its split: `name` and `part` (train, test), in name order.
 
-    UserError if the clean store is not the version that the split was computed from.
+    UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
     """
     dataset, _ = find_benchmark(name)
     store = SkeletonStore.open(places.clips(dataset.name))
+    expect_skeleton(store, dataset.topology)
     expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
     return dataset, store, read_parquet(places.split(name) / "split.parquet")
 
@@ -121,6 +122,12 @@ def expect_version(store: SkeletonStore, version: str | None, source: Path) -> N
             f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
             "run dvc repro"
         )
+
+
+def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
+    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
+    if store.facts.get("skeleton") != topology.describe():
+        raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
 
 
 def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hacm.settings import HierarchySettings, KnnSettings, LinearSettings, TrainSettings
 from pipeline.cleaning import CleaningSettings
-from pipeline.datasets import DATASETS, find_benchmark
+from pipeline.datasets import find_benchmark, known_datasets
 from pipeline.errors import UserError
 from pipeline.kinect_sim import SimulatorSettings
 from pipeline.params import ABSENT, Params, line_of, look_up, merge, plain, read_yaml, validate
@@ -138,9 +138,9 @@ def _check_evaluate(tree: Any, path: Path) -> None:
 
 
 def _check_dataset(tree: Any, name: str, path: Path) -> None:
-    key = f"datasets.{name}"
-    if name not in DATASETS:
-        _fail(tree, path, key, f"unknown data set; known: {', '.join(DATASETS)}")
+    key, known = f"datasets.{name}", known_datasets()
+    if name not in known:
+        _fail(tree, path, key, f"unknown data set; known: {', '.join(known)}")
     _only(tree, key, DATASET_KEYS, path)
     present = _mapping(tree, key, path)
     _check_override(tree, path, "cleaning", f"{key}.cleaning", CleaningSettings)
@@ -149,9 +149,9 @@ def _check_dataset(tree: Any, name: str, path: Path) -> None:
         if part in present:
             validate(plain(present[part]), kind, path, tree, (f"{key}.{part}",))
     rule = look_up(tree, f"{key}.tree_split")
-    if rule is not ABSENT and rule not in DATASETS[name].splits:
-        known = ", ".join(DATASETS[name].splits)
-        _fail(tree, path, f"{key}.tree_split", f"unknown split rule {rule!r}; {name} has: {known}")
+    if rule is not ABSENT and rule not in known[name].splits:
+        rules = ", ".join(known[name].splits)
+        _fail(tree, path, f"{key}.tree_split", f"unknown split rule {rule!r}; {name} has: {rules}")
 
 
 def _check_benchmark(tree: Any, name: str, path: Path) -> None:
@@ -182,7 +182,7 @@ def _check_override(tree: Any, path: Path, base_key: str, key: str, kind: type[A
 
 def _check_active(tree: Any, path: Path) -> None:
     active = _mapping(tree, "active", path)
-    for part, known in {"datasets": tuple(DATASETS), "protocols": tuple(PROTOCOLS)}.items():
+    for part, known in {"datasets": tuple(known_datasets()), "protocols": tuple(PROTOCOLS)}.items():
         for name in active.get(part, ()):
             if name not in known:
                 _fail(tree, path, f"active.{part}", f"{name!r} is unknown; known: {', '.join(known)}")

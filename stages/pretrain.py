@@ -18,10 +18,12 @@ import torch
 
 from hacm import checkpoint
 from hacm.augment import sample_batch
+from hacm.masking import Budget, token_budget
 from hacm.model import HACM
 from hacm.settings import TrainSettings
 from hacm.training.engine import EpochRecord, Step, pretrain
 from hacm.training.resume import Terminated
+from hacm.transformer import token_joints
 from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
@@ -63,6 +65,7 @@ def train(
             )  # fmt: skip
 
         try:
+            say(f"{benchmark.dataset.name}: {budget(benchmark, settings)}")
             return pretrain(
                 benchmark.clips,
                 benchmark.train_index,
@@ -76,6 +79,12 @@ def train(
             )
         except (ValueError, FloatingPointError, Terminated) as error:
             raise UserError(str(error)) from error
+
+
+def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
+    """How many tokens the encoder sees; strategies are compared fairly only beside it (hacm.md §3)."""
+    joints = len(token_joints(skeleton_of(benchmark.dataset.topology), settings.model))
+    return token_budget(joints, settings.model, settings.masking)
 
 
 def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:
@@ -118,6 +127,8 @@ def write_results(
         "epochs": len(history),
         "clips": len(benchmark.train_index),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "tokens": sum(model.masking.budget.tokens),
+        "tokens_seen": sum(model.masking.budget.kept),
         "loss": round(last.loss, 6),
         "reconstruction": round(last.reconstruction, 6),
         "contrast": round(last.contrast, 6),

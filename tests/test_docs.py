@@ -1,13 +1,18 @@
-"""What docs/ points at is there: tests, settings, commands."""
+"""What docs/ points at is there: tests, settings, commands. A page that can be followed is followed to its end."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.params import ABSENT, look_up, read_yaml
-from tests.conftest import run, shell_lines
+from pipeline.files import read_json
+from pipeline.params import ABSENT, editor, look_up, merge, plain, read_yaml
+from pipeline.rows import RowReader
+from pipeline.store import SkeletonStore
+from stages.parameters import check_file
+from tests.conftest import copy_project, run, shell_lines, shipped_params
 
 PROJECT = Path(__file__).parents[1]
 PAGES = sorted((PROJECT / "docs").glob("*.md"))
@@ -43,3 +48,118 @@ def test_commands_of_out_again_run(project_copy):
     with np.load(project_copy.parent / "kinect-sim-xsub.npz") as file:
         assert len(file["x_test"]) == len(file["y_test"]) == 16
     assert (project_copy.parent / "kinect-sim-xsub.pkl").stat().st_size > 0
+
+
+def follow(page: str, project: Path) -> None:
+    """Do what a page says: write its files, put what it says of params.yaml there, run its commands."""
+    text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```(\w+) ?(\S*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert {"bash", "python", "yaml"} <= {language for language, _, _ in blocks}
+    for language, file, content in blocks:
+        if language == "bash":
+            run(project, "sh", "-ec", content)
+        elif language == "yaml":
+            with open(project / file, "r+") as stream:
+                tree = merge(editor().load(stream), editor().load(content))
+                stream.seek(0)
+                editor().dump(tree, stream)
+                stream.truncate()
+        else:
+            (project / file).write_text(content, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def own_data(tmp_path_factory) -> Path:
+    """A project in which docs/own-data.md was followed from its first line to its last."""
+    project = copy_project(tmp_path_factory.mktemp("own") / "project")
+    follow("own-data.md", project)
+    return project
+
+
+def test_own_data_comes_through_the_whole_graph(own_data):
+    for benchmark, parts in {"gym-xsub": ("floor",), "studio-xsub": ("floor", "linear", "knn")}.items():
+        for part in parts:
+            assert read_json(own_data / f"results/benchmarks/{benchmark}/{part}/metrics.json")["n"] == 2 * 3 * 4
+    assert RowReader(own_data / "data/studio/hierarchy/hierarchy.zarr").array.shape[1] == 9
+    assert len((own_data / "results/datasets/studio/hierarchy/tree.csv").read_text().splitlines()) == 1 + 13
+    page = (own_data / "report/report.html").read_text()
+    for words in ("studio-xsub", "body-13", "right knee", "raise_both", "synthetic"):
+        assert words in page
+    assert run(own_data, "dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+
+
+def test_own_data_is_the_same_by_both_readers(own_data):
+    gym, studio = (SkeletonStore.open(own_data / f"data/{name}/recordings") for name in ("gym", "studio"))
+    assert len(gym) == len(studio) == 4 * 3 * 4
+    for subject in (1, 4):
+        for action, name in enumerate(("wave", "raise_both", "kick"), start=1):
+            one, other = f"s{subject}_a{action}_t3", f"{name}-P{subject}-3"
+            np.testing.assert_allclose(studio[other], gym[one], atol=0.000501)  # of whole millimetres
+            columns = ("subject", "label", "fps", "topology", "frames")
+            assert [studio.row(other)[column] for column in columns] == [gym.row(one)[column] for column in columns]
+
+
+def test_own_data_trains_again_only_if_there_is_a_difference(own_data):
+    file = own_data / "pipeline/own/gym.py"
+    before = file.read_text()
+    file.write_text(before + "\n# A remark.\n")
+    output = run(own_data, "dvc", "repro", "hierarchy@studio", "split@studio-xsub").stdout
+    assert "Running stage 'ingest@studio'" in output
+    assert "Running stage 'hierarchy@studio'" in output
+    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub", "floor@studio-xsub").stdout
+    file.write_text(before.replace("roots=(0, 1, 3, 6)", "roots=(0, 1)"))
+    done = run(own_data, "python", "-m", "stages.floor", "--benchmark", "studio-xsub", check=False)
+    assert done.returncode == 1
+    assert "another skeleton than body-13 is now; run dvc repro" in done.stderr
+    run(own_data, "dvc", "repro", "normalize@studio")
+    assert "pretrain@studio-xsub" in run(own_data, "dvc", "status", "pretrain@studio-xsub").stdout
+
+
+def settings_in(page: Path) -> list[str]:
+    """The `-S key=value …` of every table row and every shell line of a page."""
+    found = re.findall(r"`((?:-S \S+=\S+ ?)+)`", page.read_text(encoding="utf-8"))
+    return found + re.findall(r"^dvc exp run .*?((?:-S \S+=\S+ ?)+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", [*PAGES, PROJECT / "README.md"], ids=lambda page: page.name)
+def test_settings_of_experiments_change_what_they_name_and_are_valid(page, tmp_path):
+    params = tmp_path / "params.yaml"
+    for options in settings_in(page):
+        params.write_text(shipped_params(), encoding="utf-8")
+        tree = read_yaml(params)
+        before = json.dumps(plain(tree))
+        for new, key, value in re.findall(r"-S (\+?)(\S+)=(\S+)", options):
+            *path, last = key.split(".")
+            assert (look_up(tree, key) is ABSENT) == bool(new), key
+            look_up(tree, ".".join(path))[last] = editor().load(value)
+        with open(params, "w", encoding="utf-8") as stream:
+            editor().dump(tree, stream)
+        check_file(params)
+        assert json.dumps(plain(tree)) != before, options
+
+
+def test_every_row_of_the_ablation_table_has_its_settings():
+    section = (PROJECT / "docs" / "hacm.md").read_text(encoding="utf-8").split("\n## 8. ", 1)[1].split("\n## 9. ", 1)[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and not line.startswith("| row")]
+    assert len(rows) == 14
+    assert all("`-S " in row for row in rows)
+
+
+def test_commands_of_the_baselines_run(project_copy):
+    """MAMP and random masking are trained and judged; each beside its own budget."""
+    page = (PROJECT / "docs" / "hacm.md").read_text(encoding="utf-8")
+    run(project_copy, "git", "config", "user.name", "reader")
+    run(project_copy, "git", "config", "user.email", "reader@example.org")
+    run(project_copy, "git", "add", "-A")
+    run(project_copy, "git", "commit", "-qm", "before")
+    budgets = []
+    for line in shell_lines(page, "8. Baselines inside the same framework"):
+        output = run(project_copy, "sh", "-ec", line)
+        if line.startswith("dvc exp run"):
+            path = project_copy / "results/benchmarks/kinect-sim-xsub/pretrain/metrics.json"
+            metrics = json.loads(path.read_text())
+            budgets.append((metrics["tokens_seen"], metrics["tokens"]))
+            assert f"{metrics['tokens_seen']} of {metrics['tokens']} tokens seen" in output.stdout + output.stderr
+    assert budgets == [(74, 750), (43, 432)]
+    assert "mamp" in output.stdout
+    assert "random" in output.stdout

@@ -1,6 +1,6 @@
 """Raw formats, one file each: raw files of a recording → Recording.
 
-A reader is a module with
+A reader is a module, or any object, with
     COMPANIONS              roles of the files that belong to a recording beside its main file, often ()
     part_of(path)           → Part: what a raw file is to the data set; None: nothing
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;

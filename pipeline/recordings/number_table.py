@@ -28,11 +28,11 @@ COMMAS_TO_BLANKS = bytes.maketrans(b",", b" ")
 _compiled = numba.njit(cache=True, nogil=True)
 
 
-def read_table(data: bytes, columns: int, most_rows: int) -> NDArray[np.float64]:
+def read_table(data: bytes, columns: int, most_rows: int, *, first_line: int = 1) -> NDArray[np.float64]:
     """The numbers (R, columns) of a text; nan and inf are passed on as they are.
 
-    Blank lines may follow the last row. BadRecording, naming the line, for anything else; memory is bounded by the
-    text's size.
+    first_line: the number of its first line, where others went before it. Blank lines may follow the last row.
+    BadRecording, naming the line, for anything else; memory is bounded by the text's size.
     """
     text_N = np.frombuffer(bytearray(data.translate(COMMAS_TO_BLANKS) + b"\n"), dtype=np.uint8)
     least_row_bytes = 2 * columns  # each number is one character and a separator at the least
@@ -40,7 +40,7 @@ def read_table(data: bytes, columns: int, most_rows: int) -> NDArray[np.float64]
     fault, line, found, rows = _scan(text_N, table_RK, most_rows)
     if fault != FINE:
         reason = FAULTS[fault].format(found=found, columns=columns, most_rows=most_rows)
-        raise BadRecording(f"line {line}: {reason}")
+        raise BadRecording(f"line {line + first_line - 1}: {reason}")
     if rows == 0:
         raise BadRecording("the file is empty")
     return table_RK[:rows]

@@ -1,11 +1,9 @@
 """The ball against hand-computed values, float64 references, geoopt, and the released exponential map."""
 
 import math
-from pathlib import Path
 from typing import Any
 
 import geoopt
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,8 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hacm.geometry import PAPER_LIMIT, FlatSpace, PoincareBall, Points
+from tests.hacm.golden import arrays, compare, needs_golden
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 BALL = PoincareBall()
 RELEASED = PoincareBall(variant="released")
 
@@ -141,12 +139,76 @@ def test_metric_properties(seed: int, radius: float) -> None:
     assert torch.allclose(d[0], torch.linspace(0, radius, 6), atol=1e-4)
 
 
+MAGNITUDES = (1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 0.1, 1.0)  # lengths of tangent vectors
+DTYPES = {torch.float32: 1e-6, torch.float64: 1e-14}  # with the relative error that identities may have
+CURVATURES = (0.5, 1.0, 2.5)
+
+
+def set_of_points(magnitude: float, dtype: torch.dtype) -> tuple[Tensor, float]:
+    """Zero, seven tangent vectors of about this length and a near-duplicate: (9, 5); and the error allowed at it."""
+    vectors_LD = torch.randn(9, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    vectors_LD *= magnitude / vectors_LD.norm(dim=-1, keepdim=True)
+    vectors_LD[0] = 0
+    vectors_LD[8] = vectors_LD[7] * (1 + 1e-3)
+    return vectors_LD.to(dtype), DTYPES[dtype] * magnitude
+
+
+@pytest.mark.parametrize("curvature", CURVATURES)
+@pytest.mark.parametrize("magnitude", MAGNITUDES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_identities_of_a_metric(dtype: torch.dtype, magnitude: float, curvature: float) -> None:
+    """Zero to itself, positive to others, symmetry, the triangle inequality, isometry under rotation."""
+    ball = PoincareBall(curvature)
+    vectors_LD, error = set_of_points(magnitude, dtype)
+    points = ball.expmap0(vectors_LD)
+    distance_LL = ball.pairwise_distance(points, points)
+    assert distance_LL.dtype == dtype
+    assert (distance_LL.diagonal() == 0).all()
+    assert (distance_LL + torch.eye(9, dtype=dtype) > 0).all()
+    assert torch.equal(distance_LL, distance_LL.T)
+    around_LLL = distance_LL[:, None, :] + distance_LL.T[None]  # from l to m by way of n, last axis
+    assert (distance_LL[:, :, None] <= around_LLL + error).all()
+    rotation = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))).Q
+    rotated = ball.expmap0((vectors_LD.double() @ rotation).to(dtype))
+    assert (ball.pairwise_distance(rotated, rotated) - distance_LL).abs().max() < 4 * error
+
+
+@pytest.mark.parametrize("curvature", CURVATURES)
+@pytest.mark.parametrize("magnitude", MAGNITUDES)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_logarithm_takes_the_exponential_map_back(dtype: torch.dtype, magnitude: float, curvature: float) -> None:
+    """log_0(x) = artanh(√c‖x‖)·x/(√c‖x‖), here and in geoopt; and d(0, exp_0(v)) = 2‖v‖."""
+    ball = PoincareBall(curvature)
+    vectors_LD, error = set_of_points(magnitude, dtype)
+    points = ball.expmap0(vectors_LD)
+    norm_L1 = points.point.double().norm(dim=-1, keepdim=True).clamp_min(1e-300) * curvature**0.5
+    by_hand = torch.atanh(norm_L1) / norm_L1 * points.point.double()
+    by_geoopt = geoopt.PoincareBall(c=torch.tensor(curvature, dtype=torch.float64)).logmap0(points.point.double())
+    room = 4 if magnitude == 1 else 1  # 1 / (1 − ‖x‖²) magnifies the rounding of x
+    assert (by_hand - vectors_LD).abs().max() < 3 * room * error
+    assert (by_geoopt - vectors_LD).abs().max() < 3 * room * error + 2e-15  # geoopt's own rounding near zero
+    from_origin = ball.pairwise_distance(Points(points.point[:1], points.gap[:1]), points)[0]
+    assert (from_origin - 2 * vectors_LD.norm(dim=-1)).abs().max() < 4 * error
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_taken_at_its_word(dtype: torch.dtype) -> None:
+    """Rounded tangent vectors give the very points of the same numbers in float32."""
+    vectors_LD = vectors_of_radius(torch.linspace(0, 12, 20), 64).to(dtype)
+    half, single = BALL.expmap0(vectors_LD), BALL.expmap0(vectors_LD.float())
+    assert half.point.dtype == half.gap.dtype == torch.float32
+    assert torch.equal(half.point, single.point)
+    assert torch.equal(half.gap, single.gap)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("ball", [BALL, RELEASED, PoincareBall(curvature=0.5)])
-def test_values_and_gradients_are_finite_everywhere(ball: PoincareBall) -> None:
+def test_values_and_gradients_are_finite_everywhere(ball: PoincareBall, dtype: torch.dtype) -> None:
     scales = [0.0, 1e-30, 1e-20, 1e-10, 1e-6, 1e-3, 1.0, 6.0, 8.5, 8.7, 9.0, 10.0, 50.0, 200.0, 1e6]
     direction_D = torch.nn.functional.normalize(torch.randn(16, generator=torch.Generator().manual_seed(0)), dim=0)
     base_LD = torch.tensor(scales)[:, None] * direction_D
-    vectors_LD = torch.cat([base_LD, base_LD, -base_LD]).requires_grad_()
+    near_LD = base_LD * (1 + 1e-6)
+    vectors_LD = torch.cat([base_LD, base_LD, -base_LD, near_LD]).to(dtype).requires_grad_()
     points = ball.expmap0(vectors_LD)
     distance_LL = ball.pairwise_distance(points, points)
     father = ball.mean(points)
@@ -208,8 +270,8 @@ def test_flat_space_is_the_identity_with_euclidean_distances() -> None:
     assert torch.equal(FlatSpace().mean(points).point, torch.tensor([1.5, 2.0]))
 
 
-@pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+@needs_golden
 def test_golden_exponential_map() -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
-    found = RELEASED.expmap0(torch.from_numpy(golden["expmap_in"])).point.numpy()
-    np.testing.assert_allclose(found, golden["expmap_out"], rtol=0, atol=1e-6)
+    golden = arrays("hacm")
+    found = RELEASED.expmap0(torch.from_numpy(golden["expmap_in"])).point
+    compare("exponential map", found, golden["expmap_out"], atol=1e-6)

@@ -1,19 +1,23 @@
 """Targets and losses against hand-computed values, loops, and the released run."""
 
 import math
-from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from hacm.geometry import FlatSpace, PoincareBall
-from hacm.losses import contrast_loss, motion, motion_target, normalise_patches, reconstruction_loss, total_loss
+from hacm.losses import (
+    contrast_loss,
+    motion,
+    motion_target,
+    normalise_patches,
+    reconstruction_loss,
+    token_errors,
+    total_loss,
+)
 from hacm.settings import LossSettings
 from hacm.tokens import to_branches
-
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
-needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+from tests.hacm.golden import arrays, compare, needs_golden
 
 
 def test_motion_is_the_next_frame_less_this_one_and_last_zero() -> None:
@@ -40,7 +44,7 @@ def test_reconstruction_counts_masked_tokens_only() -> None:
     target = torch.zeros(1, 2, 2, 3)
     prediction = torch.tensor([[[1.0, 2.0], [3.0, 100.0]]])[..., None].expand(1, 2, 2, 3)
     mask = torch.tensor([[[True, True], [True, False]]])
-    assert reconstruction_loss(prediction, target, mask).item() == pytest.approx((1 + 4 + 9) / 3)
+    assert reconstruction_loss(token_errors(prediction, target), mask).item() == pytest.approx((1 + 4 + 9) / 3)
 
 
 def test_contrast_matches_loops() -> None:
@@ -70,23 +74,22 @@ def test_total() -> None:
 
 @needs_golden
 def test_golden_target_and_reconstruction() -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
+    golden = arrays("hacm")
     x_BTJC = torch.from_numpy(golden["input_pruned"])
     target = to_branches(motion_target(x_BTJC, PoincareBall(variant="released"), 3))
-    np.testing.assert_allclose(target.numpy(), golden["target_raw"], rtol=0, atol=1e-6)
-    loss = reconstruction_loss(
-        torch.from_numpy(golden["pred"])[:, None],
-        normalise_patches(torch.from_numpy(golden["target_raw"]))[:, None],
-        torch.from_numpy(golden["mask"])[:, None],
+    compare("target before normalisation", target, golden["target_raw"], atol=1e-6)
+    error = token_errors(
+        torch.from_numpy(golden["pred"])[:, None], normalise_patches(torch.from_numpy(golden["target_raw"]))[:, None]
     )
-    np.testing.assert_allclose(loss.item(), golden["reconstruction_loss"], rtol=1e-6)
+    loss = reconstruction_loss(error, torch.from_numpy(golden["mask"])[:, None])
+    compare("reconstruction loss, from its prediction and target", loss, golden["reconstruction_loss"], rtol=1e-6)
 
 
 @needs_golden
 def test_golden_contrast() -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
+    golden = arrays("hacm")
     latent = torch.from_numpy(golden["latent"])
     found = contrast_loss(latent[:, :21], latent[:, 21:])
-    np.testing.assert_allclose(found.item(), golden["contrast_loss"], rtol=1e-4)
+    compare("cross-contrast loss, from its latent", found, golden["contrast_loss"], rtol=1e-4)
     total = total_loss(torch.tensor(golden["reconstruction_loss"]), found, LossSettings())
-    np.testing.assert_allclose(total.item(), golden["loss"], rtol=1e-6)
+    compare("total loss", total, golden["loss"], rtol=1e-6)

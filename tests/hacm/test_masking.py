@@ -2,17 +2,20 @@
 
 import itertools
 import math
-from pathlib import Path
+from typing import Literal
 
+import hypothesis
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import strategies as st
 from torch import Tensor
 
 from hacm.geometry import FlatSpace, PoincareBall
 from hacm.masking import (
     Masking,
+    global_attention,
     gumbel_keys,
     kept_count,
     mixed_scores,
@@ -20,12 +23,11 @@ from hacm.masking import (
     select,
     spatial_scores,
     temporal_scores,
+    token_budget,
 )
 from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.tokens import branch_sizes, from_branches, patches, to_branches
-
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
-needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+from tests.hacm.golden import FOLDER, arrays, compare, needs_golden
 
 
 @pytest.mark.parametrize(("tokens", "kept"), [(216, 21), (432, 43), (750, 74), (20, 1)])
@@ -33,9 +35,48 @@ def test_kept_count_is_computed_in_floating_point(tokens: int, kept: int) -> Non
     assert kept_count(tokens, 0.9) == kept
 
 
-def test_kept_count_refuses_to_keep_nothing() -> None:
-    with pytest.raises(ValueError, match=r"masking\.ratio"):
+def test_kept_count_refuses_to_keep_or_to_hide_nothing() -> None:
+    with pytest.raises(ValueError, match=r"masking\.ratio 0.9 leaves none of 9"):
         kept_count(9, 0.9)
+    with pytest.raises(ValueError, match=r"masking\.ratio 1e-17 hides none of 9"):
+        kept_count(9, 1e-17)
+
+
+@hypothesis.settings(max_examples=200, deadline=None)
+@hypothesis.given(
+    st.integers(2, 12),
+    st.integers(1, 20),
+    st.floats(0, 1, exclude_min=True, exclude_max=True),
+    st.sampled_from(["hacm", "random", "motion"]),
+    st.integers(0, 2**31),
+)
+def test_exactly_the_budget_is_kept_for_any_ratio(
+    segments: int, joints: int, ratio: float, strategy: Literal["hacm", "random", "motion"], seed: int
+) -> None:
+    """int(n·(1 − ρ)) of each group that competes, no token twice, the mask its complement; or a ValueError."""
+    sizes = branch_sizes(segments, joints)
+    groups = sizes if strategy == "hacm" else (sum(sizes),)
+    model = ModelSettings(dim=8, heads=2, frames=3 * segments)
+    masked = MaskingSettings(strategy=strategy, ratio=ratio)
+    expected = tuple(int(size * (1 - ratio)) for size in groups)
+    if any(not 0 < kept < size for kept, size in zip(expected, groups, strict=True)):
+        with pytest.raises(ValueError, match=r"masking\.ratio"):
+            token_budget(joints, model, masked)
+        return
+    budget = token_budget(joints, model, masked)
+    assert (budget.tokens, budget.kept) == (groups, expected)
+    noise = torch.rand(3, sum(sizes), generator=torch.Generator().manual_seed(seed))
+    selection = select(torch.rand(3, sum(sizes)), noise, sizes, masked)
+    kept_BL = torch.zeros(3, sum(sizes)).scatter_add(1, selection.keep_BK, torch.ones(selection.keep_BK.shape))
+    assert torch.equal(kept_BL, (~selection.mask_BL).float())
+    assert [part.sum(1).tolist() for part in kept_BL.split(list(groups), 1)] == [[kept] * 3 for kept in expected]
+    assert selection.temporal == (expected[0] if strategy == "hacm" else None)
+
+
+def test_the_budget_in_words() -> None:
+    full = ModelSettings()
+    assert str(token_budget(18, full, MaskingSettings())) == "42 of 432 tokens seen (21 temporal + 21 spatial)"
+    assert str(token_budget(18, full, MaskingSettings(strategy="random"))) == "43 of 432 tokens seen"
 
 
 # ---- criteria -------------------------------------------------------------------------------------------------------
@@ -65,7 +106,7 @@ def test_spatial_scores_match_loops(space: PoincareBall | FlatSpace) -> None:
 def test_temporal_scores_match_loops(inverse_sqrt: bool, over_keys: bool) -> None:
     torch.manual_seed(0)
     query, key = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
-    found = temporal_scores(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys)
+    found = temporal_scores(global_attention(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys))
     scale = 5 ** (-0.5 if inverse_sqrt else 0.5)
     for b in range(2):
         logit = {
@@ -83,8 +124,8 @@ def test_temporal_scores_match_loops(inverse_sqrt: bool, over_keys: bool) -> Non
 
 
 def test_attention_over_keys_is_shared_out_completely() -> None:
-    scores = temporal_scores(torch.randn(3, 6, 4, 8), torch.randn(3, 6, 4, 8), inverse_sqrt=True, over_keys=True)
-    assert torch.allclose(scores.sum(1), torch.full((3, 4), 6.0), rtol=1e-5)
+    attention = global_attention(torch.randn(3, 6, 4, 8), torch.randn(3, 6, 4, 8), inverse_sqrt=True, over_keys=True)
+    assert torch.allclose(temporal_scores(attention).sum(1), torch.full((3, 4), 6.0), rtol=1e-5)
 
 
 def test_motion_scores_by_hand() -> None:
@@ -125,15 +166,15 @@ def plackett_luce(probabilities: list[float], kept: int) -> dict[frozenset[int],
 
 
 def test_selection_frequencies_follow_plackett_luce() -> None:
-    draws, settings = 40_000, MaskingSettings(strategy="hacm", ratio=0.55, tau=0.4)
+    draws, tau = 40_000, 0.4
     scores = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])
     uniform = torch.rand(draws, 5, generator=torch.Generator().manual_seed(0))
     selection = select(
-        scores.expand(draws, 5), uniform, (5, 0), MaskingSettings(strategy="random", ratio=0.55, tau=0.4)
+        scores.expand(draws, 5), uniform, (5, 0), MaskingSettings(strategy="random", ratio=0.55, tau=tau)
     )
-    keys = gumbel_keys(scores.expand(draws, 5), uniform, settings.tau)
+    keys = gumbel_keys(scores.expand(draws, 5), uniform, tau)
     assert torch.equal(selection.keep_BK, keys.topk(2).indices.sort().values)
-    chance = plackett_luce(torch.softmax(scores / (0.4 * 4), 0).tolist(), 2)
+    chance = plackett_luce(torch.softmax(scores / (tau * 4), 0).tolist(), 2)
     assert sum(chance.values()) == pytest.approx(1)
     for pair, probability in chance.items():
         frequency = (selection.keep_BK == torch.tensor(sorted(pair))).all(1).float().mean().item()
@@ -205,12 +246,8 @@ def test_each_criterion_reaches_its_own_branch() -> None:
     module = masking(MaskingSettings(ratio=0.6, spatial=SpatialSettings(source="precomputed"), temporal=on))
     kept = ~from_branches(module(data_BSJP, embedded, roots, hierarchy, uniform).mask_BL, 5)
     per_segment = hierarchy.view(2, 5, 3, 4).mean(2)[:, 1::2]
-    attention = temporal_scores(
-        F.linear(embedded[:, 0::2], module.query.weight, module.query.bias),
-        F.linear(embedded[:, 0::2], module.key.weight, module.key.bias),
-        inverse_sqrt=True,
-        over_keys=True,
-    )
+    query, key = (F.linear(embedded[:, 0::2], linear.weight, linear.bias) for linear in (module.query, module.key))
+    attention = temporal_scores(global_attention(query, key, inverse_sqrt=True, over_keys=True))
     for scores, part in ((per_segment, kept[:, 1::2]), (attention, kept[:, 0::2])):
         for b in range(2):
             threshold = scores[b].flatten().sort(descending=True).values[int(part[b].sum()) - 1]
@@ -255,17 +292,19 @@ def test_half_precision_does_not_reach_the_scores() -> None:
 
 def golden_embedding() -> tuple[Tensor, dict[str, np.ndarray], dict[str, Tensor]]:
     """E of the released run, its arrays, and its weights."""
-    arrays = dict(np.load(GOLDEN / "hacm_golden.npz"))
-    weights = torch.load(GOLDEN / "hacm_release_format.pth", weights_only=True)["model"]
-    return torch.from_numpy(arrays["embed"]) + weights["temp_embed"] + weights["pos_embed"], arrays, weights
+    golden = arrays("hacm")
+    weights = torch.load(FOLDER / "hacm_release_format.pth", weights_only=True)["model"]
+    return torch.from_numpy(golden["embed"]) + weights["temp_embed"] + weights["pos_embed"], golden, weights
 
 
 @needs_golden
 def test_golden_temporal_scores() -> None:
     embedded, golden, weights = golden_embedding()
     query, key = (F.linear(embedded[:, 0::2], weights[f"{n}.weight"], weights[f"{n}.bias"]) for n in ("l1", "l2"))
-    found = temporal_scores(query, key, inverse_sqrt=False, over_keys=False)
-    np.testing.assert_allclose(found.mT.numpy(), golden["temporal_column_sum"], rtol=1e-4, atol=2e-4)
+    attention = global_attention(query, key, inverse_sqrt=False, over_keys=False)
+    compare("temporal attention (√D, over joints)", attention, golden["temporal_matrix"], rtol=1e-4, atol=2e-4)
+    found = temporal_scores(attention).mT
+    compare("temporal scores (√D, over joints)", found, golden["temporal_column_sum"], rtol=1e-4, atol=2e-4)
 
 
 @needs_golden
@@ -275,32 +314,33 @@ def test_golden_spatial_scores() -> None:
     points = ball.expmap0(embedded[:, 1::2])
     father = ball.mean(ball.expmap0(torch.from_numpy(golden["embed_root"])[:, 1::2]))
     found = spatial_scores(points, father, ball, root_weight=0.01)
-    np.testing.assert_allclose(found.mT.numpy(), golden["spatial_column_sum"], rtol=2e-3, atol=0)
-    matrix = ball.pairwise_distance(points, points).permute(0, 2, 3, 1).numpy()
-    expected = golden["spatial_matrix"][:, :, :18]
-    np.testing.assert_allclose(matrix, expected, rtol=2e-3, atol=2e-3)
+    compare("spatial scores (factor 4)", found.mT, golden["spatial_column_sum"], rtol=2e-3)
+    matrix = ball.pairwise_distance(points, points).permute(0, 2, 3, 1)
+    compare("distances between joints (factor 4)", matrix, golden["spatial_matrix"][:, :, :18], rtol=2e-3, atol=2e-3)
+    to_father = spatial_scores(points, father, ball, 0.01) - spatial_scores(points, father, ball, 0.0)
+    compare("0.01 × distances to the father", to_father.mT, golden["spatial_matrix"][:, :, 18], rtol=2e-3, atol=1e-4)
 
 
 @needs_golden
 @pytest.mark.parametrize("branch", ["temporal", "spatial"])
 def test_golden_selection_from_given_noise(branch: str) -> None:
-    golden = np.load(GOLDEN / "hacm_golden.npz")
+    golden = arrays("hacm")
     scores = torch.from_numpy(golden[f"{branch}_column_sum"]).flatten(1)  # (joint, segment): the released order
     uniform = torch.from_numpy(golden[f"uniform_{branch}"])
     selection = select(scores, uniform, (216, 0), MaskingSettings(strategy="random"))
-    np.testing.assert_array_equal(selection.mask_BL.numpy(), golden[f"{branch}_mask"] == 1)
+    compare(f"{branch} mask, from its scores and noise", selection.mask_BL, golden[f"{branch}_mask"])
     order = torch.from_numpy(golden[f"{branch}_ids_restore"]).argsort(1)
-    np.testing.assert_array_equal(selection.keep_BK.numpy(), order[:, :21].sort().values.numpy())
+    compare(f"{branch} kept tokens", selection.keep_BK, order[:, :21].sort().values)
 
 
 @needs_golden
 def test_golden_motion_masking_of_mamp() -> None:
-    golden = np.load(GOLDEN / "mamp_golden.npz")
+    golden = arrays("mamp")
     x_BTVC = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
     scores = to_branches(motion_scores(patches(x_BTVC, 4)))
     uniform = to_branches(torch.from_numpy(golden["uniform"]).view(4, 30, 25))
     selection = select(scores, uniform, branch_sizes(30, 25), MaskingSettings(strategy="motion", tau=0.8))
     mask = from_branches(selection.mask_BL, 30).flatten(1)
-    np.testing.assert_array_equal(mask.numpy(), golden["mask"] == 1)
+    compare("MAMP: mask, from its noise", mask, golden["mask"])
     kept = [sequence.nonzero().flatten().tolist() for sequence in ~mask]
     assert kept == np.sort(golden["ids_keep"], axis=1).tolist()

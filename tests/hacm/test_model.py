@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,17 +17,9 @@ from hacm.model import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.skeleton import Skeleton
 from hacm.tokens import from_branches, to_branches
-
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
-needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
+from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
-KINECT_V2 = Skeleton(
-    joints=25,
-    parents=(1, -1, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11),
-    roots=(0, 1, 4, 8, 12, 16, 20),
-    centre=1,
-)
 SMALL = ModelSettings(dim=16, heads=4, encoder_blocks=1, decoder_blocks=1, frames=15)
 
 
@@ -94,7 +85,7 @@ def test_every_token_is_chosen_and_returned_at_its_own_place(monkeypatch: pytest
 
 def silence_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head is taken out to look at the cells, so prediction and target differ in width."""
-    monkeypatch.setattr(hacm.model, "reconstruction_loss", lambda prediction, target, mask: prediction.sum())
+    monkeypatch.setattr(hacm.model, "token_errors", lambda prediction, target: prediction.sum(-1))
 
 
 def joint_major(cells_BSJ: Tensor, spatial: bool) -> Tensor:
@@ -233,8 +224,7 @@ def test_mistakes_are_named() -> None:
 
 
 def released_model(name: str, heads: int) -> tuple[HACM, dict[str, np.ndarray]]:
-    model = hacm.released.load(GOLDEN / f"{name}_release_format.pth", KINECT_V2, heads).model
-    return model, dict(np.load(GOLDEN / f"{name}_golden.npz"))
+    return hacm.released.load(FOLDER / f"{name}_release_format.pth", KINECT_V2, heads).model, arrays(name)
 
 
 def released_hacm() -> tuple[HACM, dict[str, np.ndarray], Tensor]:
@@ -246,11 +236,11 @@ def released_hacm() -> tuple[HACM, dict[str, np.ndarray], Tensor]:
 @torch.no_grad()
 def test_golden_pruning_and_embedding() -> None:
     model, golden, x = released_hacm()
-    np.testing.assert_array_equal(model.encoder.token_coordinates(x).numpy(), golden["input_pruned"])
-    np.testing.assert_array_equal(x[:, :, KINECT_V2.roots].numpy(), golden["input_root_joints"])
+    compare("pruning", model.encoder.token_coordinates(x), golden["input_pruned"])
+    compare("pruning: the root set", x[:, :, KINECT_V2.roots], golden["input_root_joints"])
     positions = model.encoder.segment_embedding[:, None] + model.encoder.joint_embedding
-    np.testing.assert_allclose((model.encoder.embed(x) - positions).numpy(), golden["embed"], rtol=0, atol=1e-5)
-    np.testing.assert_allclose(model.encoder.embed_roots(x).numpy(), golden["embed_root"], rtol=0, atol=1e-5)
+    compare("embedding", model.encoder.embed(x) - positions, golden["embed"], atol=1e-5)
+    compare("embedding of the root set", model.encoder.embed_roots(x), golden["embed_root"], atol=1e-5)
 
 
 @needs_golden
@@ -260,7 +250,7 @@ def test_golden_masking_from_coordinates() -> None:
     model, golden, x = released_hacm()
     noise = to_branches(released_cells(torch.from_numpy(golden["uniform_temporal"]), golden["uniform_spatial"]))
     expected = released_cells(torch.from_numpy(golden["temporal_mask"]), golden["spatial_mask"])
-    np.testing.assert_array_equal(model.token_mask(x, noise=noise).numpy(), expected.numpy() == 1)
+    compare("masks, from coordinates and noise", model.token_mask(x, noise=noise), expected)
 
 
 def released_cells(temporal_BL: Tensor, spatial_BL: np.ndarray) -> Tensor:
@@ -281,9 +271,9 @@ def test_golden_kept_tokens_and_latent() -> None:
     for branch, tokens in flat.items():
         keep = torch.from_numpy(golden[f"{branch}_ids_restore"]).argsort(1)[:, :21]
         found = tokens.gather(1, keep[..., None].expand(-1, -1, 256))
-        np.testing.assert_allclose(found.numpy(), golden[f"{branch}_kept"], rtol=0, atol=1e-5)
+        compare(f"{branch} kept tokens' points, in the released order", found, golden[f"{branch}_kept"], atol=1e-5)
     latent = model.encoder.norm(model.encoder.blocks(kept))
-    np.testing.assert_allclose(latent.numpy(), golden["latent"], rtol=0, atol=1e-4)
+    compare("encoder on the kept tokens", latent, golden["latent"], atol=1e-4)
 
 
 @needs_golden
@@ -295,7 +285,7 @@ def test_golden_decoder_in_the_released_order() -> None:
     restore = torch.from_numpy(golden["ids_restore"])
     slots = filled.gather(1, restore[..., None].expand(-1, -1, 256))
     found = model.decoder.decode(slots.unflatten(1, (24, 18))).flatten(1, 2)
-    np.testing.assert_allclose(found.numpy(), golden["pred"], rtol=0, atol=1e-4)
+    compare("decoder, in the released order", found, golden["pred"], atol=1e-4)
 
 
 @needs_golden
@@ -304,10 +294,10 @@ def test_golden_evaluation_features() -> None:
     model, golden, x = released_hacm()
     found = model.features(x)
     expected = golden["linprobe_features"].reshape(4, 24, 18, 256)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-5, atol=1e-4)
+    compare("evaluation encoder", found, expected, rtol=1e-5, atol=1e-5)
     pooled = found.unflatten(0, (2, 2)).mean((1, 2, 3)).numpy()
     logits = pooled @ golden["linprobe_head.fc.weight"].T + golden["linprobe_head.fc.bias"]
-    np.testing.assert_allclose(logits, golden["linprobe_logits"], rtol=0, atol=1e-4)
+    compare("linear layer on mean features", logits, golden["linprobe_logits"], atol=1e-4)
 
 
 @needs_golden
@@ -317,8 +307,8 @@ def test_golden_mamp_as_a_whole() -> None:
     x = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
     noise = to_branches(torch.from_numpy(golden["uniform"]).view(4, 30, 25))
     output = model(x, noise=noise)
-    np.testing.assert_array_equal(output.mask_BSJ.flatten(1).numpy(), golden["mask"] == 1)
-    np.testing.assert_allclose(output.prediction_BSJP.flatten(1, 2).numpy(), golden["pred"], rtol=0, atol=1e-4)
-    np.testing.assert_allclose(output.loss.item(), golden["loss"], rtol=1e-5)
-    features = model.features(x).numpy().reshape(golden["features"].shape)
-    np.testing.assert_allclose(features, golden["features"], rtol=1e-5, atol=1e-4)
+    compare("MAMP: mask, in a whole pass", output.mask_BSJ.flatten(1), golden["mask"])
+    compare("MAMP: prediction, in a whole pass", output.prediction_BSJP.flatten(1, 2), golden["pred"], atol=1e-4)
+    compare("MAMP: loss, in a whole pass", output.loss, golden["loss"], rtol=1e-5)
+    features = model.features(x).reshape(golden["features"].shape)
+    compare("MAMP: evaluation encoder", features, golden["features"], rtol=1e-5, atol=1e-5)

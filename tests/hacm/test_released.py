@@ -15,22 +15,14 @@ from torch import Tensor, nn
 
 from hacm import checkpoint
 from hacm.geometry import PoincareBall
-from hacm.masking import spatial_scores, temporal_scores
+from hacm.masking import global_attention, spatial_scores, temporal_scores
 from hacm.released import load
 from hacm.settings import LossSettings, MaskingSettings
 from hacm.skeleton import Skeleton
+from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
 from tests.release_format import made_up
 
-GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
-needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="golden data are not beside the repository")
-
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
-KINECT_V2 = Skeleton(
-    joints=25,
-    parents=(1, -1, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11),
-    roots=(0, 1, 4, 8, 12, 16, 20),
-    centre=1,
-)
 TOKEN_JOINTS = {"HA-CM": [1, 2, 3, 5], "MAMP": [0, 1, 2, 3, 4, 5]}
 METHODS = list(TOKEN_JOINTS)
 UNUSED = (
@@ -302,12 +294,12 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
     [("hacm", "HA-CM", 8, "linprobe_features", UNUSED), ("mamp", "MAMP", 4, "features", ())],
 )
 def test_golden_features(name: str, method: str, heads: int, key: str, unused: tuple[str, ...]) -> None:
-    imported = load(GOLDEN / f"{name}_release_format.pth", KINECT_V2, heads)
+    imported = load(FOLDER / f"{name}_release_format.pth", KINECT_V2, heads)
     assert (imported.method, imported.unused, imported.unknown) == (method, unused, ())
-    golden = np.load(GOLDEN / f"{name}_golden.npz")
+    golden = arrays(name)
     x_BTVC = torch.from_numpy(golden["x"]).permute(0, 4, 2, 3, 1).flatten(0, 1)
-    found = imported.model.features(x_BTVC).unflatten(0, (2, 2)).numpy()
-    np.testing.assert_allclose(found, golden[key], rtol=1e-5, atol=1e-5)
+    found = imported.model.features(x_BTVC).unflatten(0, (2, 2))
+    compare(f"imported {method}: features", found, golden[key], rtol=1e-5, atol=1e-5)
 
 
 # ---- what the released run shows (docs/deviations.md) ---------------------------------------------------------------
@@ -315,8 +307,8 @@ def test_golden_features(name: str, method: str, heads: int, key: str, unused: t
 
 def golden_run() -> tuple[dict[str, np.ndarray], dict[str, Tensor], Tensor]:
     """Arrays, weights and E of the released run of HA-CM."""
-    golden = dict(np.load(GOLDEN / "hacm_golden.npz"))
-    weights = torch.load(GOLDEN / "hacm_release_format.pth", weights_only=True)["model"]
+    golden = arrays("hacm")
+    weights = torch.load(FOLDER / "hacm_release_format.pth", weights_only=True)["model"]
     return golden, weights, torch.from_numpy(golden["embed"]) + weights["temp_embed"] + weights["pos_embed"]
 
 
@@ -339,7 +331,8 @@ def test_golden_temporal_scores_need_both_departures() -> None:
     query, key = (F.linear(embedded[:, 0::2], weights[f"{n}.weight"], weights[f"{n}.bias"]) for n in ("l1", "l2"))
     expected, spread = golden["temporal_column_sum"], {}
     for inverse_sqrt, over_keys in ((False, False), (False, True), (True, False), (True, True)):
-        found = temporal_scores(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys).mT.numpy()
+        attention = global_attention(query, key, inverse_sqrt=inverse_sqrt, over_keys=over_keys)
+        found = temporal_scores(attention).mT.numpy()
         assert np.allclose(found, expected, atol=2e-4) == (not inverse_sqrt and not over_keys)
         spread[inverse_sqrt, over_keys] = np.ptp(found)
     assert spread[False, False] == pytest.approx(6.2, abs=0.05)

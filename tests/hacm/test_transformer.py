@@ -1,4 +1,4 @@
-"""Blocks against PyTorch's own, the embedding against a convolution, initialisation, stochastic depth."""
+"""Blocks against PyTorch's own, the embedding against a convolution, initialisation."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import nn
 from hacm.geometry import FlatSpace, PoincareBall
 from hacm.settings import ModelSettings
 from hacm.skeleton import Skeleton
-from hacm.transformer import Block, Decoder, DropPath, Encoder
+from hacm.transformer import Block, Decoder, Encoder
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 SETTINGS = ModelSettings(dim=16, heads=4, encoder_blocks=3, decoder_blocks=1, frames=12)
@@ -33,27 +33,6 @@ def test_block_matches_pytorchs_own_layer() -> None:
     layer.load_state_dict({name: weights[names.get(name, name)] for name in layer.state_dict()})
     x = torch.randn(2, 7, 16)
     assert torch.allclose(block(x), layer(x), atol=1e-5)
-
-
-def test_drop_path_leaves_out_whole_samples_and_keeps_the_mean() -> None:
-    torch.manual_seed(0)
-    drop = DropPath(0.3)
-    dropped = drop(torch.ones(4000, 2, 3))
-    first = dropped[:, :1, :1]
-    assert torch.equal(dropped, first.expand(-1, 2, 3))
-    assert set(first.flatten().tolist()) == {0.0, torch.tensor(1 / 0.7).item()}
-    assert first.mean().item() == pytest.approx(1, abs=0.05)
-    x = torch.randn(3, 2, 3)
-    assert torch.equal(drop.eval()(x), x)
-    assert torch.equal(DropPath(0.0)(x), x)
-    with pytest.raises(ValueError, match="drop path"):
-        DropPath(1.0)
-
-
-def test_drop_path_rises_linearly_with_depth() -> None:
-    encoder = Encoder(SKELETON, SETTINGS, FlatSpace(), drop_path=0.3)
-    rates = [module.rate for module in encoder.modules() if isinstance(module, DropPath)]
-    assert rates == pytest.approx([0.0, 0.15, 0.3])
 
 
 def test_embedding_is_the_papers_convolution() -> None:

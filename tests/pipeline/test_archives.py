@@ -258,17 +258,38 @@ def test_only_what_is_wanted_is_read(kind: str, tmp_path: Path) -> None:
     assert sorted(member.path for member in members(path, wanted=lambda name: name in names)) == names
 
 
-def test_a_text_is_a_folder_of_one_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["list.txt", "table.csv", "arrays.npz", "file"])
+def test_a_plain_file_is_a_folder_of_one_file(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"a, b")
+    assert list(members(tmp_path / name)) == [RawFile(name, b"a, b")]
+    assert member_names(tmp_path / name) == [name]
+
+
+def test_a_linked_file_is_read_within_the_limit(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_bytes(b"a, b")
-    assert list(members(tmp_path / "list.txt")) == [RawFile("list.txt", b"a, b")]
     (tmp_path / "link.txt").symlink_to(tmp_path / "list.txt")
     assert list(members(tmp_path / "link.txt", limit_bytes=2)) == [Refused("link.txt", "4 bytes, over the limit of 2")]
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_zip_that_lies_about_sizes_is_not_unpacked(method: int, tmp_path: Path) -> None:
+    """100 MB of zeros that are said to be 1000 bytes."""
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        archive.writestr("a.csv", bytes(100 * 2**20))
+    data = bytearray(path.read_bytes())
+    for signature, distance in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        place = data.index(signature) + distance
+        data[place : place + 4] = (1000).to_bytes(4, "little")
+    path.write_bytes(data)
+    tracemalloc.start()
+    assert "cannot be read here" in (reason := read_fails(path)) or "damaged" in reason
+    assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    tracemalloc.stop()
+
+
 def test_missing_and_unknown_paths(tmp_path: Path) -> None:
     assert "no such file" in read_fails(tmp_path / "nothing.zip")
-    (tmp_path / "data.doc").write_bytes(b"text")
-    assert "neither a folder nor an archive" in read_fails(tmp_path / "data.doc")
     (tmp_path / "data.rar").write_bytes(b"Rar!")
     assert "unpack it and give the folder" in read_fails(tmp_path / "data.rar")
     with pytest.raises(UserError, match="no such file"):

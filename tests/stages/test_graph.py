@@ -97,6 +97,13 @@ def test_code_that_decides_a_result_is_declared(stages):
     assert not any(missing.values()), missing
 
 
+def test_what_reads_own_data_sets_depends_on_them(stages):
+    """The module is imported when a data set is looked for, which the test above does not see."""
+    for name, stage in stages.items():
+        reads_definition = name.split("@")[0] in ("download", "ingest", "audit", "hierarchy", "split")
+        assert ("pipeline/own" in declared_paths(stage)) == reads_definition, name
+
+
 UNUSED = {
     # imported for their settings' types only, to check params.yaml in full
     stage: {"pipeline/cleaning.py", "pipeline/recordings/__init__.py"} for stage in

@@ -1,0 +1,380 @@
+"""Recordings as plain arrays, .npz and .csv → Recording: what NumPy and the csv module write, and any bytes."""
+
+import csv
+import io
+import struct
+import tracemalloc
+import zipfile
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline.errors import BadRecording, UserError
+from pipeline.recordings import Part, RawFile, RawRecording
+from pipeline.recordings.arrays import MOST_NUMBERS, ArrayReader
+from pipeline.recordings.bodies import as_bodies
+from pipeline.topology import Topology
+
+BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
+PLAIN = ArrayReader(BODY, fps=25)
+NAMED = ArrayReader(BODY, names="s{subject}_a{action}", fps=25)
+NAME = "s2_a3.npz"
+WALK = np.arange(1, 37, dtype=np.float64).reshape(4, 3, 3) / 7
+
+
+def npz(*, compress: bool = True, **content: Any) -> bytes:
+    stream = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(stream, **content)
+    return stream.getvalue()
+
+
+def repack(data: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """`data` as the array `joints` of a file."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("joints.npy", data)
+    return stream.getvalue()
+
+
+def table(rows: Any, header: list[str] | None = None) -> bytes:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerows([header] if header else [])
+    writer.writerows(np.reshape(rows, (-1, np.shape(rows)[-1])).tolist())
+    return stream.getvalue().encode()
+
+
+FLAT = table(WALK.reshape(4, 9))
+COLUMNS = [f"{joint} {axis}" for joint in BODY.joints for axis in "xyz"]
+
+
+@pytest.mark.parametrize("kind", ["<f2", "<f4", ">f4", "<f8", ">f8", "i1", "<i2", ">i4", "<i8", "u1", "<u2"])
+@pytest.mark.parametrize("compress", [True, False])
+def test_numbers_of_any_width_and_order(kind: str, compress: bool) -> None:
+    values = (WALK * 7).astype(kind)
+    for stored in (values, np.asfortranarray(values)):
+        recording = NAMED.parse(npz(joints=stored, compress=compress), NAME)
+        np.testing.assert_array_equal(recording.bodies_MTVC, values[np.newaxis].astype(np.float32))
+    assert recording.bodies_MTVC.dtype == np.float32
+    assert recording.bodies_MTVC.flags.c_contiguous
+    assert (recording.topology, recording.fps, recording.notes) == ("stick-3", 25.0, ())
+    assert (recording.identity.name, recording.identity.subject, recording.identity.action) == ("s2_a3", 2, 2)
+
+
+@given(arrays.arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(1, 5), st.just(3), st.just(3)),
+                     elements=st.floats(-5, 5, width=32).filter(lambda value: value != 0)))  # fmt: skip
+@settings(deadline=None, max_examples=60)
+def test_what_numpy_saves_comes_back(bodies: Any) -> None:
+    np.testing.assert_array_equal(NAMED.parse(npz(joints=bodies), NAME).bodies_MTVC, bodies)
+    if len(bodies) == 1:
+        for rows in (table(bodies.reshape(-1, 9)), table(bodies.reshape(-1, 9), COLUMNS)):
+            np.testing.assert_array_equal(NAMED.parse(rows, "s2_a3.csv").bodies_MTVC, bodies)
+
+
+@pytest.mark.parametrize(
+    ("names", "path", "name", "numbers"),
+    [
+        ("s{subject}_a{action}", "raw/s002_a10.npz", "s002_a10", (2, 9, None, None, None)),
+        ("{subject}/{action}-{camera}", "lab.zip/day/7/3-1.csv", "7_3-1", (7, 2, 1, None, None)),
+        ("{setup}.{action}.r{replication}", "4.1.r12.npz", "4.1.r12", (None, 0, None, 4, 12)),
+        ("({action})+", "(1)+.npz", "(1)+", (None, 0, None, None, None)),
+    ],
+)
+def test_names(names: str, path: str, name: str, numbers: tuple[int | None, ...]) -> None:
+    reader = ArrayReader(BODY, names=names, fps=30)
+    assert reader.part_of(path) == Part(name)
+    identity = reader.parse(FLAT if path.endswith("csv") else npz(joints=WALK), path).identity
+    found = (identity.subject, identity.action, identity.camera, identity.setup, identity.replication)
+    assert (identity.name, found) == (name, numbers)
+
+
+def test_other_files_are_nothing() -> None:
+    assert [PLAIN.part_of(name) for name in ("a.npy", "readme.txt", ".csv", "a", "")] == [None] * 5
+    assert PLAIN.part_of("x/A.NPZ") == Part("A")
+
+
+def test_numbers_inside() -> None:
+    recording = PLAIN.parse(npz(joints=WALK, subject=7, action=[2], camera=3.0, fps=60), "take.npz")
+    identity = recording.identity
+    assert (identity.name, identity.subject, identity.action, identity.camera) == ("take", 7, 1, 3)
+    assert recording.fps == 60
+    rows = np.column_stack([np.full(4, 7), np.full(4, 2), WALK.reshape(4, 9)])
+    same = PLAIN.parse(table(rows, ["subject", "Action", *COLUMNS]), "take.csv")
+    assert (same.identity.subject, same.identity.action, same.fps) == (7, 1, 25)
+    np.testing.assert_array_equal(same.bodies_MTVC, recording.bodies_MTVC)
+    assert NAMED.parse(npz(joints=WALK, subject=2), NAME).identity.subject == 2
+    assert ArrayReader(BODY, fps=9, first_action=0).parse(npz(joints=WALK, action=0), "a.npz").identity.action == 0
+
+
+@given(st.permutations(range(10)))
+@settings(deadline=None, max_examples=20)
+def test_named_columns_come_in_any_order(order: list[int]) -> None:
+    rows = np.column_stack([WALK.reshape(4, 9), np.arange(4)])[:, order]
+    names = [name.title().replace(" ", "_") for name in COLUMNS] + ["frame"]
+    recording = NAMED.parse(table(rows, [names[place] for place in order]), "s2_a3.csv")
+    np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
+    assert recording.notes == ("not read: 'frame'",)
+
+
+def test_other_arrays_are_noted() -> None:
+    recording = NAMED.parse(npz(joints=WALK, time=np.arange(4), objects=np.array([{}])), NAME)
+    assert recording.notes == ("not read: 'time', 'objects'",)
+
+
+def test_unit_and_axes() -> None:
+    recording = ArrayReader(BODY, names="s{subject}_a{action}", fps=25, metres=0.001, up="z")
+    bodies = recording.parse(npz(joints=np.full((1, 3, 3), [1000, 2000, 3000])), NAME).bodies_MTVC
+    assert bodies[0, 0, 0].tolist() == [1.0, 3.0, -2.0]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
+def test_absent_bodies(bad: float) -> None:
+    values = np.stack([WALK, WALK + 1, np.zeros_like(WALK)])
+    values[1, 2, 1, 0] = bad
+    values[0, 3] = 0
+    recording = NAMED.parse(npz(joints=values), NAME)
+    lost = np.isnan(recording.bodies_MTVC).all(axis=(2, 3))
+    assert lost.tolist() == [[False, False, False, True], [False, False, True, False]]  # the third was never there
+    assert np.isfinite(recording.bodies_MTVC[~lost]).all()
+    assert recording.notes == ("body-frames with non-finite coordinates taken as absent: 1",)
+
+
+@pytest.mark.parametrize("empty", ["", " ", "nan", "NaN"])
+@pytest.mark.parametrize("field", [0, 4, 8])
+def test_an_empty_field_is_a_missing_value(empty: str, field: int) -> None:
+    lines = [line.split(",") for line in FLAT.decode().splitlines()]
+    lines[2][field] = empty
+    for end in ("\n", "\r\n"):
+        for last in (end, ""):
+            text = end.join(",".join(line) for line in lines) + last
+            recording = NAMED.parse(text.encode(), "s2_a3.csv")
+            assert np.isnan(recording.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [False, False, True, False]
+
+
+def test_line_ends_marks_and_quotes_do_not_matter() -> None:
+    headed = table(WALK.reshape(4, 9), COLUMNS)
+    quoted = headed.replace(b"hip x,hip y", b'"hip x" , "hip y"')
+    for text in (FLAT, FLAT.replace(b"\n", b"\r\n"), b"\xef\xbb\xbf" + headed, FLAT.strip(), FLAT + b"\n", quoted):
+        recording = NAMED.parse(text, "s2_a3.csv")
+        np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
+        assert recording.notes == ()
+    assert NAMED.parse(FLAT.replace(b"\n", b"\r\n", 2), "s2_a3.csv").notes == ("mixed line ends: 2 of 4 CRLF",)
+
+
+ROW = FLAT.splitlines()[0]
+HEAD = ",".join(COLUMNS).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"\n \n", "the file is empty"),
+        (HEAD, "line 2: no numbers follow the column names"),
+        (FLAT + ROW + b",1\n", "line 5: 10 numbers instead of 9"),
+        (FLAT + ROW.rsplit(b",", 1)[0], "line 5: 8 numbers instead of 9"),
+        (HEAD + b"\n" + ROW + b"\n" + ROW + b",1", "line 3: 10 numbers instead of 9"),
+        (ROW + b"\n\n" + ROW, "line 3: numbers after a blank line"),
+        (ROW + b"\n" + ROW.replace(b",", b",x", 1), "line 2: field 2 is not a number"),
+        (ROW + b"\n" + ROW.replace(b",", b";"), "line 2: field 1 is not a number"),
+        (ROW + b"\r" + ROW + b"\r\n", "line 1: a carriage return alone"),
+        (FLAT + b"\xff,\n", "line 5: not UTF-8 text"),
+        (FLAT.decode().encode("utf-16"), "line 1: not UTF-8 text"),
+        (HEAD.replace(b"hip x", b"hip_w") + b"\n" + ROW, "line 1: no column 'hip x' .of 1 missing.; found: 'hip_w'"),
+        (HEAD.replace(b"hip x", b"hip y") + b"\n" + ROW, "line 1: two columns are called 'hip y'"),
+        (HEAD + b",HIP_X\n" + ROW + b",1", "line 1: column names differ in capitals or punctuation only"),
+        (HEAD + b",subject\n" + ROW + b",1\n" + ROW + b",2", "line 3: subject is 2, but 1 before"),
+        (HEAD + b",subject\n" + ROW + b",3\n", "subject is 2 by its name, but 3 inside"),
+        (HEAD + b",camera\n" + ROW + b",1.5\n", "camera is 1.5, not a whole number"),
+        (HEAD + b",camera\n" + ROW + b",\n", "camera is nan, not a whole number"),
+        (HEAD + b",fps\n" + ROW + b",0\n", "fps is 0, not positive"),
+        (b'"' * 200_001, "line 1: "),
+        (b"," * (MOST_NUMBERS + 1), "more than"),
+    ],
+)  # fmt: skip
+def test_csv_of_other_content_is_refused(text: bytes, reason: str) -> None:
+    with pytest.raises(BadRecording, match=reason):
+        NAMED.parse(text, "s2_a3.csv")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({}, "no array joints; found: none"),
+        ({"skeleton": WALK}, "no array joints; found: 'skeleton'"),
+        ({"joints": np.zeros((4, 2, 3))}, "joints of shape .4, 2, 3. instead of .frames, 3, 3."),
+        ({"joints": np.zeros((3, 3))}, "shape"),
+        ({"joints": np.zeros((0, 3, 3))}, "shape"),
+        ({"joints": np.array(1.0)}, "shape"),
+        ({"joints": np.array([{}, 1], dtype=object)}, "joints holds objects, not real numbers"),
+        ({"joints": np.array(["a"])}, "joints holds text"),
+        ({"joints": WALK > 0}, "joints holds truth values"),
+        ({"joints": WALK * 1j}, "joints holds complex numbers"),
+        ({"joints": WALK.astype(np.longdouble)}, "joints holds values of type f16"),
+        ({"joints": WALK.astype([("x", "f4")])}, "its header does not describe"),
+        ({"joints": WALK, "camera": [1, 2]}, "camera has shape .2,., not a single number"),
+        ({"joints": WALK, "camera": -1}, "camera is -1, not a whole number"),
+        ({"joints": WALK, "camera": 2**40}, "camera is 1.09951e.12, not a whole number"),
+        ({"joints": WALK, "camera": np.nan}, "camera is nan"),
+        ({"joints": WALK, "camera": "left"}, "camera holds text"),
+        ({"joints": WALK, "action": 4}, "action is 3 by its name, but 4 inside"),
+        ({"joints": WALK, "fps": np.inf}, "fps is inf, not positive"),
+    ],
+)
+def test_npz_of_other_content_is_refused(content: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BadRecording, match=reason):
+        NAMED.parse(npz(**content), NAME)
+
+
+@pytest.mark.parametrize(
+    ("reader", "path", "content", "reason"),
+    [
+        (NAMED, "s2-a3.npz", {}, "name 's2-a3.npz' is not of the form s{subject}_a{action}.npz"),
+        (NAMED, "s2_a0.npz", {}, "action is 0, but the first is 1"),
+        (PLAIN, "a.npz", {}, "action is not said, neither by its name nor inside"),
+        (ArrayReader(BODY), "a.npz", {"action": 1}, "fps is not said"),
+    ],
+)
+def test_what_is_not_said(reader: ArrayReader, path: str, content: dict[str, Any], reason: str) -> None:
+    with pytest.raises(BadRecording, match=reason):
+        list(reader.read(RawRecording("a", RawFile(path, npz(joints=WALK, **content)))))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"names": "take"}, {"names": "{who}"}, {"names": "{subject}{action}"}, {"names": "{action}_{action}"}, {"names": "{}"},
+        {"fps": 0}, {"fps": np.nan}, {"metres": -1.0}, {"metres": np.inf}, {"up": "x"},
+    ],
+)  # fmt: skip
+def test_impossible_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"ArrayReader: {next(iter(wrong))} "):
+        ArrayReader(BODY, **wrong)
+
+
+def npy(header: bytes, values: bytes = b"", version: int = 1) -> bytes:
+    length = struct.pack("<H" if version == 1 else "<I", len(header))
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + values
+
+
+def announce(shape: str, kind: str = "<f4") -> bytes:
+    return f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_headers_of_every_version(version: int) -> None:
+    values = WALK.astype("<f4")
+    recording = NAMED.parse(repack(npy(announce("(4, 3, 3)"), values.tobytes(), version)), NAME)
+    np.testing.assert_array_equal(recording.bodies_MTVC[0], values)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        repack(npy(announce("(1000000000, 3, 3)"), bytes(36))),
+        repack(npy(announce("(" + "9" * 5000 + ",)"))),
+        repack(npy(announce(f"({', '.join(['1'] * 3000)},)"), bytes(4))),
+        repack(npy(announce("(1, 3, 3)", "|O"), bytes(72))),
+        repack(npy(b"(" * 60_000)),
+        repack(npy(b"")),
+        repack(b"\x93NUMPY"),
+        repack(b""),
+        repack(b"\x93NUMPY\x02\x00\xff\xff\xff\xff"),
+        repack(bytes(300 * 2**20)),
+        repack(bytes(2**20), zipfile.ZIP_BZIP2),
+        repack(bytes(2**20), zipfile.ZIP_LZMA),
+    ],
+)
+def test_bombs_and_lies_cost_nothing(content: bytes) -> None:
+    tracemalloc.start()
+    with pytest.raises(BadRecording):
+        NAMED.parse(content, NAME)
+    assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    tracemalloc.stop()
+
+
+def test_a_zip_that_lies_about_sizes_is_not_unpacked() -> None:
+    data = bytearray(repack(npy(announce("(1, 3, 3)"), bytes(100 * 2**20))))
+    for signature, distance in ((b"PK\x03\x04", 22), (b"PK\x01\x02", 24)):
+        place = data.index(signature) + distance
+        data[place : place + 4] = struct.pack("<I", 200)
+    tracemalloc.start()
+    with pytest.raises(BadRecording, match="damaged"):
+        NAMED.parse(bytes(data), NAME)
+    assert tracemalloc.get_traced_memory()[1] < 5 * 2**20
+    tracemalloc.stop()
+
+
+def test_more_arrays_than_anyone_has_are_refused() -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number in range(1001):
+            archive.writestr(f"{number}", b"")
+    with pytest.raises(BadRecording, match="more than 1000 arrays"):
+        NAMED.parse(stream.getvalue(), NAME)
+
+
+def survives(data: bytes, path: str) -> None:
+    reason = ""
+    try:
+        assert NAMED.parse(data, path).bodies_MTVC.shape[2:] == (3, 3)
+    except BadRecording as error:
+        reason = str(error)
+    assert "\n" not in reason
+
+
+@given(st.binary(max_size=300), st.sampled_from(["s1_a1.npz", "s1_a1.csv"]))
+@example(b"", "s1_a1.csv")
+@example(b",\n", "s1_a1.csv")
+@example(b"\xef\xbb\xbf", "s1_a1.csv")
+@example(b"PK\x05\x06" + bytes(18), "s1_a1.npz")
+@settings(deadline=None, max_examples=150)
+def test_any_bytes(data: bytes, path: str) -> None:
+    survives(data, path)
+
+
+@given(st.text(alphabet='0123456789.,;-+e\n\r "\thipxyzn', max_size=200))
+@settings(deadline=None, max_examples=150)
+def test_any_text(text: str) -> None:
+    survives(text.encode(), "s1_a1.csv")
+
+
+VALID = (npz(joints=WALK, subject=1), npz(joints=WALK, subject=1, compress=False), FLAT, HEAD + b"\n" + FLAT)
+
+
+@given(
+    st.sampled_from(range(4)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
+)
+@settings(deadline=None, max_examples=500)
+def test_any_damage(number: int, changes: list[tuple[int, int]]) -> None:
+    damaged = bytearray(VALID[number])
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    survives(bytes(damaged), "s1_a1.npz" if number < 2 else "s1_a1.csv")
+
+
+@given(st.lists(st.tuples(st.integers(0, 79), st.integers(0, 255)), max_size=4), st.integers(0, 120))
+@settings(deadline=None, max_examples=300)
+def test_any_header_of_an_array(changes: list[tuple[int, int]], size: int) -> None:
+    """Inside a whole zip: a damaged zip does not get so far."""
+    damaged = bytearray(npy(announce("(1, 3, 3)"), bytes(range(1, 37))))
+    for position, value in changes:
+        damaged[position % len(damaged)] = value
+    survives(repack(bytes(damaged[: size + 40])), NAME)
+
+
+def test_truncated_files_are_refused() -> None:
+    data = VALID[0]
+    for size in range(0, len(data), 7):
+        with pytest.raises(BadRecording):
+            NAMED.parse(data[:size], NAME)
+
+
+@pytest.mark.parametrize("joints", [[[1, 2], [3]], "text", None, [[["a", "b", "c"]]], WALK * 1j])
+def test_what_is_no_array_of_numbers(joints: Any) -> None:
+    with pytest.raises(BadRecording, match="joints "):
+        as_bodies(joints, BODY)

@@ -1,0 +1,202 @@
+"""Data sets dropped into pipeline/own: what is found, and how each mistake in one is told."""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import pipeline.datasets
+import pipeline.own
+from pipeline.datasets import DATASETS, find_benchmark, find_dataset, known_datasets
+from pipeline.errors import BadRecording, UserError
+from pipeline.own import find_own
+from pipeline.reading import hash_reader, read_recordings
+from pipeline.recordings import Excluded, Identity, RawFile, RawRecording, Recording
+from pipeline.store import SkeletonStore, StoreWriter
+from pipeline.topology import find_topology
+
+LAB = """
+from pipeline.datasets import DataSet
+from pipeline.recordings import Identity, Part, Recording
+from pipeline.recordings.arrays import ArrayReader
+from pipeline.splits import SplitRule
+from pipeline.topology import Topology
+import numpy as np
+
+BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
+COMPANIONS = ()
+
+def part_of(path):
+    return Part(path[: path.index(".")])
+
+def read(raw):
+    joints = np.array(eval(raw.main.data), dtype=np.float32)
+    yield Recording(Identity(raw.name, 1, 0), 25.0, BODY.name, joints)
+
+DATASET = DataSet(
+    name="lab", title="Lab", topology=BODY, reader=ArrayReader(BODY, fps=25),
+    splits={"xsub": SplitRule("subject", frozenset({1}))}, actions=("wave", "sit"), contents="one .npz a recording",
+)
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Puts files into a pipeline/own of the test's own: own(lab=text)."""
+    monkeypatch.setattr(pipeline.own, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(pipeline.own, "OWN", tmp_path)
+    monkeypatch.setattr(pipeline.datasets, "OWN", tmp_path)
+    stems: list[str] = []
+
+    def forget() -> None:
+        find_own.cache_clear()
+        for stem in stems:
+            sys.modules.pop(f"pipeline.own.{stem}", None)
+            vars(pipeline.own).pop(stem, None)
+
+    def put(**texts: str) -> None:
+        forget()
+        for stem, text in texts.items():
+            stems.append(stem)
+            (tmp_path / f"{stem}.py").write_text(text)
+        importlib.invalidate_caches()
+
+    yield put
+    forget()
+
+
+def test_one_file_is_a_data_set_everywhere(own: Callable[..., None]) -> None:
+    own(lab=LAB, other_lab=LAB.replace('name="lab"', 'name="other-lab"'))
+    assert list(known_datasets()) == [*DATASETS, "lab", "other-lab"]
+    assert find_benchmark("lab-xsub") == (find_dataset("lab"), "xsub")
+    assert find_topology("stick-3").joints == ("hip", "left hand", "right hand")
+    assert [find_dataset("lab").class_name(label) for label in range(3)] == ["wave", "sit", "action 3"]
+    for find, name in ((find_dataset, "lob"), (find_benchmark, "lab-xset"), (find_topology, "stick-4")):
+        with pytest.raises(UserError, match=r"known: .*(lab|stick-3)"):
+            find(name)
+
+
+def test_nothing_is_there_by_default(own: Callable[..., None]) -> None:
+    own()
+    assert known_datasets() == DATASETS
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("import numpy", "import numpie", "pipeline/own/lab.py:7: ModuleNotFoundError: No module named 'numpie'; mend it"),
+        ("COMPANIONS = ()", "COMPANIONS = (", "pipeline/own/lab.py:10: SyntaxError: '(' was never closed; mend it"),
+        ("DATASET =", "DATA =", "must define DATASET"),
+        ("DATASET = DataSet", "DATASET = dict", "must define DATASET"),
+        ('title="Lab", ', "", "pipeline/own/lab.py:19: TypeError: "),
+        ('name="lab"', 'name="lib"', "DATASET.name is 'lib'; call it as the file, 'lab'"),
+        ('name="lab"', 'name="ntu60"', "DATASET.name is 'ntu60', which the project has already"),
+        ('name="lab"', 'name="Lab 1"', "data set 'Lab 1': the name must be of small letters"),
+        ('name="lab"', 'name="benchmarks"', "not benchmarks"),
+        ("(-1, 0, 0)", "(-1, 0, 3)", "topology stick-3: a parent lies outside 0..2"),
+        ('"stick-3"', '"kinect-v2-25"', "topology kinect-v2-25 is another skeleton's name already"),
+        ('{"xsub": SplitRule("subject", frozenset({1}))}', "{}", "splits must hold at least one rule"),
+        ('"xsub":', '"x sub":', "split rule 'x sub': a name of letters"),
+        ('SplitRule("subject"', 'SplitRule("person"', "split rule xsub: unknown column 'person'; known: subject"),
+        ("frozenset({1})", 'frozenset({"1"})', "split rule xsub: subject is compared with int values only"),
+        (', contents="one .npz a recording"', "", "contents must say in words what is put into data/lab/raw"),
+        ("reader=ArrayReader(BODY, fps=25)", 'reader="pipeline.lob"', "reader 'pipeline.lob': No module named 'pipeline.lob'"),
+        ("reader=ArrayReader(BODY, fps=25)", 'reader="pipeline.splits"', "its reader defines no COMPANIONS, part_of, read"),
+        ("ArrayReader(BODY, fps=25)", "ArrayReader(BODY, fps=0)", "ArrayReader: fps 0 must be positive"),
+    ],
+)  # fmt: skip
+def test_each_mistake_names_its_file(own: Callable[..., None], old: str, new: str, reason: str) -> None:
+    assert old in LAB
+    own(lab=LAB.replace(old, new))
+    with pytest.raises(UserError) as caught:
+        known_datasets()
+    message = str(caught.value)
+    assert message.startswith("pipeline/own/lab.py:")
+    assert message.count("pipeline/own") == 1
+    assert reason in message
+    assert "\n" not in message
+
+
+def raw(content: bytes, path: str = "a.json") -> RawRecording:
+    return RawRecording("a", RawFile(path, content))
+
+
+def test_what_goes_wrong_in_a_reader_is_told_with_its_line(own: Callable[..., None]) -> None:
+    own(lab=LAB.replace("reader=ArrayReader(BODY, fps=25)", "reader=__name__"))
+    dataset = find_dataset("lab")
+    (fine,) = dataset.read(raw(b"[[[[1, 2, 3]] * 3]]"))
+    assert isinstance(fine, Recording)
+    for content, reason in (
+        (b"1 / 0", "pipeline/own/lab.py:16: ZeroDivisionError: division by zero"),
+        (b"{}['mm']", "pipeline/own/lab.py:16: KeyError: 'mm'"),
+        (b"[[[[1, 2, 3]] * 4]]", "bodies are float32 of shape (1, 1, 4, 3), not float32 (M, T, 3, 3)"),
+        (b"7", "bodies are float32 of shape (), not float32 (M, T, 3, 3)"),
+    ):
+        (reading,) = read_recordings([raw(content)], dataset)
+        assert reading.found == [Excluded("a", "a.json", reason)]
+    with pytest.raises(UserError, match=r"pipeline/own/lab.py:13: ValueError: substring not found, in part_of\('x'\)"):
+        dataset.part_of("x")
+
+
+class Broken:
+    """A reader of the project's own with a fault."""
+
+    COMPANIONS = ()
+
+    def part_of(self, path: str) -> None:
+        raise KeyError(path)
+
+    def read(self, raw: RawRecording) -> Iterator[Recording]:
+        raise KeyError(raw.name)
+
+
+def test_a_fault_of_the_projects_own_readers_is_not_hidden() -> None:
+    dataset = replace(DATASETS["ntu60"], reader=Broken())
+    with pytest.raises(KeyError):
+        dataset.part_of("a")
+    with pytest.raises(KeyError):
+        list(dataset.read(raw(b"")))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"topology": "kinect-v2-25"}, "has topology kinect-v2-25, not stick-3"),
+        ({"bodies_MTVC": np.zeros((1, 1, 3, 3))}, "bodies are float64"),
+        ({"identity": Identity("a", 1, -1)}, "action -1: actions count from 0"),
+    ],
+)
+def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], change: dict, reason: str) -> None:
+    own(lab=LAB)
+    good = Recording(Identity("a", 1, 0), 25.0, "stick-3", np.zeros((1, 1, 3, 3), np.float32))
+
+    class One(Broken):
+        def read(self, raw: RawRecording) -> Iterator[Recording]:
+            yield replace(good, **change)
+
+    dataset = replace(find_dataset("lab"), reader=One())
+    with pytest.raises(BadRecording, match=reason):
+        list(dataset.read(raw(b"")))
+
+
+def test_readers_of_ones_own_count_as_the_code_that_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier version of a reader wrote is not taken for what this one would."""
+    for name in ("recordings", "own"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("pipeline.reading.__file__", str(tmp_path / "reading.py"))
+    before = hash_reader()
+    (tmp_path / "own" / "lab.py").write_text(LAB)
+    assert hash_reader() != before
+
+
+def test_a_store_says_what_skeleton_it_holds(own: Callable[..., None], tmp_path: Path) -> None:
+    own(lab=LAB)
+    dataset = find_dataset("lab")
+    with StoreWriter(tmp_path / "store", "lab", dataset.topology, {}) as store:
+        store.add(Recording(Identity("a", 1, 0), 25.0, "stick-3", np.ones((1, 1, 3, 3), np.float32)), "a", "0")
+    skeleton = SkeletonStore.open(tmp_path / "store").facts["skeleton"]
+    assert skeleton == {"joints": ["hip", "left hand", "right hand"], "parents": [-1, 0, 0], "roots": [0], "centre": 0}
