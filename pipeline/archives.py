@@ -127,10 +127,9 @@ def members(
     Order: by name in folders and zips, as stored in tars and .7z. Directories and what macOS leaves behind
     (`__MACOSX/`, `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted
     members, files over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError,
-    naming the file and the remedy, where path does not exist, is an archive of a kind that is not read here,
-    or is damaged or cut short (DamagedFile);
-    in a compressed tar or .7z that may only be found after intact members have been handed out, and in a zip when a
-    member's content is asked for.
+    naming the file and the remedy, where path does not exist, is an archive of a kind that is not read here, is damaged
+    or cut short (DamagedFile); in a compressed tar or .7z that may only be found after intact members have been handed
+    out, and in a zip when a member's content is asked for.
     """
     try:
         for entry in _entries(Path(path), limit_bytes, wanted):

@@ -148,8 +148,8 @@ class DataSet:
             raise BadRecording(f"action {recording.identity.action}: actions count from 0")
 
     def listed(self, file: RawFile) -> frozenset[str]:
-        """The recordings that a file which belongs to all of them names."""
-        names: frozenset[str] = self.reader_object.listed(file)
+        """The recordings that a file which belongs to all of them names; none where the reader cannot tell."""
+        names: frozenset[str] = getattr(self.reader_object, "listed", lambda _: frozenset())(file)
         return names
 
     @property

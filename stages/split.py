@@ -58,7 +58,7 @@ def check_counts(
         named = f"left out: {name_some(excluded)}; " if excluded else ""
         found = f"{counts[0]} training and {counts[1]} test clips"
         raise UserError(
-            f"{name}: {found}, expected {expected[0]} and {expected[1]}; {named}see "
+            f"{name}: {found}, expected {expected[0]} and {expected[1]}; {named}see"
             f" results/datasets/{dataset.name}/audit, or set datasets.{dataset.name}.ingest.allow_partial to true"
         )
 
