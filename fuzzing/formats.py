@@ -15,9 +15,11 @@ import numpy as np
 from fuzzing import seeds
 from fuzzing.elements import mutate_matlab
 from fuzzing.frames import mutate_skeleton
+from fuzzing.npz import mutate_npz
 from fuzzing.words import NUMBERS, mutate_text
 from pipeline.errors import BadRecording, UserError
 from pipeline.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
+from pipeline.recordings.arrays import MOST_NUMBERS, ArrayReader
 from pipeline.recordings.matlab import MOST_UNPACKED_BYTES
 from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
@@ -102,6 +104,17 @@ def _read_ui_prmd(data: bytes) -> Iterator[Recording]:
     return ui_prmd.read(RawRecording("m01_s01_e01", RawFile("positions.txt", positions), companions))
 
 
+ARRAYS = ArrayReader(seeds.STICK, names="a{action}", fps=25)
+CSV_WORDS = (
+    *NUMBERS, b"hip x", b"hip y", b"left hand z", b"Left_Hand.Z", b"subject", b"action", b"fps", b'"', b'""', b'"a,b"',
+    b"'", b",,,", b"hip x,hip y,hip z", b"x" * 200,
+)  # fmt: skip
+
+
+def _read_arrays(suffix: str, data: bytes) -> Iterator[Recording]:
+    return ARRAYS.read(RawRecording("a1", RawFile(f"a1.{suffix}", data)))
+
+
 def _read_matlab(data: bytes) -> Iterator[Recording]:
     return utd_mhad.read(RawRecording("a1_s1_t1", RawFile("a1_s1_t1_skeleton.mat", data)))
 
@@ -122,6 +135,16 @@ FORMATS = {
         seeds.pku_splits, partial(mutate_text, words=SPLIT_WORDS), partial(_read_pku, "xsub"), KINECT_V2, lambda _: 450
     ),
     "ui-prmd": Format(seeds.ui_prmd_pairs, mutate_text, _read_ui_prmd, UI_PRMD, _one_value_in_two_bytes),
+    "csv": Format(
+        seeds.csv_texts,
+        partial(mutate_text, words=CSV_WORDS),
+        partial(_read_arrays, "csv"),
+        seeds.STICK,
+        lambda n: n + 1,
+    ),
+    "npz": Format(
+        seeds.npz_files, mutate_npz, partial(_read_arrays, "npz"), seeds.STICK, lambda n: min(1100 * n, MOST_NUMBERS)
+    ),
     "matlab": Format(
         seeds.matlab_files, mutate_matlab, _read_matlab, KINECT_V1, lambda size: min(1100 * size, MOST_UNPACKED_BYTES)
     ),

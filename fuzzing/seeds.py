@@ -8,6 +8,10 @@ import scipy.io
 
 from fuzzing.frames import read_frames, write_frames
 from pipeline.kinect_sim import SimulatorSettings, clips
+from pipeline.topology import Topology
+
+STICK = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
+"""A skeleton for the formats that take any."""
 
 SEPARATOR = b"\x1e\n"
 """Between the two texts of an input that has two."""
@@ -54,6 +58,42 @@ def ui_prmd_pairs() -> list[bytes]:
     tables = [_table(rows, 66, separator, form) for rows, separator, form in ((2, ",", "%.6f"), (2, ", ", "%.2f"))]
     tables.append((b",".join([b"1"] * 66) + b"\n") * 4)
     return [table + SEPARATOR + table for table in tables]
+
+
+def csv_texts() -> list[bytes]:
+    """Four frames of STICK, without and with column names, some in quotes, and with fields left empty."""
+    rows = _table(4, 9, ",", "%.4f").decode().splitlines()
+    names = [f"{joint} {axis}" for joint in STICK.joints for axis in "xyz"]
+    plain = "\n".join(rows)
+    named = "\n".join([",".join(names), *rows])
+    facts = "\n".join([",".join((*names, "subject", "action", "note")), *(f"{row},3,1,{row[:3]}" for row in rows)])
+    quoted = "\r\n".join([",".join(f'"{name}"' for name in names), *rows])
+    texts = [
+        plain,
+        named,
+        facts,
+        quoted,
+        plain.replace("-", ",").replace(",,", ","),
+        ",".join("1" * 9) + "\n,,,,,,,,\n",
+    ]
+    return [text.encode() for text in texts] + [b"\xef\xbb\xbf" + named.encode()]
+
+
+def npz_files() -> list[bytes]:
+    """Joints of STICK in several types, with one body and with two, and what may stand beside them."""
+    joints = np.random.default_rng(0).normal(0, 1, (4, 3, 3))
+    contents: list[dict[str, Any]] = [
+        {"joints": (50 * joints).astype(kind)} for kind in ("<f8", ">f4", "i1", "<u2", "<f2")
+    ]
+    contents += [{"joints": np.stack([joints, joints]), "fps": 25.0, "action": 1, "camera": np.int8(2)}]
+    contents += [{"joints": np.asfortranarray(joints), "note": "text"}]
+    return [_save_npz(content, compress) for content in contents for compress in (False, True)]
+
+
+def _save_npz(content: dict[str, Any], compress: bool) -> bytes:
+    stream = io.BytesIO()
+    (np.savez_compressed if compress else np.savez)(stream, **content)
+    return stream.getvalue()
 
 
 def matlab_files() -> list[bytes]:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from isal import isal_zlib
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, in_one_line
 from pipeline.recordings import RawFile, leave_packed
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def is_pack(path: Path) -> bool:
 
 
 def _as_user_error(path: Path, error: BaseException) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = in_one_line(error)
     if isinstance(error, OSError) and error.errno is not None:
         where = error.filename or path
         remedy = "check the disk" if error.errno == errno.EIO else "check the path and its permissions"
