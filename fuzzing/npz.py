@@ -25,8 +25,8 @@ def mutate_npz(data: bytes, rng: random.Random) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 3))):
         at = rng.randrange(len(members))
         name, content = members[at]
-        renamed = rng.choice([other for other in NAMES if other not in dict(members)])
-        members[at] = (renamed, content) if rng.random() < 0.1 else (name, _change(content, rng))
+        free = [other for other in NAMES if other not in dict(members)]
+        members[at] = (rng.choice(free), content) if free and rng.random() < 0.1 else (name, _change(content, rng))
     if rng.random() < 0.05:
         name, content = rng.choice(members)
         members = [one for one in members if one[0] != f"a/{name}"] + [(f"a/{name}", content)]

@@ -1,8 +1,10 @@
 """The fuzzing of the readers, in short: without atheris, but with its inputs and its judge."""
 
+import io
 import random
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from fuzzing.elements import mutate_matlab
 from fuzzing.formats import FORMATS, TAKEN
 from fuzzing.frames import read_frames, write_frames
+from fuzzing.npz import NAMES, mutate_npz
 from fuzzing.seeds import matlab_files, skeletons
 from pipeline.errors import BadRecording
 from pipeline.recordings import Recording
@@ -92,3 +95,12 @@ def test_the_commands_of_the_page(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "ntu: 500 inputs" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_under_every_name_can_still_be_changed() -> None:
+    rng, stream = random.Random(1), io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in NAMES:
+            archive.writestr(name, bytes(200))
+    changed = {mutate_npz(stream.getvalue(), rng) for _ in range(200)}
+    assert len(changed) > 150
