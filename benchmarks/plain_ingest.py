@@ -3,9 +3,10 @@
     python -m benchmarks.plain_ingest ARCHIVE FOLDER
 
 Unpack the zip; split every file into lines and put each body's joints (and colour columns, which those scripts keep
-too) into a dictionary by body id; pickle them all; choose the bodies; pickle those; translate frame by frame; pad to
-one float32 array of 300 frames × 150 columns a clip; write it. The choice of bodies is the project's own code, without
-the loops of those scripts: the yardstick is rather too fast than too slow. FOLDER/times.json says what each step took.
+too) into arrays by body id that grow frame by frame; pickle them all; choose the bodies; pickle those; translate frame
+by frame; pad to one float32 array of 300 frames × 150 columns a clip; write it. The choice of bodies is the project's
+own code, without the loops of those scripts: the yardstick is rather too fast than too slow. FOLDER/times.json says
+what each step took.
 """
 
 import json
@@ -26,7 +27,7 @@ from pipeline.topology import KINECT_V2
 
 FRAMES, COLUMNS, JOINTS = 300, 150, 25
 
-Body = dict[str, list[Any]]
+Body = dict[str, Any]
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -61,10 +62,13 @@ def parse(lines: list[str]) -> tuple[int, dict[str, Body]]:
                 joints[joint] = np.array(fields[:3], dtype=np.float32)
                 colours[joint] = np.array(fields[5:7], dtype=np.float32)
                 at += 1
-            track = bodies.setdefault(body, {"frames": [], "joints": [], "colours": []})
-            track["frames"].append(frame)
-            track["joints"].append(joints)
-            track["colours"].append(colours)
+            if body in bodies:
+                track = bodies[body]
+                track["joints"] = np.vstack((track["joints"], joints[np.newaxis]))
+                track["colours"] = np.vstack((track["colours"], colours[np.newaxis]))
+                track["frames"].append(frame)
+            else:
+                bodies[body] = {"joints": joints[np.newaxis], "colours": colours[np.newaxis], "frames": [frame]}
     return frames, bodies
 
 
@@ -75,7 +79,7 @@ def choose_bodies(folder: Path) -> None:
     for name, (frames, bodies) in recordings.items():
         tracks = np.full((len(bodies), frames, JOINTS, 3), np.nan, dtype=np.float32)
         for number, body in enumerate(bodies.values()):
-            tracks[number, body["frames"]] = np.stack(body["joints"])
+            tracks[number, body["frames"]] = body["joints"]
         recording = Recording(identify(name), 30.0, KINECT_V2.name, tracks)
         clip = denoise(recording, CleaningSettings()).bodies_MTVC
         chosen[name] = clip.transpose(1, 0, 2, 3).reshape(clip.shape[1], -1)

@@ -1,4 +1,4 @@
-"""Raw data as it was downloaded: a folder, a .zip or a .tar(.gz, .bz2, .xz), read in place and never unpacked to disk.
+"""Raw data as it was downloaded: a folder, a .zip, .7z or .tar(.gz, .bz2, .xz), read in place, never unpacked to disk.
 
 An archive comes from elsewhere, so nothing in it is trusted: a member whose name would lead out of the archive, that is
 no plain file, or that is far larger than a recording can be is refused with a reason, and the others are still read. An
@@ -16,15 +16,19 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from isal import isal_zlib
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, in_one_line
 from pipeline.recordings import RawFile, leave_packed
+
+if TYPE_CHECKING:
+    from pipeline.seven_zip import SevenZip, SevenZipMember
 
 # The longest recording of any supported data set is some 15 MB of text.
 LIMIT_BYTES = 64 * 2**20
@@ -50,6 +54,7 @@ LOCAL_HEADER = struct.Struct("<4s22xHH")
 """Of a zip's member: signature, what the directory says as well, lengths of name and extra field."""
 
 REST_NOT_READ = "; rest not read"
+ANOTHER_REFUSED = "another member of that name cannot be read"
 
 TAR_OPENERS: dict[str, Callable[[Path], object]] = {
     ".tar": partial(open, mode="rb"),
@@ -61,7 +66,7 @@ TAR_OPENERS: dict[str, Callable[[Path], object]] = {
     ".txz": lzma.open,
 }
 
-UNREAD_SUFFIXES = (".7z", ".rar")
+UNREAD_SUFFIXES = (".rar",)
 """Packings that people use for recordings and that can only be read here once they are unpacked."""
 
 DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]
@@ -77,6 +82,14 @@ DAMAGE: tuple[type[Exception], ...] = (  # type: ignore[assignment]
     RuntimeError,
     ValueError,
 )
+
+
+class DamagedFile(UserError):
+    """A raw file that is not what it should be, and that another copy would mend. reason: the message's middle."""
+
+    def __init__(self, path: Path, reason: str, remedy: str = "download or copy it again") -> None:
+        super().__init__(f"{path}: {reason}; {remedy}")
+        self.path, self.reason, self.remedy = path, reason, remedy
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,15 @@ def members(
 
     wanted: says by its name whether a file is read; others are passed over unless they are refused.
 
-    Order: by name in folders and zips, as stored in tars. Directories and what macOS leaves behind (`__MACOSX/`,
-    `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted members, files
-    over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError, naming the file
-    and the remedy, where path does not exist, is an archive of a kind that is not read here, is damaged or cut short;
-    in a compressed tar that may only be found after intact members have been handed out, and in a zip when a member's
-    content is asked for.
+    Order: by name in folders and zips, as stored in tars and .7z. Directories and what macOS leaves behind
+    (`__MACOSX/`, `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted
+    members, files over limit_bytes and members that unpack to more than MOST_EXPANSION times their size. UserError,
+    naming the file and the remedy, where path does not exist, is an archive of a kind that is not read here, is damaged
+    or cut short (DamagedFile); in a compressed tar or .7z that may only be found after intact members have been handed
+    out, and in a zip when a member's content is asked for.
     """
     try:
-        for entry in _entries(Path(path), limit_bytes):
+        for entry in _entries(Path(path), limit_bytes, wanted):
             if entry.refusal is not None:
                 yield Refused(entry.name, entry.refusal)
             elif wanted is None or wanted(entry.name):
@@ -149,7 +162,8 @@ def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:
         raise _as_user_error(Path(path), error) from error
 
 
-def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
+def _entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None = None) -> Iterator[_Entry]:
+    """wanted: as `members` has it, for packings that are read in one go."""
     if path.is_dir():
         return _folder_entries(path, limit_bytes)
     if not path.exists():
@@ -157,6 +171,8 @@ def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
     name = path.name.lower()
     if name.endswith(".zip"):
         return _zip_entries(path, limit_bytes)
+    if name.endswith(".7z"):
+        return _seven_zip_entries(path, limit_bytes, wanted)
     for suffix, opener in TAR_OPENERS.items():
         if name.endswith(suffix):
             return _tar_entries(path, cast(Callable[[Path], BinaryIO], opener), limit_bytes)
@@ -167,18 +183,18 @@ def _entries(path: Path, limit_bytes: int) -> Iterator[_Entry]:
 
 def is_pack(path: Path) -> bool:
     """Whether `members` takes it for a folder or an archive, judged by what it is called."""
-    return path.is_dir() or path.name.lower().endswith((".zip", *TAR_OPENERS))
+    return path.is_dir() or path.name.lower().endswith((".zip", ".7z", *TAR_OPENERS))
 
 
 def _as_user_error(path: Path, error: BaseException) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = in_one_line(error)
     if isinstance(error, OSError) and error.errno is not None:
         where = error.filename or path
         remedy = "check the disk" if error.errno == errno.EIO else "check the path and its permissions"
         return UserError(f"{where}: cannot be read ({error.strerror}); {remedy}")
     if isinstance(error, NotImplementedError):
         return UserError(f"{path}: packed in a way that cannot be read here ({reason}); unpack it and give the folder")
-    return UserError(f"{path}: damaged or cut short ({reason}); download or copy it again")
+    return DamagedFile(path, f"damaged or cut short ({reason})")
 
 
 def _is_junk(name: str) -> bool:
@@ -290,6 +306,47 @@ def _zip_refusal(name: str, info: zipfile.ZipInfo, limit_bytes: int) -> str | No
     if info.file_size > MOST_EXPANSION * info.compress_size + EXPANSION_FLOOR_BYTES:
         return f"unpacks to more than {MOST_EXPANSION} times its size"
     return "encrypted" if info.flag_bits & 1 else None
+
+
+def _seven_zip_entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None) -> Iterator[_Entry]:
+    # Here and not above, because it loads decompressors that no other archive needs.
+    from pipeline.seven_zip import SevenZip
+
+    with SevenZip(path) as archive:
+        listed = list(
+            _list_seven_zip(archive, MOST_EXPANSION * path.stat().st_size + EXPANSION_FLOOR_BYTES, limit_bytes)
+        )
+        # Members are asked for by name, which several may have.
+        refused = {member.name for member, _, refusal in listed if refusal}
+        chosen = frozenset(
+            member.name for member, name, _ in listed if member.name not in refused and (wanted is None or wanted(name))
+        )
+        with closing(archive.read(chosen)) as contents:
+            for member, name, refusal in listed:
+                if refusal is None and member.name in refused:
+                    refusal = ANOTHER_REFUSED
+                yield _Entry(name, refusal, partial(_next_content, contents, member) if member.size else bytes)
+
+
+def _list_seven_zip(
+    archive: "SevenZip", most_bytes: int, limit_bytes: int
+) -> Iterator[tuple["SevenZipMember", str, str | None]]:
+    """Each member with its tidied name and why it is not read."""
+    total = 0
+    for member in archive.members:
+        name = _tidy(member.name)
+        total += member.size
+        if total > most_bytes:
+            # No more is unpacked of a member than is declared here; but all that stands before it in its block is.
+            yield member, name, f"archive unpacks to more than {MOST_EXPANSION} times its size{REST_NOT_READ}"
+            return
+        if not _is_junk(name):
+            refusal = _refusal(name, plain=member.plain, size=member.size, limit_bytes=limit_bytes)
+            yield member, name, refusal or ("encrypted" if archive.encrypted else None)
+
+
+def _next_content(contents: Iterator[tuple["SevenZipMember", bytes]], member: "SevenZipMember") -> bytes:
+    return next(data for found, data in contents if found is member)
 
 
 class _StrictTarInfo(tarfile.TarInfo):

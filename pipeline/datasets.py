@@ -4,6 +4,7 @@ Facts of the data sets' authors, stated once. What a user may choose stands in p
 """
 
 import importlib
+import itertools
 import re
 import traceback
 from collections.abc import Iterator, Sequence
@@ -14,7 +15,8 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from pipeline.errors import BadRecording, UserError
-from pipeline.recordings import Excluded, Part, RawRecording, Recording
+from pipeline.layouts import Layout, Listed, NtuGrid
+from pipeline.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from pipeline.splits import SplitRule
 from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
@@ -59,7 +61,8 @@ class DataSet:
     list as incomplete. actions: names of the actions, where no such file has them. classes: heads of a classifier,
     where that is not the number of labels that occur.
     videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
-    (training, test) part of a split rule after exclusion. The last three only where the authors state them.
+    (training, test) part of a split rule after exclusion. The last three only where the authors state them. grid: the
+    rule of the names.
     """
 
     name: str
@@ -82,6 +85,7 @@ class DataSet:
     videos: int | None = None
     clips: int | None = None
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
+    grid: Layout | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or self.name == RESERVED_NAME:
@@ -142,6 +146,19 @@ class DataSet:
             raise BadRecording(f"bodies are {bodies.dtype} of shape {bodies.shape}, not float32 (M, T, {joints}, 3)")
         if recording.identity.action < 0:
             raise BadRecording(f"action {recording.identity.action}: actions count from 0")
+
+    def listed(self, file: RawFile) -> frozenset[str]:
+        """The recordings that a file which belongs to all of them names; none where the reader cannot tell."""
+        names: frozenset[str] = getattr(self.reader_object, "listed", lambda _: frozenset())(file)
+        return names
+
+    @property
+    def layout(self) -> Layout | None:
+        """Which recordings there are, by name, where that is known."""
+        if self.grid is not None or self.checksums is None:
+            return self.grid
+        parts = map(self.part_of, self.member_checksums())
+        return Listed(frozenset(part.recording for part in parts if part is not None and part.recording is not None))
 
     def class_name(self, label: int) -> str:
         """The action's name; labels count from 0."""
@@ -250,10 +267,21 @@ UI_PRMD_KINECT = DataSet(
     clips=2000,
     splits={"xsub": SplitRule("subject", frozenset({1, 3, 5, 7, 9}))},
     expected={"xsub": (1000, 1000)},
+    grid=Listed(
+        frozenset(
+            f"m{movement:02}_s{subject:02}_e{execution:02}{ending}"
+            for movement, subject, execution in itertools.product(range(1, 11), repeat=3)
+            for ending in ("", "_inc")
+        )
+    ),
 )
 
 NTU60_ARCHIVE = Archive("nturgbd_skeletons_s001_to_s017.zip")
 NTU120_ARCHIVE = Archive("nturgbd_skeletons_s018_to_s032.zip")
+
+# Setups and the actions recorded in them. A group is 3 cameras × 60 actions: 316 make 56,880 files, 636 make 114,480.
+NTU60_BLOCK = (range(1, 18), range(1, 61))
+NTU120_BLOCK = (range(18, 33), range(61, 121))
 
 NTU60 = DataSet(
     name="ntu60",
@@ -270,6 +298,7 @@ NTU60 = DataSet(
     clips=56_880,
     splits={"xsub": SplitRule("subject", NTU60_TRAIN), "xview": SplitRule("camera", frozenset({2, 3}))},
     expected={"xsub": (40_091, 16_487), "xview": (37_646, 18_932)},
+    grid=NtuGrid((NTU60_BLOCK,), groups=316),
 )
 
 NTU120 = DataSet(
@@ -290,6 +319,7 @@ NTU120 = DataSet(
         "xset": SplitRule("setup", frozenset(range(2, 33, 2))),
     },
     expected={"xsub": (63_026, 50_919), "xset": (54_468, 59_477)},
+    grid=NtuGrid((NTU60_BLOCK, NTU120_BLOCK), groups=636),
 )
 
 PKU1 = DataSet(

@@ -86,6 +86,11 @@ class StoreWriter:
         return len(self._rows)
 
     @property
+    def names(self) -> list[str]:
+        """Of the recordings so far, those that are left out last."""
+        return [str(row["name"]) for row in (*self._rows, *self._excluded)]
+
+    @property
     def excluded(self) -> int:
         """How many recordings are left out so far."""
         return len(self._excluded)

@@ -48,8 +48,9 @@ class Work:
         self.title, self.total, self.unit = title, total, unit
         self.done = 0
         self._begin = self._last = time.monotonic()
-        # The last few moments and what was done by then: a start slower than the rest must not speak for it.
-        self._recent = deque([(self._begin, 0)], maxlen=RECENT_MOMENTS)
+        # The last few moments and what was done by then: a start slower than the rest must not speak for it, nor what
+        # a run that goes on had done before.
+        self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT_MOMENTS)
         self._live: Progress | None = None
         if console.is_terminal:
             columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -65,9 +66,9 @@ class Work:
         """`done` of the total are finished; `note` stands beside the rate."""
         self.done = done
         now = time.monotonic()
-        if now - self._recent[-1][0] >= SECONDS_BETWEEN_MOMENTS:
+        if not self._recent or now - self._recent[-1][0] >= SECONDS_BETWEEN_MOMENTS:
             self._recent.append((now, done))
-        then, before = self._recent[0]
+        then, before = self._recent[0] if now > self._recent[0][0] else (self._begin, 0)
         rate = (done - before) / max(now - then, 1e-9)
         text = f"{rate:,.{0 if rate >= 10 else 1}f} {self.unit}/s {note}".rstrip()
         if self._live:

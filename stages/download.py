@@ -9,7 +9,7 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.archives import UNREAD_SUFFIXES, members
+from pipeline.archives import UNREAD_SUFFIXES, DamagedFile, members
 from pipeline.datasets import Archive, DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import hash_file, read_json, replace_file, write_json
@@ -36,8 +36,12 @@ def main() -> None:
         files = [simulate(dataset, settings, folder)]
     else:
         files = obtain(dataset, folder, os.environ.get("HACM_MIRROR"))
-    check_archives(files, folder, dataset)
-    digests, count = check_members(files, dataset, verify=getattr(settings, "verify", False))
+    check = partial(check_files, files, dataset, verify=getattr(settings, "verify", False))
+    try:
+        digests, count = check()
+    except DamagedFile as damage:
+        fetch_again(damage, dataset, os.environ.get("HACM_MIRROR"))
+        digests, count = check()
     check_recorded(digests, folder)
     write_json(folder / RECEIPT, {"dataset": dataset.name, "files": digests, "recordings": count})
     where = ", ".join(map(str, files)) if len(files) <= MOST_NAMED else f"{len(files)} files of {folder}"
@@ -63,6 +67,8 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
     present = find_present(dataset, folder)
     if present:
         return present
+    if mirror and not is_address(mirror) and not Path(mirror).expanduser().is_dir():
+        raise UserError(f"HACM_MIRROR={mirror}: no such folder; correct it, or unset it to do without")
     problems = []
     for group in dataset.sources:
         try:
@@ -117,23 +123,53 @@ def _megabytes(work: Work, have: int, total: int | None) -> None:
     work.update(have // 1_000_000)
 
 
+def is_address(mirror: str) -> bool:
+    """Whether a mirror is one on the net, and no folder."""
+    return mirror.startswith(("http://", "https://"))
+
+
 def find_addresses(archive: Archive, mirror: str | None) -> list[str]:
     """Where to fetch an archive: from the mirror alone, if there is one."""
     if not mirror:
         return list(archive.addresses)
-    if mirror.startswith(("http://", "https://")):
+    if is_address(mirror):
         return [f"{mirror.rstrip('/')}/{archive.file}"]
     path = Path(mirror).expanduser() / archive.file
     return [str(path)] if path.exists() else []
 
 
-def check_archives(files: list[Path], folder: Path, dataset: DataSet) -> None:
-    """UserError if an archive is not the one whose checksum is known."""
+def fetch_again(damage: DamagedFile, dataset: DataSet, mirror: str | None) -> None:
+    """Another copy in place of a damaged archive, which is set aside; the damage, if none can be had."""
+    archives = {archive.file: archive for group in dataset.sources for archive in group}
+    archive, path = archives.get(damage.path.name), damage.path
+    if archive is None or not path.is_file():
+        raise damage
+    aside = path.with_name(path.name + ".damaged")
+    path.replace(aside)
+    try:
+        if not find_addresses(archive, mirror):
+            ask = f"copy it again, or ask for it at {dataset.page}" if dataset.gated else damage.remedy
+            raise DamagedFile(path, damage.reason, ask)
+        say(f"{path}: {damage.reason}; kept as {aside.name}, fetching it again")
+        bring(archive, path.parent, mirror)
+    except BaseException:
+        aside.replace(path)
+        raise
+
+
+def check_files(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple[dict[str, str], int]:
+    """As check_members; DamagedFile if a file is not what it should be."""
+    check_archives(files, dataset)
+    return check_members(files, dataset, verify=verify)
+
+
+def check_archives(files: list[Path], dataset: DataSet) -> None:
+    """DamagedFile if an archive is not the one whose checksum is known."""
     known = {archive.file: archive.sha256 for group in dataset.sources for archive in group}
     for path in files:
         expected = known.get(path.name)
         if expected and hash_file(path) != expected:
-            raise UserError(f"{path}: its SHA-256 is not {expected[:12]}…; delete the file and run again")
+            raise DamagedFile(path, f"its SHA-256 is not {expected[:12]}…")
 
 
 def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple[dict[str, str], int]:
@@ -152,9 +188,9 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
                 name = member.path.rsplit("/", 1)[-1]
                 contents.update(f"{digest}  {name}\n".encode())
                 if name in known and digest != known[name]:
-                    raise UserError(
-                        f"{path}: {name} differs from the known copy; fetch the archive again, or set "
-                        f"datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
+                    accept = f"set datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
+                    raise DamagedFile(
+                        path, f"{name} differs from the known copy", f"fetch the archive again, or {accept}"
                     )
                 part = dataset.part_of(locate(path, member.path))
                 if part is not None and part.role == MAIN:
@@ -164,10 +200,12 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
             digests[path.name] = contents.hexdigest() if path.is_dir() else hash_file(path)
     if not recordings:
         advice = advise_unpacking(files[0].parent)
-        raise UserError(f"{files[0]}: holds no recording of {dataset.title}; is it the right one?{advice}")
+        raise DamagedFile(files[0], f"holds no recording of {dataset.title}", f"is it the right one?{advice}")
     missing = sorted(set(known) - seen)
     if missing:
-        raise UserError(f"{files[0]}: {len(missing)} recordings are missing, the first is {missing[0]}; fetch it again")
+        raise DamagedFile(
+            files[0], f"{len(missing)} recordings are missing, the first is {missing[0]}", "fetch it again"
+        )
     return digests, len(recordings)
 
 

@@ -1,9 +1,10 @@
 """Parse raw recordings into the raw Zarr store. Slow, and therefore kept apart: it depends on raw files alone."""
 
 from pipeline.datasets import DataSet, find_dataset
+from pipeline.differences import find_differences, summarise
 from pipeline.errors import UserError
-from pipeline.files import read_json
-from pipeline.raw import RECEIPT, read_raw
+from pipeline.files import read_json, replace_file
+from pipeline.raw import RECEIPT, find_files, read_raw
 from pipeline.reading import LISTED_MISSING, Reading, hash_reader, read_recordings
 from pipeline.recordings import Recording
 from pipeline.store import StoreWriter
@@ -59,16 +60,35 @@ def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool)
 
 
 def check_count(store: StoreWriter, dataset: DataSet, videos: int, *, partial: bool) -> None:
-    """UserError if nothing is left, or if the number of recordings or videos is not the one the authors state."""
+    """UserError if nothing is left, or if the number of recordings or videos is not the one the authors state.
+
+    It names what differs.
+    """
     if len(store) == 0:
         raise UserError(f"{dataset.name}: no recording could be read; the first reason: {store.first_reason}")
+    places.differences(dataset.name).unlink(missing_ok=True)
     found = {"videos": (videos, dataset.videos), "recordings": (len(store) + store.excluded, dataset.clips)}
     for kind, (count, expected) in found.items():
-        if expected is not None and count != expected and not partial:
+        if expected is None:
+            continue
+        if count != expected and not partial:
             raise UserError(
-                f"{dataset.name}: {count} {kind}, {expected} are expected; fetch the archive again, or set "
-                f"datasets.{dataset.name}.ingest.allow_partial to true"
+                f"{dataset.name}: {count} {kind}, {expected} are expected; {name_differences(store, dataset)}fetch the "
+                f"archive again, or set datasets.{dataset.name}.ingest.allow_partial to true"
             )
+        say(f"{dataset.name}: {count} {kind}, {expected} expected")
+
+
+def name_differences(store: StoreWriter, dataset: DataSet) -> str:
+    """The first names of what is absent or does not belong, after writing all of them into a file; maybe nothing."""
+    differences = find_differences(dataset, store.names, find_files(places.raw(dataset.name), dataset))
+    if not differences:
+        return ""
+    path = places.differences(dataset.name)
+    with replace_file(path) as temporary:
+        lines = [f"{kind}: {name}\n" for kind, names in differences.items() for name in names]
+        temporary.write_text("".join(lines), encoding="utf-8")
+    return f"{summarise(differences)} (all of them: {path}); "
 
 
 if __name__ == "__main__":

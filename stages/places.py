@@ -16,6 +16,11 @@ def recordings(dataset: str) -> Path:
     return Path("data", dataset, "recordings")
 
 
+def differences(dataset: str) -> Path:
+    """How the recordings found differ from the complete data set, when they do; no artefact, only for reading."""
+    return Path("data", dataset, "differences.txt")
+
+
 def clips(dataset: str) -> Path:
     """The clean store."""
     return Path("data", dataset, "clips")

@@ -5,7 +5,7 @@ import hashlib
 import polars as pl
 
 from pipeline.datasets import DataSet, find_benchmark
-from pipeline.errors import UserError
+from pipeline.errors import UserError, name_some
 from pipeline.files import read_json, replace_directory, write_json
 from pipeline.splits import assign, select
 from pipeline.store import SkeletonStore
@@ -24,7 +24,9 @@ def main() -> None:
     store = SkeletonStore.open(places.clips(dataset.name))
     splits = assign(store.manifest, dataset.splits)
     counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))
-    check_counts(name, dataset, rule, counts, partial=settings.allow_partial or store.facts["partial"])
+    check_counts(
+        name, dataset, rule, counts, left_out(store, dataset), partial=settings.allow_partial or store.facts["partial"]
+    )
     split = splits.select("name", pl.col(rule).alias("part")).drop_nulls().sort("name")
     facts = {
         "benchmark": name,
@@ -42,13 +44,22 @@ def main() -> None:
     say(f"{name}: {counts[0]} training and {counts[1]} test clips of version {store.version}")
 
 
-def check_counts(name: str, dataset: DataSet, rule: str, counts: tuple[int, int], *, partial: bool) -> None:
+def left_out(store: SkeletonStore, dataset: DataSet) -> list[str]:
+    """The recordings that are not in the store although their authors count them."""
+    return sorted(set(store.table("excluded")["name"]) - dataset.missing_names())
+
+
+def check_counts(
+    name: str, dataset: DataSet, rule: str, counts: tuple[int, int], excluded: list[str], *, partial: bool
+) -> None:
     """UserError if the parts are not as large as the data set's authors state, unless a part of it is wanted."""
     expected = dataset.expected.get(rule)
     if expected and counts != expected and not partial:
+        named = f"left out: {name_some(excluded)}; " if excluded else ""
+        found = f"{counts[0]} training and {counts[1]} test clips"
         raise UserError(
-            f"{name}: {counts[0]} training and {counts[1]} test clips, expected {expected[0]} and {expected[1]}; see "
-            f"results/datasets/{dataset.name}/audit, or set datasets.{dataset.name}.ingest.allow_partial to true"
+            f"{name}: {found}, expected {expected[0]} and {expected[1]}; {named}see"
+            f" results/datasets/{dataset.name}/audit, or set datasets.{dataset.name}.ingest.allow_partial to true"
         )
 
 

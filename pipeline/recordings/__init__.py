@@ -5,6 +5,7 @@ A reader is a module, or any object, with
     part_of(path)           → Part: what a raw file is to the data set; None: nothing
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
                             BadRecording if none of it can be used
+    listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
 """
 
 import hashlib

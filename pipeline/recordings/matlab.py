@@ -30,7 +30,11 @@ FIRST_NUMBER_CLASS, LAST_NUMBER_CLASS = CLASSES.index("double"), CLASSES.index("
 COMPLEX, LOGICAL = 0x0800, 0x0200
 MOST_AXES = 16
 
-MOST_UNPACKED_BYTES = 64 * 2**20
+# Of all of a file together: 35,000 frames of the largest numbers. Narrow ones grow eightfold when they are converted.
+MOST_UNPACKED_BYTES = 16 * 2**20
+
+LONGEST_NAME = 63
+MOST_NAMES_LISTED = 5
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def read_numbers(data: bytes, name: str) -> NDArray[np.float64]:
 
 
 def _find(data: bytes, name: str) -> NDArray[np.float64]:
-    found = []
+    found: list[str] = []
     for variable in _variables(data):
         if variable.name != name:
             found.append(variable.name)
@@ -62,7 +66,8 @@ def _find(data: bytes, name: str) -> NDArray[np.float64]:
             raise BadRecording(f"damaged MATLAB file: {name} has {variable.values.size} values, shape {variable.shape}")
         else:
             return variable.values.astype(np.float64).reshape(variable.shape, order="F")
-    raise BadRecording(f"no variable {name}; found: {', '.join(found) or 'none'}")
+    more = f" and {len(found) - MOST_NAMES_LISTED} more" if len(found) > MOST_NAMES_LISTED else ""
+    raise BadRecording(f"no variable {name}; found: {', '.join(found[:MOST_NAMES_LISTED]) or 'none'}{more}")
 
 
 def _variables(data: bytes) -> Iterator[Variable]:
@@ -74,9 +79,12 @@ def _variables(data: bytes) -> Iterator[Variable]:
         raise BadRecording("a MATLAB 7.3 file, which cannot be read; save it with -v7")
     if order is None or version != LEVEL_5:
         raise BadRecording("not a MATLAB file, or older than level 5; save it with -v7")
+    room = MOST_UNPACKED_BYTES
     for kind, content in _elements(memoryview(data)[HEADER_BYTES:], order):
         if kind == COMPRESSED:
-            for inner_kind, inner in _elements(_unpack(content), order):
+            unpacked = _unpack(content, room)
+            room -= len(unpacked)
+            for inner_kind, inner in _elements(unpacked, order):
                 if inner_kind == MATRIX:
                     yield _variable(inner, order)
         elif kind == MATRIX:
@@ -99,11 +107,13 @@ def _elements(data: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
         yield kind, data[start : start + size]
 
 
-def _unpack(packed: memoryview) -> memoryview:
+def _unpack(packed: memoryview, room: int) -> memoryview:
     decompressor = zlib.decompressobj()
-    content = decompressor.decompress(packed, MOST_UNPACKED_BYTES)
+    content = decompressor.decompress(packed, room + 1)  # 0 would mean: without limit
+    if len(content) > room:
+        raise BadRecording(f"damaged MATLAB file: unpacks to over {MOST_UNPACKED_BYTES} bytes")
     if not decompressor.eof:
-        raise BadRecording(f"damaged MATLAB file: cut short, or unpacks to over {MOST_UNPACKED_BYTES} bytes")
+        raise BadRecording("damaged MATLAB file: packed content is cut short")
     return memoryview(content)
 
 
@@ -122,7 +132,15 @@ def _variable(content: memoryview, order: str) -> Variable:
     values = None
     if FIRST_NUMBER_CLASS <= number_class <= LAST_NUMBER_CLASS and not flag & (LOGICAL | COMPLEX):
         values = _values(*_next(parts), order)
-    return Variable(bytes(name).decode("ascii"), kind, shape, values)
+    return Variable(_name(name), kind, shape, values)
+
+
+def _name(content: memoryview) -> str:
+    """A variable's name, which messages repeat; MATLAB's own hidden variables have none."""
+    name = bytes(content).decode("ascii")
+    if name and (len(name) > LONGEST_NAME or not name.isidentifier()):
+        raise BadRecording("damaged MATLAB file: the name of a variable is not readable")
+    return name
 
 
 def _next(parts: Iterator[tuple[int, memoryview]]) -> tuple[int, memoryview]:

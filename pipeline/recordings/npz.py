@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.archives import DAMAGE, read_zip_member
-from pipeline.errors import BadRecording
+from pipeline.errors import BadRecording, in_one_line
 
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY"
@@ -58,7 +58,7 @@ def read_arrays(
                 else:
                     found[name] = _read_array(read_zip_member(archive, info), name)
     except DAMAGE as error:
-        raise BadRecording(f"not an .npz file, or damaged ({' '.join(str(error).split())})") from error
+        raise BadRecording(f"not an .npz file, or damaged ({in_one_line(error)})") from error
     return found, others
 
 

@@ -157,9 +157,19 @@ def _find_part(raw: RawRecording, rule: str) -> str:
     return "train" if raw.name in read_split(raw.companions[rule]) else "test"
 
 
-@lru_cache(maxsize=16)
+def listed(file: RawFile) -> frozenset[str]:
+    """All videos that a split file names."""
+    return frozenset.union(*read_parts(file))
+
+
 def read_split(file: RawFile) -> frozenset[str]:
-    """The training videos of a split file: a headline, names, a headline, names. UserError naming file and line."""
+    """The training videos of a split file."""
+    return read_parts(file)[0]
+
+
+@lru_cache(maxsize=16)
+def read_parts(file: RawFile) -> tuple[frozenset[str], frozenset[str]]:
+    """Training and other videos: a headline, names, a headline, names. UserError naming file and line."""
     lines = [line.strip() for line in file.data.decode("utf-8-sig", errors="replace").strip().split("\n")]
     for number, word in ((1, "training"), (3, "valid")):
         if len(lines) < number or not lines[number - 1].lower().startswith(word):
@@ -168,7 +178,7 @@ def read_split(file: RawFile) -> frozenset[str]:
     both = sorted(train & rest)
     if both:
         raise UserError(f"{file.path}: {both[0]} stands in both parts; copy the file again")
-    return train
+    return train, rest
 
 
 def _read_names(file: RawFile, number: int, lines: list[str]) -> frozenset[str]:

@@ -14,7 +14,7 @@ import torch
 from hacm.augment import sample_batch, seeded, share
 from hacm.settings import LossSettings, MaskingSettings, SpatialSettings, TemporalSettings
 from hacm.training import engine
-from hacm.training.distributed import ALONE, Processes, device_of, launched
+from hacm.training.distributed import ALONE, GradientSum, Processes, device_of, launched
 from hacm.training.engine import EpochRecord, Pretraining, pretrain
 from hacm.training.resume import StateFile
 from tests.hacm.ranks import finish, run_ranks, start
@@ -221,6 +221,7 @@ DISTURBANCES = {
     "kill": lambda run: os.kill(os.getpid(), signal.SIGKILL),
     "term": lambda run: os.kill(os.getpid(), signal.SIGTERM),
     "kill while saving": lambda run: setattr(torch, "save", die_half_way),
+    "desert": lambda run: setattr(run.processes, "parent", -1),
     "hang": lambda run: time.sleep(3600),
 }
 
@@ -275,6 +276,23 @@ def test_sigterm_to_one_process_ends_all_after_the_same_step(rank: int, tmp_path
         * 2
     )
     assert_goes_on(tmp_path / "again", state, straight, after=7)
+
+
+def test_processes_whose_launcher_is_gone_save_and_end(tmp_path: Path, straight: tuple) -> None:
+    codes, found = finish(start(tmp_path, train, tmp_path / "state", "desert", 1, 7), tmp_path)
+    assert codes == [1, 1]
+    assert found[1].startswith("Terminated: pretraining ended with its launcher after step 7 of 18; its state is saved")
+    assert_goes_on(tmp_path / "again", tmp_path / "state", straight, after=7)
+
+
+def test_a_gradient_that_comes_late_is_refused() -> None:
+    """It would be added to nothing, and the processes' weights would part."""
+    weight = torch.nn.Parameter(torch.ones(2))
+    total = GradientSum(Processes(0, 2), [weight])
+    total._shared = []
+    weight.grad = torch.ones(2)
+    with pytest.raises(ValueError, match="1 parameters have gradients now and had none at the first step"):
+        total()
 
 
 def test_an_exception_in_one_process_ends_the_others(tmp_path: Path) -> None:

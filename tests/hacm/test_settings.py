@@ -74,6 +74,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "beta2": FRACTION_BELOW_1,
         "absent_bodies": BODIES,
         "checkpoint_epochs": POSITIVE,
+        "precision": ("float16", ""),
     },
     LinearSettings: {
         "epochs": (*POSITIVE, 99),
@@ -100,6 +101,7 @@ SWITCHES = {
     SpatialSettings: {"enabled"},
     TemporalSettings: {"enabled"},
     LossSettings: {"contrast"},
+    PretrainSettings: {"compile"},
 }
 SECTIONS = {
     MaskingSettings: {"spatial", "temporal"},

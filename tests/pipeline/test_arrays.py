@@ -52,6 +52,16 @@ FLAT = table(WALK.reshape(4, 9))
 COLUMNS = [f"{joint} {axis}" for joint in BODY.joints for axis in "xyz"]
 
 
+def test_what_a_library_says_of_a_damaged_zip_is_cut_short() -> None:
+    """zipfile repeats a name as it is where the member is stored, which may be all of the member."""
+    data = bytearray(npz(compress=False, joints=WALK))
+    data[26:28] = (len(data) - 200).to_bytes(2, "little")  # the length of that name
+    with pytest.raises(BadRecording, match="damaged") as caught:
+        NAMED.parse(bytes(data), NAME)
+    assert len(str(caught.value)) < 200
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("kind", ["<f2", "<f4", ">f4", "<f8", ">f8", "i1", "<i2", ">i4", "<i8", "u1", "<u2"])
 @pytest.mark.parametrize("compress", [True, False])
 def test_numbers_of_any_width_and_order(kind: str, compress: bool) -> None:

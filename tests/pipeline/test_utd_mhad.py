@@ -118,6 +118,27 @@ def test_other_content_is_refused(variables: dict[str, Any], reason: str) -> Non
         parse(mat(**variables), NAME)
 
 
+@pytest.mark.parametrize("name", [b"d_ske\n", b"d_sk\0l", b"1_skel", b"d skel"])
+def test_names_that_matlab_cannot_have_are_damage(name: bytes) -> None:
+    """Messages repeat the names of what was found, and are one line."""
+    with pytest.raises(BadRecording, match="the name of a variable is not readable"):
+        parse(mat(False, d_skel=numbers()).replace(b"d_skel", name), NAME)
+
+
+def test_only_some_of_many_names_are_listed() -> None:
+    with pytest.raises(BadRecording) as caught:
+        parse(mat(**{f"variable_{number}": 1.0 for number in range(500)}), NAME)
+    assert str(caught.value).endswith("variable_4 and 495 more")
+
+
+def test_many_packed_variables_share_one_limit() -> None:
+    """A thousand bombs in one file cost no more time than one."""
+    bomb = zlib.compress(struct.pack("<II", 9, 2**23 - 8) + bytes(2**23 - 8), 9)
+    data = mat(x=1.0)[:128] + (struct.pack("<II", 15, len(bomb)) + bomb) * 1000
+    with pytest.raises(BadRecording, match="unpacks to over"):
+        parse(data, NAME)
+
+
 def test_matlab_7_3_is_named() -> None:
     header = b"MATLAB 7.3 MAT-file".ljust(124) + bytes([0, 2]) + b"IM"
     with pytest.raises(BadRecording, match="-v7"):

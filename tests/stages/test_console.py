@@ -33,3 +33,12 @@ def test_work_of_unknown_size_has_no_time_left(clock, capsys):
         clock[0] += 20
         work.update(40)
     assert capsys.readouterr().err.splitlines()[0] == "downloading: 40 MB, 2.0 MB/s"
+
+
+def test_what_was_done_before_a_run_went_on_is_no_speed(clock, capsys):
+    """A run taken up at 5,000 that does ten a second."""
+    with console.Work("pretraining", 10_000, "clips") as work:
+        for second in range(1, 21):
+            clock[0] += 1
+            work.update(5_000 + 10 * second)
+    assert capsys.readouterr().err.splitlines()[0] == "pretraining: 5,100/10,000 clips, 10 clips/s, 490 s left"

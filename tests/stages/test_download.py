@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import py7zr
 import pytest
 
 from pipeline.datasets import DATASETS, FACTS
@@ -59,6 +60,9 @@ def stage(place: Path, name: str, dataset: str, *options: str, **extra: str):
 
 
 def refused(place: Path, dataset: str, **extra: str) -> str:
+    """The last line of a download that ends in an error; from an empty mirror, so that nothing is asked of the net."""
+    (place / "mirror").mkdir(exist_ok=True)
+    extra.setdefault("HACM_MIRROR", str(place / "mirror"))
     done = stage(place, "download", dataset, **extra)
     assert done.returncode == 1, done.stderr
     assert not (place / "data" / dataset / "raw" / "receipt.json").exists()
@@ -101,12 +105,19 @@ def test_ntu_archive_is_verified_parsed_and_counted(place):
     assert read_json(raw / "receipt.json")["recordings"] == len(names)
     done = stage(place, "ingest", "ntu60")
     assert done.returncode == 1
-    assert "56880 are expected" in done.stderr.replace(",", "")
+    assert f"{len(names)} recordings, 56880 are expected; absent: S002C001P001R001A001, " in done.stderr
+    assert (
+        "and 694 more" in done.stderr
+    )  # beside the ten; four groups of 180, of each 2 actions from 2 cameras are here
+    written = (place / "data/ntu60/differences.txt").read_text().splitlines()
+    assert len(written) == 4 * 180 - len(names) + 1
+    assert written[-1].endswith("312 of 316")
     assert not (place / "data/ntu60/recordings").exists()
     change_ntu60(place, "allow_partial: false", "allow_partial: true")
     for name in ("ingest", "normalize"):
         assert stage(place, name, "ntu60").returncode == 0
     assert sorted(SkeletonStore.open(place / "data/ntu60/clips")) == sorted(names)
+    assert not (place / "data/ntu60/differences.txt").exists()
 
 
 def test_unpacked_folder_gives_the_same_version_as_the_archive(place, tmp_path):
@@ -208,12 +219,48 @@ def test_the_official_layouts_trouble_is_told_first(place, serve_folder):
     assert f"{address}Skeleton.zip: cannot be downloaded (HTTP 404" in message
 
 
-def test_mirror_without_the_file(place, tmp_path):
-    empty = tmp_path / "mirror"
-    empty.mkdir()
-    message = refused(place, "utd-mhad", HACM_MIRROR=str(empty))
-    assert str(empty) in message
+def test_mirror_without_the_file(place):
+    message = refused(place, "utd-mhad")
+    assert str(place / "mirror") in message
     assert DATASETS["utd-mhad"].page in message
+
+
+@pytest.mark.parametrize("dataset", ["utd-mhad", "ntu60"])
+def test_mirror_that_is_no_folder_is_said(place, dataset):
+    assert "HACM_MIRROR=/nowhere/at/all: no such folder" in refused(place, dataset, HACM_MIRROR="/nowhere/at/all")
+
+
+def test_a_damaged_archive_is_fetched_again(place):
+    """From a mirror that has it; the damaged one is kept under another name, and what happens is said."""
+    names = ntu_archive(place / "mirror/nturgbd_skeletons_s001_to_s017.zip")
+    raw = place / "data/ntu60/raw"
+    shutil.copytree(place / "mirror", raw)
+    archive = raw / "nturgbd_skeletons_s001_to_s017.zip"
+    damaged = archive.read_bytes()[:-5000]
+    archive.write_bytes(damaged)
+    done = stage(place, "download", "ntu60", HACM_MIRROR=str(place / "mirror"))
+    assert done.returncode == 0, done.stderr
+    assert f"kept as {archive.name}.damaged, fetching it again" in done.stderr
+    assert (raw / f"{archive.name}.damaged").read_bytes() == damaged
+    assert read_json(raw / "receipt.json")["recordings"] == len(names)
+
+
+def test_a_damaged_archive_stays_where_no_other_can_be_had(place):
+    archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
+    ntu_archive(archive)
+    archive.write_bytes(archive.read_bytes()[:-5000])
+    message = refused(place, "ntu60")
+    assert f"{archive.relative_to(place)}: damaged or cut short" in message
+    assert message.endswith(f"copy it again, or ask for it at {DATASETS['ntu60'].page}")
+    assert [path.name for path in archive.parent.iterdir()] == [archive.name]
+
+
+def test_a_mirror_whose_copy_is_damaged_too(place):
+    archive = place / "data/utd-mhad/raw/Skeleton.zip"
+    for path in (archive, place / "mirror/Skeleton.zip"):
+        write_zip(path, {"Skeleton/a1_s1_t1_skeleton.mat": b"other"})
+    assert "a1_s1_t1_skeleton.mat differs from the known copy" in refused(place, "utd-mhad")
+    assert sorted(path.name for path in archive.parent.iterdir()) == ["Skeleton.zip", "Skeleton.zip.damaged"]
 
 
 @pytest.mark.skipif(not UTD.exists(), reason="needs the real recordings, which the project may not carry")
@@ -279,8 +326,8 @@ def test_open_data_set_says_where_to_get_it(place):
         assert word in message
     assert "ask for" not in message
     (place / "data/ui-prmd/raw").mkdir(parents=True)
-    (place / "data/ui-prmd/raw/Segmented Movements.7z").write_bytes(b"7z")
-    assert "unpack Segmented Movements.7z first" in refused(place, "ui-prmd")
+    (place / "data/ui-prmd/raw/Segmented Movements.rar").write_bytes(b"Rar!")
+    assert "unpack Segmented Movements.rar first" in refused(place, "ui-prmd")
 
 
 def test_pairs_of_files_in_any_packing_give_the_same_version(place):
@@ -386,6 +433,17 @@ def pku_zips(raw: Path) -> None:
     write_tree(raw, PKU_SPLITS)
 
 
+def pku_seven_zips(raw: Path) -> None:
+    """As the authors have them: both phases' archives are .7z."""
+    videos, labels = pku_texts()
+    raw.mkdir(parents=True)
+    for name, texts in (("Skeleton", videos), ("Label_PKUMMD", labels)):
+        with py7zr.SevenZipFile(raw / f"{name}.7z", "w") as archive:
+            for file, data in texts.items():
+                archive.writestr(data, file)
+    write_tree(raw, PKU_SPLITS)
+
+
 def test_pku_mmd_says_where_to_ask_and_what_to_unpack(place):
     for dataset in ("pku1", "pku2"):
         message = refused(place, dataset)
@@ -395,17 +453,17 @@ def test_pku_mmd_says_where_to_ask_and_what_to_unpack(place):
             f"data/{dataset}/raw",
         ):
             assert word in message
-    write_tree(place / "data/pku1/raw", {"Skeleton.7z": b"7z", "Label_PKUMMD.7z": b"7z"})
-    assert "unpack Label_PKUMMD.7z, Skeleton.7z first" in refused(place, "pku1")
+    write_tree(place / "data/pku1/raw", {"Skeleton.rar": b"Rar!", "Label_PKUMMD.rar": b"Rar!"})
+    assert "unpack Label_PKUMMD.rar, Skeleton.rar first" in refused(place, "pku1")
     write_tree(place / "data/pku1/raw", PKU_SPLITS)
     assert "holds no recording" in refused(place, "pku1")
-    assert "unpack Label_PKUMMD.7z, Skeleton.7z first" in refused(place, "pku1")
+    assert "unpack Label_PKUMMD.rar, Skeleton.rar first" in refused(place, "pku1")
 
 
-@pytest.mark.parametrize("dataset", ["pku1", "pku2"])
-def test_pku_mmd_from_raw_files_to_its_splits(place, dataset):
+@pytest.mark.parametrize(("dataset", "packing"), [("pku1", pku_seven_zips), ("pku2", pku_zips)])
+def test_pku_mmd_from_raw_files_to_its_splits(place, dataset, packing):
     raw, versions = place / "data" / dataset / "raw", []
-    for pack in (pku_folders, pku_zips):
+    for pack in (pku_folders, packing):
         shutil.rmtree(raw, ignore_errors=True)
         pack(raw)
         assert stage(place, "download", dataset).returncode == 0

@@ -28,6 +28,7 @@ READING = {
     "hacm/protocols/__init__.py",
     "hacm/protocols/outcome.py",
     "pipeline/datasets.py",
+    "pipeline/layouts.py",
     "pipeline/manifest.py",
     "pipeline/rows.py",
     "pipeline/splits.py",

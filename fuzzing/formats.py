@@ -1,0 +1,151 @@
+"""What is fuzzed: for each format its seeds, how inputs are made from them, and what a reader may do with any of them.
+
+A reader may refuse an input with BadRecording (a split file with UserError) and one line that says why. What it takes
+must be recordings in the right shape, float32, each body in each frame finite or NaN throughout, and no larger than the
+input can account for. Anything else is a bug.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from fuzzing import seeds
+from fuzzing.elements import mutate_matlab
+from fuzzing.frames import mutate_skeleton
+from fuzzing.npz import mutate_npz
+from fuzzing.words import NUMBERS, mutate_text
+from pipeline.errors import BadRecording, UserError
+from pipeline.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
+from pipeline.recordings.arrays import MOST_NUMBERS, ArrayReader
+from pipeline.recordings.matlab import MOST_UNPACKED_BYTES
+from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
+
+LONGEST_REASON = 300
+TAKEN = "taken"
+
+LABEL_WORDS = (*NUMBERS, b"51", b"52", b"1,0,3,1", b"1,3,0,1", b"1,0,4,1", b"1,0,999999999", b"1,0,3,x,y")
+SPLIT_WORDS = (
+    b"Training videos:", b"Validataion videos:", b"validation", b"0002-L", b"0005-L", b"A01N01-R", b"A99N99-M",
+    b"0002-L.txt", b"0002", b"-L", b",", b", ,", b"x" * 500, b"\xff\xfe", b"\0", b"", b"\r", b"\xc2\xb2002-L", b"\x0c",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Format:
+    """seeds: inputs to begin from. mutate: another input made of one. read: what the reader makes of it.
+
+    most_values: how many float32 an input of that many bytes can account for.
+    """
+
+    seeds: Callable[[], list[bytes]]
+    mutate: Callable[[bytes, random.Random], bytes]
+    read: Callable[[bytes], Iterator[Recording | Excluded]]
+    topology: Topology
+    most_values: Callable[[int], int]
+
+    def check(self, data: bytes) -> str:
+        """Why the reader refuses it, or TAKEN; AssertionError, or what it raised, where it does what it must not."""
+        try:
+            found = list(self.read(data))
+        except (BadRecording, UserError) as refusal:
+            _check_reason(str(refusal))
+            return str(refusal)
+        most_bytes = 4 * self.most_values(len(data))
+        for one in found:
+            if isinstance(one, Excluded):
+                _check_reason(one.reason)
+            else:
+                self._check_recording(one, most_bytes)
+        return next((one.reason for one in found if isinstance(one, Excluded)), TAKEN)
+
+    def _check_recording(self, recording: Recording, most_bytes: int) -> None:
+        bodies_MTVC = recording.bodies_MTVC
+        assert bodies_MTVC.dtype == np.float32
+        assert bodies_MTVC.ndim == 4
+        assert bodies_MTVC.shape[2:] == (len(self.topology.joints), 3)
+        assert recording.topology == self.topology.name
+        assert bodies_MTVC.nbytes <= most_bytes, f"{bodies_MTVC.nbytes} bytes, {most_bytes} can be accounted for"
+        finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
+        assert (finite_MT | np.isnan(bodies_MTVC).all(axis=(2, 3))).all(), "a body-frame is neither finite nor absent"
+        for note in recording.notes:
+            _check_reason(note)
+
+
+def _check_reason(reason: str) -> None:
+    assert reason.strip(), "a reason must say something"
+    assert reason.isprintable(), f"not one line of text: {reason!r}"
+    assert len(reason) <= LONGEST_REASON, f"{len(reason)} characters"
+
+
+def _read_skeleton(data: bytes) -> Iterator[Recording]:
+    return ntu.read(RawRecording("S001C001P001R001A001", RawFile("S001C001P001R001A001.skeleton", data)))
+
+
+def _most_skeleton_values(size: int) -> int:
+    """Every body-frame may be a track of its own, over all frames: a body takes 626 bytes at the least, a frame 2."""
+    return min((size // 600 + 1) * (size // 2 + 1), ntu.MOST_CELLS) * 75
+
+
+VIDEO, LABELS, SPLIT = (make()[0] for make in (seeds.pku_videos, seeds.pku_labels, seeds.pku_splits))
+
+
+def _read_pku(role: str, data: bytes) -> Iterator[Recording | Excluded]:
+    files = {"video": VIDEO, "label": LABELS, "xsub": SPLIT, "xview": SPLIT} | {role: data}
+    raw = {name: RawFile(f"{name}.txt", content) for name, content in files.items()}
+    return pku_mmd.read(RawRecording("0002-L", raw.pop("video"), raw))
+
+
+def _read_ui_prmd(data: bytes) -> Iterator[Recording]:
+    positions, *rest = data.split(seeds.SEPARATOR)
+    companions = {ui_prmd.ANGLES: RawFile("angles.txt", rest[0])} if rest else {}
+    return ui_prmd.read(RawRecording("m01_s01_e01", RawFile("positions.txt", positions), companions))
+
+
+ARRAYS = ArrayReader(seeds.STICK, names="a{action}", fps=25)
+CSV_WORDS = (
+    *NUMBERS, b"hip x", b"hip y", b"left hand z", b"Left_Hand.Z", b"subject", b"action", b"fps", b'"', b'""', b'"a,b"',
+    b"'", b",,,", b"hip x,hip y,hip z", b"x" * 200,
+)  # fmt: skip
+
+
+def _read_arrays(suffix: str, data: bytes) -> Iterator[Recording]:
+    return ARRAYS.read(RawRecording("a1", RawFile(f"a1.{suffix}", data)))
+
+
+def _read_matlab(data: bytes) -> Iterator[Recording]:
+    return utd_mhad.read(RawRecording("a1_s1_t1", RawFile("a1_s1_t1_skeleton.mat", data)))
+
+
+def _one_value_in_two_bytes(size: int) -> int:
+    return size // 2 + 1
+
+
+FORMATS = {
+    "ntu": Format(seeds.skeletons, mutate_skeleton, _read_skeleton, KINECT_V2, _most_skeleton_values),
+    "pku-skeleton": Format(
+        seeds.pku_videos, mutate_text, partial(_read_pku, "video"), KINECT_V2, _one_value_in_two_bytes
+    ),
+    "pku-labels": Format(
+        seeds.pku_labels, partial(mutate_text, words=LABEL_WORDS), partial(_read_pku, "label"), KINECT_V2, lambda _: 450
+    ),
+    "pku-splits": Format(
+        seeds.pku_splits, partial(mutate_text, words=SPLIT_WORDS), partial(_read_pku, "xsub"), KINECT_V2, lambda _: 450
+    ),
+    "ui-prmd": Format(seeds.ui_prmd_pairs, mutate_text, _read_ui_prmd, UI_PRMD, _one_value_in_two_bytes),
+    "csv": Format(
+        seeds.csv_texts,
+        partial(mutate_text, words=CSV_WORDS),
+        partial(_read_arrays, "csv"),
+        seeds.STICK,
+        lambda n: n + 1,
+    ),
+    "npz": Format(
+        seeds.npz_files, mutate_npz, partial(_read_arrays, "npz"), seeds.STICK, lambda n: min(1100 * n, MOST_NUMBERS)
+    ),
+    "matlab": Format(
+        seeds.matlab_files, mutate_matlab, _read_matlab, KINECT_V1, lambda size: min(1100 * size, MOST_UNPACKED_BYTES)
+    ),
+}
