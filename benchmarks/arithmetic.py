@@ -85,7 +85,7 @@ def count_step(settings: TrainSettings, skeleton: Skeleton, sequences: int, para
     size = Sizes.of(settings, skeleton)
     model = settings.model
     parts = {
-        "embedding of all tokens": _embedding(size),
+        "embedding": _embedding(size, size.tokens) + _embedding(size, 2 * size.kept),  # of the kept ones there and back
         "criteria of masking": _criteria(settings, size),
         "encoder, kept tokens": _blocks(size, size.kept, model.encoder_blocks),
         "decoder, all tokens": _linear(size.kept, size.dim, size.dim)
@@ -104,9 +104,9 @@ def _linear(tokens: int, wide: int, narrow: int) -> Work:
     return Work(FORWARD_AND_BACK * 2 * tokens * wide * narrow, TRIPS * FLOAT * tokens * narrow)
 
 
-def _embedding(size: Sizes) -> Work:
-    """The way back ends here: coordinates need no gradient."""
-    return Work(2 * 2 * size.tokens * size.patch * size.dim, TRIPS * FLOAT * size.tokens * size.dim)
+def _embedding(size: Sizes, tokens: int) -> Work:
+    """So many tokens one way: the way back ends here, as coordinates need no gradient, and is one product."""
+    return Work(2 * tokens * size.patch * size.dim, 2 * FLOAT * tokens * size.dim)
 
 
 def _criteria(settings: TrainSettings, size: Sizes) -> Work:
@@ -148,9 +148,9 @@ def count_augmentation(settings: TrainSettings, augment: AugmentSettings, skelet
 def count_features(settings: TrainSettings, skeleton: Skeleton, sequences: int) -> Work:
     """The evaluation encoder over all tokens, forward only."""
     size = Sizes.of(settings, skeleton)
-    embedding, blocks = _embedding(size), _blocks(size, size.tokens, settings.model.encoder_blocks)
-    forward = embedding.flops / 2 + blocks.flops / FORWARD_AND_BACK
-    return Work(sequences * forward, sequences * (embedding.bytes + blocks.bytes) * 2 / TRIPS)
+    embedding, blocks = _embedding(size, size.tokens), _blocks(size, size.tokens, settings.model.encoder_blocks)
+    forward = embedding.flops + blocks.flops / FORWARD_AND_BACK
+    return Work(sequences * forward, sequences * (embedding.bytes + blocks.bytes * 2 / TRIPS))
 
 
 def total(parts: dict[str, Work]) -> Work:

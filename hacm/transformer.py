@@ -155,12 +155,19 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From the kept tokens' features to a prediction for every cell."""
+    """From the kept tokens' features to a prediction for every cell.
+
+    cell_L: the cell, counted segment by segment, of each place in branch order.
+    """
+
+    cell_L: Tensor
 
     def __init__(self, joints: int, settings: ModelSettings) -> None:
         super().__init__()
         self.segments = settings.frames // settings.segment
         self.joints = joints
+        branch_order_SJ = from_branches(torch.arange(self.segments * joints)[None], self.segments)
+        self.register_buffer("cell_L", branch_order_SJ.flatten().argsort(), persistent=False)
         self.segment_embedding = position(self.segments, settings.dim)
         self.joint_embedding = position(joints, settings.dim)
         self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(settings.dim), std=0.02))
@@ -172,12 +179,12 @@ class Decoder(nn.Module):
 
     def place(self, latent_BKD: Tensor, keep_BK: Tensor) -> Tensor:
         """Kept tokens at their own cells, the mask token in all others; (B, S, J, D)."""
-        full_BLD = put(self.embedding(latent_BKD), keep_BK, self.mask_token, self.segments * self.joints)
-        return from_branches(full_BLD, self.segments)
+        full_BLD = put(self.embedding(latent_BKD), self.cell_L[keep_BK], self.mask_token, self.segments * self.joints)
+        return full_BLD.unflatten(1, (self.segments, self.joints))
 
     def decode(self, cells_BSJD: Tensor) -> Tensor:
         """Add the positions of segment and joint, then blocks, LayerNorm and head; (B, S, J, P)."""
-        placed_BSJD = cells_BSJD + self.segment_embedding[:, None] + self.joint_embedding
+        placed_BSJD = cells_BSJD + (self.segment_embedding[:, None] + self.joint_embedding)
         decoded_BLD = self.norm(self.blocks(placed_BSJD.flatten(1, 2)))
         return self.head(decoded_BLD).unflatten(1, cells_BSJD.shape[1:3])
 
