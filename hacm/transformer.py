@@ -19,7 +19,7 @@ SHORT = 64  # tokens: up to here PyTorch's fused attention leaves all of a CPU's
 
 
 def attend(query_BHLE: Tensor, key_BHLE: Tensor, value_BHLE: Tensor) -> Tensor:
-    """softmax(q kᵀ / √E) v, (B, H, L, E): fused, or of few tokens on a CPU, whose scores fit into the cache, in steps."""
+    """softmax(q kᵀ / √E) v, (B, H, L, E): fused, but in steps where tokens are few and the device is a CPU."""
     tokens, width = query_BHLE.shape[-2:]
     if tokens > SHORT or query_BHLE.device.type != "cpu":
         return F.scaled_dot_product_attention(query_BHLE, key_BHLE, value_BHLE)
