@@ -265,42 +265,6 @@ class TrainSettings:
 
 
 @dataclass(frozen=True)
-class LinearSettings:
-    """Linear probe (§6). views: augmented views of each training clip whose features are encoded once and reused in
-    turn; views = epochs is the published recipe."""
-
-    epochs: int = 100
-    views: int = 100
-    batch: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(epochs=self.epochs, lr=self.lr)
-        at_least(2, batch=self.batch)
-        below_one(momentum=self.momentum)
-        at_least(0, weight_decay=self.weight_decay)
-        check(1 <= self.views <= self.epochs, f"views {self.views} must lie in 1..epochs, with epochs {self.epochs}")
-
-
-@dataclass(frozen=True)
-class KnnSettings:
-    """k nearest neighbours on frozen features by cosine."""
-
-    k: int = 1
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(k=self.k)
-
-
-@dataclass(frozen=True)
 class TreeSettings:
     """The kinematic tree's embedding in the Poincaré ball (§3). scale: ball units a metre of bone."""
 

@@ -1,15 +1,15 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
-import importlib
 import time
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from hacm import checkpoint
+from hacm import checkpoint, protocols
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.outcome import Outcome
 from hacm.settings import AugmentSettings
 from pipeline.errors import UserError
 from pipeline.params import Params
@@ -31,12 +31,12 @@ def main() -> None:
     devices.add_option(parser)
     options = parser.parse_args()
     name, protocol, device = options.benchmark, options.protocol, devices.choose(options.device)
-    if protocol not in parameters.PROTOCOLS:
-        raise UserError(f"--protocol: unknown protocol {protocol!r}; known: {', '.join(parameters.PROTOCOLS)}")
+    try:
+        kind = protocols.find(protocol).Settings
+    except ValueError as error:
+        raise UserError(f"--protocol: {error}") from error
     params = parameters.load(PARAMS, benchmark=name, protocol=protocol)
-    settings = params.section(
-        f"evaluate.{protocol}", parameters.PROTOCOLS[protocol], override=f"benchmarks.{name}.evaluate.{protocol}"
-    )
+    settings = params.section(f"evaluate.{protocol}", kind, override=f"benchmarks.{name}.evaluate.{protocol}")
     model, facts = load_model(name, device)
     benchmark = load_benchmark(name, hierarchies=False, device=device)
     expect_version(benchmark.store, facts["data_version"], places.model(name))
@@ -68,12 +68,10 @@ def judge(
 ) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
     seed = int(params.value("seed"))
-    augment = AugmentSettings(**facts["settings"]["augment"])
+    task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
     began = time.monotonic()
-    trained = run_protocol(protocol, "trained", model, benchmark, augment, settings, seed, device)
-    control = run_protocol(
-        protocol, "random weights", like(model, seed + 1), benchmark, augment, settings, seed, device
-    )
+    trained = run_protocol(protocol, "trained", model, task, settings, seed, device)
+    control = run_protocol(protocol, "random weights", like(model, seed + 1), task, settings, seed, device)
     write_outcome(
         name,
         protocol,
@@ -100,32 +98,11 @@ def like(model: HACM, seed: int) -> HACM:
     return fresh.to(next(model.parameters()).device).eval()
 
 
-def run_protocol(
-    protocol: str,
-    title: str,
-    model: HACM,
-    benchmark: Benchmark,
-    augment: AugmentSettings,
-    settings: Any,
-    seed: int,
-    device: str,
-) -> Outcome:
-    """The protocol's scores on the test clips. A protocol is the module of that name in hacm.protocols."""
-    module = importlib.import_module(f"hacm.protocols.{protocol}")
+def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Outcome:
+    """The protocol's scores on the test clips."""
     with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
         try:
-            outcome: Outcome = module.run(
-                model,
-                benchmark.clips,
-                benchmark.train_index,
-                benchmark.test_index,
-                len(benchmark.classes),
-                augment,
-                settings,
-                seed,
-                device,
-                work.update,
-            )
+            outcome: Outcome = protocols.find(protocol).run(model, task, settings, seed, device, work.update)
         except ValueError as error:
             raise UserError(f"{protocol}: {error}") from error
     return outcome

@@ -2,7 +2,7 @@
 
 import time
 
-from hacm.protocols import ridge
+from hacm import ridge
 from stages import arguments, parameters
 from stages.console import run
 from stages.judging import write_outcome

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from hacm import metrics
-from hacm.protocols.outcome import Outcome
+from hacm.evaluation.outcome import Outcome
 from pipeline.machine import describe_code, describe_machine
 from pipeline.results import write_results
 from stages import places

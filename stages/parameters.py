@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hacm.settings import HierarchySettings, KnnSettings, LinearSettings, TrainSettings
+from hacm import protocols
+from hacm.settings import HierarchySettings, TrainSettings
 from pipeline.cleaning import CleaningSettings
 from pipeline.datasets import find_benchmark, known_datasets
 from pipeline.errors import UserError
@@ -50,18 +51,10 @@ class IngestSettings(Section):
     allow_partial: bool
 
 
-class EvaluateSettings(Section):
-    """What every protocol shares, and each protocol's own. bootstrap: resamples behind each 95 % interval."""
-
-    bootstrap: Annotated[int, Field(ge=100)]
-    linear: LinearSettings
-    knn: KnnSettings
-
+Resamples = Annotated[int, Field(ge=100)]
+"""evaluate.bootstrap: resamples behind each 95 % interval."""
 
 SOURCES: dict[str, type[Any]] = {"kinect-sim": SimulatorSettings}
-PROTOCOLS: dict[str, type[Any]] = {"linear": LinearSettings, "knn": KnnSettings}
-"""Each protocol's settings; its code is hacm/protocols/NAME.py."""
-
 TOP_LEVEL = ("active", "seed", "datasets", "cleaning", "hierarchy", "train", "evaluate", "benchmarks")
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
 BENCHMARK_KEYS = ("train", "evaluate")
@@ -76,10 +69,11 @@ def load(declared: tuple[str, ...], path: Path = PARAMS_FILE, **names: str) -> P
     return Params(path, [key.format(**names) for key in declared])
 
 
-def check_file(path: Path = PARAMS_FILE) -> None:
+def check_file(path: Path = PARAMS_FILE, *, protocol_settings: bool = False) -> None:
     """UserError for the first unknown key, wrong type or impossible combination anywhere in the file.
 
-    A section that is absent is no error here: the stage that needs it says so.
+    A section that is absent is no error here: the stage that needs it says so. protocol_settings: also what the
+    protocols' sections hold, for which their code (and so torch) is imported; the stage that uses one checks it anyway.
     """
     tree = read_yaml(path)
     _only(tree, "", TOP_LEVEL, path)
@@ -93,11 +87,11 @@ def check_file(path: Path = PARAMS_FILE) -> None:
     for key, kind in kinds.items():
         if key in tree:
             validate(plain(tree[key]), kind, path, tree, (key,))
-    _check_evaluate(tree, path)
+    _check_evaluate(tree, path, protocol_settings=protocol_settings)
     for name in _mapping(tree, "datasets", path):
         _check_dataset(tree, name, path)
     for name in _mapping(tree, "benchmarks", path):
-        _check_benchmark(tree, name, path)
+        _check_benchmark(tree, name, path, protocol_settings=protocol_settings)
     _check_active(tree, path)
 
 
@@ -126,15 +120,13 @@ def _only(tree: Any, key: str, known: tuple[str, ...], path: Path) -> None:
             _fail(tree, path, full, f"unknown key; remove it or mend its spelling (known: {', '.join(known)})")
 
 
-def _check_evaluate(tree: Any, path: Path) -> None:
-    kinds = {"bootstrap": int, **PROTOCOLS}
-    _only(tree, "evaluate", tuple(kinds), path)
-    present = _mapping(tree, "evaluate", path)
-    for name, kind in kinds.items():
-        if name in present:
-            validate(plain(present[name]), kind, path, tree, (f"evaluate.{name}",))
-    if set(present) == set(kinds):
-        validate(plain(present), EvaluateSettings, path, tree, ("evaluate",))
+def _check_evaluate(tree: Any, path: Path, *, protocol_settings: bool) -> None:
+    _only(tree, "evaluate", ("bootstrap", *protocols.names()), path)
+    for name, value in _mapping(tree, "evaluate", path).items():
+        if name == "bootstrap":
+            validate(plain(value), Resamples, path, tree, ("evaluate.bootstrap",))
+        elif protocol_settings:
+            validate(plain(value), protocols.find(name).Settings, path, tree, (f"evaluate.{name}",))
 
 
 def _check_dataset(tree: Any, name: str, path: Path) -> None:
@@ -154,13 +146,14 @@ def _check_dataset(tree: Any, name: str, path: Path) -> None:
         _fail(tree, path, f"{key}.tree_split", f"unknown split rule {rule!r}; {name} has: {rules}")
 
 
-def _check_benchmark(tree: Any, name: str, path: Path) -> None:
+def _check_benchmark(tree: Any, name: str, path: Path, *, protocol_settings: bool) -> None:
     key = f"benchmarks.{name}"
     _only(tree, key, BENCHMARK_KEYS, path)
     _check_benchmark_name(tree, key, name, path)
-    _only(tree, f"{key}.evaluate", tuple(PROTOCOLS), path)
+    _only(tree, f"{key}.evaluate", protocols.names(), path)
     _check_override(tree, path, "train", f"{key}.train", TrainSettings)
-    for protocol, kind in PROTOCOLS.items():
+    for protocol in protocols.names() if protocol_settings else ():
+        kind = protocols.find(protocol).Settings
         _check_override(tree, path, f"evaluate.{protocol}", f"{key}.evaluate.{protocol}", kind)
 
 
@@ -182,7 +175,7 @@ def _check_override(tree: Any, path: Path, base_key: str, key: str, kind: type[A
 
 def _check_active(tree: Any, path: Path) -> None:
     active = _mapping(tree, "active", path)
-    for part, known in {"datasets": tuple(known_datasets()), "protocols": tuple(PROTOCOLS)}.items():
+    for part, known in {"datasets": tuple(known_datasets()), "protocols": protocols.names()}.items():
         for name in active.get(part, ()):
             if name not in known:
                 _fail(tree, path, f"active.{part}", f"{name!r} is unknown; known: {', '.join(known)}")

@@ -134,7 +134,7 @@ def test_settings_of_experiments_change_what_they_name_and_are_valid(page, tmp_p
             look_up(tree, ".".join(path))[last] = editor().load(value)
         with open(params, "w", encoding="utf-8") as stream:
             editor().dump(tree, stream)
-        check_file(params)
+        check_file(params, protocol_settings=True)
         assert json.dumps(plain(tree)) != before, options
 
 

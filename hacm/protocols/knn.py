@@ -4,28 +4,39 @@ Shapes: N test clips, Q test clips at a time, G training clips (the gallery), D 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from hacm.clips import Clips
+from hacm.evaluation.features import extract
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.features import extract
-from hacm.protocols.outcome import Outcome
-from hacm.settings import AugmentSettings, KnnSettings
+from hacm.settings import STRICT, check_choices, positive
 
 # Similarities held at a time: 16 million float32, 64 MB.
 CELLS = 1 << 24
 
 
+@dataclass(frozen=True)
+class Settings:
+    """k nearest neighbours on frozen features by cosine."""
+
+    k: int = 1
+    absent_bodies: Literal["drop", "keep"] = "drop"
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        positive(k=self.k)
+
+
 def run(
     model: HACM,
-    clips: Clips,
-    train_index: Tensor,
-    test_index: Tensor,
-    classes: int,
-    augment: AugmentSettings,
-    settings: KnnSettings,
+    task: Task,
+    settings: Settings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
@@ -35,13 +46,14 @@ def run(
     seed: not used, as nothing is random; every protocol on an encoder is called alike. on_epoch: called once, at the
     end. ValueError if there are fewer training clips than neighbours.
     """
+    clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if settings.k > len(train_index):
         raise ValueError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
     gallery_GD, query_ND = (
-        extract(model, clips, index, augment, training=False, absent_bodies=settings.absent_bodies).to(device)
+        extract(model, clips, index, task.augment, training=False, absent_bodies=settings.absent_bodies).to(device)
         for index in (train_index, test_index)
     )
-    scores_NK = vote(query_ND, gallery_GD, clips.label_N[train_index].to(device), classes, settings.k)
+    scores_NK = vote(query_ND, gallery_GD, clips.label_N[train_index].to(device), task.classes, settings.k)
     if on_epoch is not None:
         on_epoch(1)
     return Outcome(scores_NK.cpu().numpy(), clips.label_N[test_index].numpy())

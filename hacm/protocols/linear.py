@@ -6,6 +6,8 @@ Shapes: N clips, B clips of a batch, D width, K classes.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -14,25 +16,44 @@ from torch import Tensor, nn
 
 from hacm import metrics
 from hacm.augment import seeded
-from hacm.clips import Clips
+from hacm.evaluation.features import encode, frozen
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.features import encode, frozen
-from hacm.protocols.outcome import Outcome
-from hacm.settings import AugmentSettings, LinearSettings
+from hacm.settings import STRICT, at_least, below_one, check, check_choices, positive
 from hacm.training.schedules import warmup_cosine
 
 BATCH_NORM_EPS = 1e-6
 WEIGHT_STD = 0.01
 
 
+@dataclass(frozen=True)
+class Settings:
+    """Linear probe (§6). views: augmented views of each training clip whose features are encoded once and reused in
+    turn; views = epochs is the published recipe."""
+
+    epochs: int = 100
+    views: int = 100
+    batch: int = 128
+    lr: float = 0.1
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    absent_bodies: Literal["drop", "keep"] = "drop"
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        positive(epochs=self.epochs, lr=self.lr)
+        at_least(2, batch=self.batch)
+        below_one(momentum=self.momentum)
+        at_least(0, weight_decay=self.weight_decay)
+        check(1 <= self.views <= self.epochs, f"views {self.views} must lie in 1..epochs, with epochs {self.epochs}")
+
+
 def run(
     model: HACM,
-    clips: Clips,
-    train_index: Tensor,
-    test_index: Tensor,
-    classes: int,
-    augment: AugmentSettings,
-    settings: LinearSettings,
+    task: Task,
+    settings: Settings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
@@ -42,16 +63,17 @@ def run(
     Epoch e sees view e mod `views`; each view of each clip is encoded once. on_epoch: called with the number of epochs
     done. extra: `best_epoch_as_released_top1`. ValueError with fewer than two training clips.
     """
+    clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if len(train_index) < 2:
         raise ValueError(f"a linear probe needs at least two training clips, not {len(train_index)}")
     target_N = clips.label_N[test_index].numpy()
     best = 0.0
     with frozen(model):
-        views = Views(model, clips, train_index, augment, settings, seed)
-        test_ND = encode(model, clips, test_index, augment, training=False, absent_bodies=settings.absent_bodies).to(
-            device
-        )
-        probe = build_probe(test_ND.shape[1], classes, seeded(seed, "probe", 0)).to(device)
+        views = Views(model, task, settings, seed)
+        test_ND = encode(
+            model, clips, test_index, task.augment, training=False, absent_bodies=settings.absent_bodies
+        ).to(device)
+        probe = build_probe(test_ND.shape[1], task.classes, seeded(seed, "probe", 0)).to(device)
         optimiser = torch.optim.SGD(
             probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
         )
@@ -76,14 +98,11 @@ class Views:
     def __init__(
         self,
         model: HACM,
-        clips: Clips,
-        train_index: Tensor,
-        augment: AugmentSettings,
-        settings: LinearSettings,
+        task: Task,
+        settings: Settings,
         seed: int,
     ) -> None:
-        self.model, self.clips, self.train_index = model, clips, train_index
-        self.augment, self.settings, self.seed = augment, settings, seed
+        self.model, self.task, self.settings, self.seed = model, task, settings, seed
         self._kept: dict[int, Tensor] = {}
 
     def of(self, epoch: int) -> Tensor:
@@ -93,9 +112,9 @@ class Views:
         if features_ND is None:
             features_ND = encode(
                 self.model,
-                self.clips,
-                self.train_index,
-                self.augment,
+                self.task.clips,
+                self.task.train_index,
+                self.task.augment,
                 training=True,
                 absent_bodies=self.settings.absent_bodies,
                 generator=seeded(self.seed, "view", view),
@@ -119,7 +138,7 @@ def train_epoch(
     features_ND: Tensor,
     label_N: Tensor,
     order_N: Tensor,
-    settings: LinearSettings,
+    settings: Settings,
     epoch: int,
 ) -> None:
     """One pass in that order; a last partial batch is left out unless it is the only one. lr: cosine to 0, by step."""

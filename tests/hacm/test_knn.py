@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from hacm.evaluation.features import extract
+from hacm.evaluation.task import Task
 from hacm.model import HACM
 from hacm.protocols import knn
-from hacm.protocols.features import extract
-from hacm.settings import AugmentSettings, KnnSettings
+from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -61,8 +62,8 @@ def test_a_clip_finds_itself() -> None:
     model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
     clips, index, augment = moving_clips(20), torch.arange(20), AugmentSettings(min_frames=6)
     clips.label_N[:] = torch.arange(20)
-    settings = KnnSettings(k=1)
-    outcome = knn.run(model, clips, index, index, 20, augment, settings, 0, "cpu")
+    settings = knn.Settings(k=1)
+    outcome = knn.run(model, Task(clips, index, index, 20, augment), settings, 0, "cpu")
     assert np.array_equal(outcome.scores_NK.argmax(1), np.arange(20))
     assert outcome.scores_NK.dtype == np.float32
     # and the features are the centre crop's
@@ -75,4 +76,4 @@ def test_more_neighbours_than_clips_are_refused() -> None:
     model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
     index = torch.arange(3)
     with pytest.raises(ValueError, match="k 4 neighbours"):
-        knn.run(model, moving_clips(), index, index, 2, AugmentSettings(), KnnSettings(k=4), 0, "cpu")
+        knn.run(model, Task(moving_clips(), index, index, 2, AugmentSettings()), knn.Settings(k=4), 0, "cpu")

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from hacm.protocols import knn, linear
 from hacm.settings import (
     AugmentSettings,
     HierarchySettings,
-    KnnSettings,
-    LinearSettings,
     LossSettings,
     MaskingSettings,
     ModelSettings,
@@ -76,7 +75,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "checkpoint_epochs": POSITIVE,
         "precision": ("float16", ""),
     },
-    LinearSettings: {
+    linear.Settings: {
         "epochs": (*POSITIVE, 99),
         "views": (*POSITIVE, 101),
         "batch": (*POSITIVE, 1),
@@ -85,7 +84,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "weight_decay": NOT_NEGATIVE,
         "absent_bodies": BODIES,
     },
-    KnnSettings: {"k": POSITIVE, "absent_bodies": BODIES},
+    knn.Settings: {"k": POSITIVE, "absent_bodies": BODIES},
     TreeSettings: {
         "dim": (1, 0, -2),
         "scale": POSITIVE_REAL,

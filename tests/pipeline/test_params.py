@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hacm.settings import KnnSettings, LinearSettings, TrainSettings
+from hacm.protocols import knn, linear
+from hacm.settings import TrainSettings
 from pipeline.cleaning import CleaningSettings
 from pipeline.errors import UserError
 from pipeline.params import Params, merge, read_yaml
@@ -30,14 +31,14 @@ def edited(tmp_path):
 
 def complaint(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        parameters.check_file(path)
+        parameters.check_file(path, protocol_settings=True)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_the_projects_own_file_is_valid():
-    parameters.check_file(PROJECT / "params.yaml")
+    parameters.check_file(PROJECT / "params.yaml", protocol_settings=True)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_absent_file_is_one_line(tmp_path):
 
 def test_absent_key_is_named_by_the_stage_that_needs_it(edited):
     path, _ = edited("seed: 0\n\n", "")
-    parameters.check_file(path)
+    parameters.check_file(path, protocol_settings=True)
     with pytest.raises(UserError, match="seed: missing"):
         Params(path, ["seed"])
 
@@ -109,8 +110,8 @@ def test_published_recipe_in_the_file_is_the_librarys_default():
     tree = read_yaml(PROJECT / "params.yaml")
     params = Params(PROJECT / "params.yaml", ["train", "evaluate", "cleaning"])
     assert params.section("train", TrainSettings) == TrainSettings()
-    assert params.section("evaluate.linear", LinearSettings) == LinearSettings()
-    assert params.section("evaluate.knn", KnnSettings) == KnnSettings()
+    assert params.section("evaluate.linear", linear.Settings) == linear.Settings()
+    assert params.section("evaluate.knn", knn.Settings) == knn.Settings()
     assert params.section("cleaning", CleaningSettings) == CleaningSettings()
     for section in ("model", "masking", "loss", "augment", "pretrain"):
         stated = set(tree["train"][section])

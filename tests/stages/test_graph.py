@@ -24,8 +24,11 @@ READING = {
     "hacm/clips.py",
     "hacm/losses.py",
     "hacm/masking.py",
+    "hacm/evaluation/__init__.py",
+    "hacm/evaluation/outcome.py",
+    "hacm/evaluation/task.py",
     "hacm/protocols/__init__.py",
-    "hacm/protocols/outcome.py",
+    "hacm/training/__init__.py",
     "pipeline/datasets.py",
     "pipeline/layouts.py",
     "pipeline/manifest.py",
@@ -85,7 +88,9 @@ def test_code_that_decides_a_result_is_declared(stages):
     missing = {}
     for name, stage in stages.items():
         module, _ = parts(stage)
-        code = f"import sys; import {module}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
+        protocol = re.search(r"--protocol (\w+)", stage.cmd)
+        also = f"; import hacm.protocols.{protocol[1]}" if protocol else ""
+        code = f"import sys; import {module}{also}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
         loaded = subprocess.run(
             [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
         ).stdout
