@@ -13,13 +13,13 @@ from hacm.model import HACM
 from hacm.settings import AugmentSettings
 from pipeline.errors import UserError
 from pipeline.params import Params
-from stages import arguments, devices, parameters, places
-from stages.console import Work, run
+from stages import arguments, console, devices, parameters
+from stages.console import Work
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
+from stages.places import Run
 
 PARAMS = (
-    "seed",
     "evaluate.bootstrap",
     "evaluate.{protocol}",
     "benchmarks.{benchmark}.evaluate.{protocol}",
@@ -28,36 +28,35 @@ PARAMS = (
 
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark", "protocol")
+    arguments.add_run(parser)
     devices.add_option(parser)
     options = parser.parse_args()
-    name, protocol, device = options.benchmark, options.protocol, devices.choose(options.device)
+    run, protocol, device = arguments.run_of(options), options.protocol, devices.choose(options.device)
     try:
         kind = protocols.find(protocol).Settings
     except ValueError as error:
         raise UserError(f"--protocol: {error}") from error
-    params = parameters.load(PARAMS, benchmark=name, protocol=protocol)
-    settings = params.section(f"evaluate.{protocol}", kind, override=f"benchmarks.{name}.evaluate.{protocol}")
-    model, facts = load_model(name, device)
-    benchmark = load_benchmark(name, hierarchies=False, device=device)
-    expect_version(benchmark.store, facts["data_version"], places.model(name))
-    judge(name, protocol, benchmark, model, facts, settings, params, device)
+    params = parameters.load(PARAMS, benchmark=run.benchmark, protocol=protocol)
+    settings = params.section(f"evaluate.{protocol}", kind, f"benchmarks.{run.benchmark}.evaluate.{protocol}")
+    model, facts = load_model(run, device)
+    benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
+    expect_version(benchmark.store, facts["data_version"], run.model)
+    judge(run, protocol, benchmark, model, facts, settings, params, device)
 
 
-def load_model(name: str, device: str) -> tuple[HACM, dict[str, Any]]:
-    """The benchmark's checkpoint; UserError if it is absent or damaged."""
+def load_model(run: Run, device: str) -> tuple[HACM, dict[str, Any]]:
+    """The checkpoint of a pretraining; UserError if it is absent or damaged."""
     try:
-        model, facts = checkpoint.load(places.model(name), device)
+        model, facts = checkpoint.load(run.model, device)
     except (OSError, ValueError) as error:
         raise UserError(f"{error}; run dvc repro to train it anew") from error
     if not ("data_version" in facts and "augment" in facts.get("settings", {})):
-        raise UserError(
-            f"{places.model(name)}: does not say on what and how it was trained; run dvc repro to train it anew"
-        )
+        raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it anew")
     return model, facts
 
 
 def judge(
-    name: str,
+    run: Run,
     protocol: str,
     benchmark: Benchmark,
     model: HACM,
@@ -67,20 +66,22 @@ def judge(
     device: str,
 ) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
-    seed = int(params.value("seed"))
     task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
     began = time.monotonic()
-    trained = run_protocol(protocol, "trained", model, task, settings, seed, device)
-    control = run_protocol(protocol, "random weights", like(model, seed + 1), task, settings, seed, device)
+    trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
+    control = run_protocol(protocol, "random weights", like(model, run.seed + 1), task, settings, run.seed, device)
     write_outcome(
-        name,
-        protocol,
+        run.results(protocol),
+        f"{run} {protocol}",
         benchmark,
         trained,
         control,
-        seed=seed,
         bootstrap=int(params.value("evaluate.bootstrap")),
         details={
+            "benchmark": run.benchmark,
+            "protocol": protocol,
+            "variant": run.variant,
+            "seed": run.seed,
             "encoder_hash": checkpoint.encoder_hash(model),
             "released": facts.get("released"),  # only stages.import_released states it
             "settings": asdict(settings),
@@ -109,4 +110,4 @@ def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: A
 
 
 if __name__ == "__main__":
-    run(main)
+    console.run(main)

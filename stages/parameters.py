@@ -3,6 +3,7 @@
 Method sections are dataclasses of hacm.settings, data sections those of pipeline; this file only puts them together.
 """
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +26,29 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+class Transfer(Section):
+    """Benchmarks whose encoders are judged on other benchmarks, and those others. Both may be empty."""
+
+    sources: list[str]
+    targets: list[str]
+
+
 class Active(Section):
-    """What the default run covers. benchmarks: each with its data set, which dvc.yaml needs for its paths."""
+    """What the default run covers. benchmarks: each with its data set, which dvc.yaml needs for its paths.
+
+    Every benchmark × variant × seed is pretrained and judged by every protocol; transfer is from every source to every
+    target.
+    """
 
     datasets: Annotated[list[str], Field(min_length=1)]
     benchmarks: Annotated[dict[str, str], Field(min_length=1)]
+    variants: Annotated[list[str], Field(min_length=1)]
+    seeds: Annotated[list[Seed], Field(min_length=1)]
     protocols: Annotated[list[str], Field(min_length=1)]
+    transfer: Transfer
 
 
 class SourceSettings(Section):
@@ -55,7 +73,9 @@ Resamples = Annotated[int, Field(ge=100)]
 """evaluate.bootstrap: resamples behind each 95 % interval."""
 
 SOURCES: dict[str, type[Any]] = {"kinect-sim": SimulatorSettings}
-TOP_LEVEL = ("active", "seed", "datasets", "cleaning", "hierarchy", "train", "evaluate", "benchmarks")
+TOP_LEVEL = ("active", "datasets", "cleaning", "hierarchy", "train", "variants", "evaluate", "benchmarks")
+RESERVED = ("floor",)
+"""Names that a variant must not have, as they stand beside the variants under results/."""
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
 BENCHMARK_KEYS = ("train", "evaluate")
 
@@ -63,10 +83,20 @@ BENCHMARK_KEYS = ("train", "evaluate")
 def load(declared: tuple[str, ...], path: Path = PARAMS_FILE, **names: str) -> Params:
     """What a stage declared of params.yaml, once all that is in the file has been checked.
 
-    declared: keys as in dvc.yaml with {dataset}, {benchmark}, {protocol} to be filled in from `names`.
+    declared: keys as in dvc.yaml with {dataset}, {benchmark}, {variant}, {protocol} to be filled in from `names`.
     """
     check_file(path)
     return Params(path, [key.format(**names) for key in declared])
+
+
+TRAIN = ("train", "benchmarks.{benchmark}.train", "variants.{variant}")
+"""What a pretraining is shaped by: each over the one before it."""
+
+
+def train_settings(params: Params, benchmark: str, variant: str) -> TrainSettings:
+    """How this variant is trained on this benchmark; the keys of TRAIN must be declared."""
+    base, *overrides = (key.format(benchmark=benchmark, variant=variant) for key in TRAIN)
+    return params.section(base, TrainSettings, *overrides)
 
 
 def check_file(path: Path = PARAMS_FILE, *, protocol_settings: bool = False) -> None:
@@ -79,7 +109,6 @@ def check_file(path: Path = PARAMS_FILE, *, protocol_settings: bool = False) -> 
     _only(tree, "", TOP_LEVEL, path)
     kinds: dict[str, Any] = {
         "active": Active,
-        "seed": int,
         "cleaning": CleaningSettings,
         "hierarchy": HierarchySettings,
         "train": TrainSettings,
@@ -92,6 +121,8 @@ def check_file(path: Path = PARAMS_FILE, *, protocol_settings: bool = False) -> 
         _check_dataset(tree, name, path)
     for name in _mapping(tree, "benchmarks", path):
         _check_benchmark(tree, name, path, protocol_settings=protocol_settings)
+    for name in _mapping(tree, "variants", path):
+        _check_variant(tree, name, path)
     _check_active(tree, path)
 
 
@@ -135,7 +166,7 @@ def _check_dataset(tree: Any, name: str, path: Path) -> None:
         _fail(tree, path, key, f"unknown data set; known: {', '.join(known)}")
     _only(tree, key, DATASET_KEYS, path)
     present = _mapping(tree, key, path)
-    _check_override(tree, path, "cleaning", f"{key}.cleaning", CleaningSettings)
+    _check_override(tree, path, CleaningSettings, "cleaning", f"{key}.cleaning")
     kinds: dict[str, Any] = {"source": source_kind(name), "ingest": IngestSettings, "tree_split": str}
     for part, kind in kinds.items():
         if part in present:
@@ -151,10 +182,21 @@ def _check_benchmark(tree: Any, name: str, path: Path, *, protocol_settings: boo
     _only(tree, key, BENCHMARK_KEYS, path)
     _check_benchmark_name(tree, key, name, path)
     _only(tree, f"{key}.evaluate", protocols.names(), path)
-    _check_override(tree, path, "train", f"{key}.train", TrainSettings)
+    _check_override(tree, path, TrainSettings, "train", f"{key}.train")
     for protocol in protocols.names() if protocol_settings else ():
         kind = protocols.find(protocol).Settings
-        _check_override(tree, path, f"evaluate.{protocol}", f"{key}.evaluate.{protocol}", kind)
+        _check_override(tree, path, kind, f"evaluate.{protocol}", f"{key}.evaluate.{protocol}")
+
+
+def _check_variant(tree: Any, name: str, path: Path) -> None:
+    """On every benchmark: what a variant says must go with what each of them says."""
+    key = f"variants.{name}"
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in RESERVED:
+        reason = f"must be words of small letters and digits with - between them, and none of {', '.join(RESERVED)}"
+        _fail(tree, path, key, reason)
+    _check_override(tree, path, TrainSettings, "train", key)
+    for benchmark in _mapping(tree, "benchmarks", path):
+        _check_override(tree, path, TrainSettings, "train", f"benchmarks.{benchmark}.train", key)
 
 
 def _check_benchmark_name(tree: Any, key: str, name: str, path: Path) -> str:
@@ -164,21 +206,37 @@ def _check_benchmark_name(tree: Any, key: str, name: str, path: Path) -> str:
         raise UserError(f"{path}:{line_of(tree, key)}: {key}: {error}") from error
 
 
-def _check_override(tree: Any, path: Path, base_key: str, key: str, kind: type[Any]) -> None:
-    base, over = look_up(tree, base_key), look_up(tree, key)
-    if over is ABSENT or base is ABSENT:
-        return
-    if not isinstance(over, dict):
-        _fail(tree, path, key, "must be a mapping, maybe {}")
-    validate(merge(plain(base), plain(over)), kind, path, tree, (key, base_key))
+def _check_override(tree: Any, path: Path, kind: type[Any], base_key: str, *keys: str) -> None:
+    """What the sections `keys` put over the section `base_key`, one after the other, must make a `kind`."""
+    merged = plain(look_up(tree, base_key))
+    for key in keys:
+        over = look_up(tree, key)
+        if over is ABSENT or merged is ABSENT:
+            return
+        if not isinstance(over, dict):
+            _fail(tree, path, key, "must be a mapping, maybe {}")
+        merged = merge(merged, plain(over))
+    validate(merged, kind, path, tree, (*reversed(keys), base_key))
 
 
 def _check_active(tree: Any, path: Path) -> None:
     active = _mapping(tree, "active", path)
-    for part, known in {"datasets": tuple(known_datasets()), "protocols": protocols.names()}.items():
+    kinds = {"datasets": tuple(known_datasets()), "protocols": protocols.names()}
+    if "variants" in tree:
+        kinds["variants"] = tuple(tree["variants"])
+    for part, known in kinds.items():
         for name in active.get(part, ()):
             if name not in known:
                 _fail(tree, path, f"active.{part}", f"{name!r} is unknown; known: {', '.join(known)}")
+    for part in (*kinds, "seeds"):
+        for value in active.get(part, ()):
+            if active[part].count(value) > 1:
+                _fail(tree, path, f"active.{part}", f"names {value} more than once")
+    _check_active_benchmarks(tree, active, path)
+    _check_transfer(tree, active, path)
+
+
+def _check_active_benchmarks(tree: Any, active: Any, path: Path) -> None:
     for name, dataset in _mapping(tree, "active.benchmarks", path).items():
         key = f"active.benchmarks.{name}"
         needed = _check_benchmark_name(tree, key, name, path)
@@ -188,3 +246,15 @@ def _check_active(tree: Any, path: Path) -> None:
             _fail(tree, path, key, f"is a benchmark of {needed}, not {dataset!r}")
         if needed not in active.get("datasets", ()):
             _fail(tree, path, "active.datasets", f"{name} needs the data set {needed}; add it")
+
+
+def _check_transfer(tree: Any, active: Any, path: Path) -> None:
+    """Sources and targets are active benchmarks, for their models and splits are made as those of any other."""
+    transfer = {part: list(names) for part, names in active.get("transfer", {}).items()}
+    for part, names in transfer.items():
+        for name in names:
+            if name not in active.get("benchmarks", ()):
+                _fail(tree, path, f"active.transfer.{part}", f"{name} is none of active.benchmarks; add it there")
+    both = [name for name in transfer.get("sources", ()) if name in transfer.get("targets", ())]
+    if both:
+        _fail(tree, path, "active.transfer", f"{both[0]} is both a source and a target; name it once")

@@ -32,7 +32,10 @@ def shipped_params() -> str:
     for key, value in {
         "datasets": "[kinect-sim]",
         "benchmarks": "{kinect-sim-xsub: kinect-sim}",
+        "variants": "[hacm]",
+        "seeds": "[0]",
         "protocols": "[linear, knn]",
+        "transfer": "{sources: [], targets: []} # benchmarks",
     }.items():
         text, count = re.subn(rf"^(  {key}:) [\[{{].*$", rf"\1 {value}", text, count=1, flags=re.MULTILINE)
         assert count == 1, key

@@ -123,7 +123,7 @@ def compose(results: Results) -> Report:
 
 
 def _results_section(results: Results) -> Section:
-    runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.runs]
+    runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
     titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     verdicts = tuple(
         (title, tables.verdict(run, benchmark.floor.metrics.first))
@@ -151,15 +151,16 @@ def _run_title(run: Run) -> str:
 
 
 def _benchmark_section(benchmark: Benchmark) -> Section:
-    name, mark = benchmark.name, benchmark.synthetic
+    name, mark, pretraining = benchmark.name, benchmark.synthetic, benchmark.pretraining
     loss = Figure(
-        charts.loss_chart(benchmark.losses, f"loss-{name}"),
-        f"Pretraining on {name}: mean loss of each epoch over {benchmark.pretrain.clips:,} clips. Scales differ.",
+        charts.loss_chart(pretraining.losses, f"loss-{name}"),
+        f"Pretraining on {name}: mean loss of each epoch over {pretraining.metrics.clips:,} clips. Scales differ.",
         mark,
     )
-    strips, grids = _example_figures(benchmark.example, name, mark)
+    assert pretraining.example is not None, "read_results reads it of the pretraining that is drawn"
+    strips, grids = _example_figures(pretraining.example, name, mark)
     blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
-    blocks += [_run_figures(run) for run in benchmark.runs]
+    blocks += [_run_figures(run) for run in benchmark.drawn]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
 
 

@@ -1,7 +1,6 @@
 """The command that takes in a released checkpoint, and what stages.evaluate makes of it."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,11 +87,12 @@ def test_no_data_version_fits_every_store():
 
 def test_it_can_be_judged_on_a_benchmark(file, project_copy):
     name = "kinect-sim-xsub"
-    shutil.rmtree(project_copy / "models" / name)
-    run(project_copy, "python", "-m", "stages.import_released", str(file), "--out", f"models/{name}")
-    run(project_copy, "python", "-m", "stages.evaluate", "--benchmark", name, "--protocol", "knn")
-    results = project_copy / "results/benchmarks" / name / "knn"
+    model = f"models/{name}/released/seed-0"
+    run(project_copy, "python", "-m", "stages.import_released", str(file), "--out", model)
+    options = ("--benchmark", name, "--variant", "released", "--protocol", "knn")
+    run(project_copy, "python", "-m", "stages.evaluate", *options)
+    results = project_copy / "results/benchmarks" / name / "released/seed-0/knn"
     details = json.loads((results / "details.json").read_text())
     assert details["released"]["method"] == "HA-CM"
-    assert details["encoder_hash"] == checkpoint.encoder_hash(checkpoint.load(project_copy / "models" / name)[0])
+    assert details["encoder_hash"] == checkpoint.encoder_hash(checkpoint.load(project_copy / model)[0])
     assert json.loads((results / "metrics.json").read_text())["n"] == 16
