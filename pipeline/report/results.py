@@ -168,6 +168,13 @@ class TrainedBy:
 
 
 @dataclass(frozen=True)
+class JudgedDetails(Details):
+    """details.json of a protocol or the floor. bootstrap: resamples behind each interval."""
+
+    bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
+
+
+@dataclass(frozen=True)
 class PretrainDetails(Details):
     """details.json of a pretraining."""
 
@@ -265,7 +272,7 @@ class Run:
     protocol: str
     folder: Path
     metrics: ProtocolMetrics
-    details: Details
+    details: JudgedDetails
     conditions: tuple[ConditionAccuracy, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
     predictions: tuple[Prediction, ...] = ()
@@ -288,7 +295,7 @@ class Floor:
     """The raw-joint ridge floor of a benchmark."""
 
     metrics: FloorMetrics
-    details: Details
+    details: JudgedDetails
 
 
 @dataclass(frozen=True)
@@ -338,6 +345,10 @@ class Benchmark:
         """The pretraining behind the runs that are drawn."""
         wanted = (self.reference, self.seeds[0])
         return next(entry for entry in self.pretrainings if (entry.variant, entry.seed) == wanted)
+
+    def stream(self, variant: str) -> str:
+        """What a variant's networks were fed."""
+        return next(entry.details.stream for entry in self.pretrainings if entry.variant == variant)
 
     def of(self, variant: str, protocol: str) -> tuple[Run, ...]:
         """The runs of a variant by a protocol, one a seed."""
@@ -526,7 +537,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         runs += [_read_run(part / entry, name, variant, seed, drawn=drawn) for entry in selection.protocols]
     floor = Floor(
         metrics=read_json(folder / "floor" / "metrics.json", FloorMetrics),
-        details=read_json(folder / "floor" / "details.json", Details),
+        details=read_json(folder / "floor" / "details.json", JudgedDetails),
     )
     first = pretrainings[0].details
     others = [(folder / entry.variant / f"seed-{entry.seed}" / "pretrain", entry.details) for entry in pretrainings[1:]]
@@ -584,7 +595,7 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
         protocol=folder.name,
         folder=folder,
         metrics=read_json(folder / "metrics.json", ProtocolMetrics),
-        details=read_json(folder / "details.json", Details),
+        details=read_json(folder / "details.json", JudgedDetails),
         conditions=read_csv(folder / "conditions.csv", ConditionAccuracy, may_be_empty=True),
     )
     if not drawn:
@@ -645,7 +656,8 @@ def read_csv(
 ) -> tuple[Record, ...]:
     """The file's rows as records of that dataclass; UserError naming file, line and field otherwise.
 
-    renamed: columns whose name is no Python name, and the field each goes to. may_be_empty: a heading alone is no error.
+    renamed: columns whose name is no Python name, and the field each goes to. A table without rows is an error unless
+    it may be empty.
     """
     lines = csv.reader(_read_text(path).splitlines())
     header = [(renamed or {}).get(column, column) for column in next(lines, [])]
