@@ -189,14 +189,23 @@ def _check_benchmark(tree: Any, name: str, path: Path, *, protocol_settings: boo
 
 
 def _check_variant(tree: Any, name: str, path: Path) -> None:
-    """On every benchmark: what a variant says must go with what each of them says."""
+    """Whether its name can be a folder's and its keys are some of `train`'s; values are checked where it is active.
+
+    Which variants make sense depends on `train`: an experiment that changes it must not fail for one that is not run.
+    """
     key = f"variants.{name}"
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or name in RESERVED:
         reason = f"must be words of small letters and digits with - between them, and none of {', '.join(RESERVED)}"
         _fail(tree, path, key, reason)
-    _check_override(tree, path, TrainSettings, "train", key)
-    for benchmark in _mapping(tree, "benchmarks", path):
-        _check_override(tree, path, TrainSettings, "train", f"benchmarks.{benchmark}.train", key)
+    if "train" in tree:
+        _check_keys(tree, path, key, tree["train"])
+
+
+def _check_keys(tree: Any, path: Path, key: str, known: Any) -> None:
+    for name in _mapping(tree, key, path) if isinstance(known, dict) else ():
+        if name not in known:
+            _fail(tree, path, f"{key}.{name}", "unknown key; remove it or mend its spelling")
+        _check_keys(tree, path, f"{key}.{name}", known[name])
 
 
 def _check_benchmark_name(tree: Any, key: str, name: str, path: Path) -> str:
@@ -246,6 +255,8 @@ def _check_active_benchmarks(tree: Any, active: Any, path: Path) -> None:
             _fail(tree, path, key, f"is a benchmark of {needed}, not {dataset!r}")
         if needed not in active.get("datasets", ()):
             _fail(tree, path, "active.datasets", f"{name} needs the data set {needed}; add it")
+        for variant in active.get("variants", ()):
+            _check_override(tree, path, TrainSettings, "train", f"benchmarks.{name}.train", f"variants.{variant}")
 
 
 def _check_transfer(tree: Any, active: Any, path: Path) -> None:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from pipeline.report.charts import RANDOM, Series
+from pipeline.report.charts import RANDOM
+from pipeline.report.curves import Series
 from pipeline.report.results import Benchmark, ConditionAccuracy, Estimate, Run
 from pipeline.report.tables import UNKNOWN, Cell, Column, Table, percent, protocol_name, row
 from pipeline.report.variants import over_seeds
@@ -33,13 +34,15 @@ def conditions_tables(benchmark: Benchmark, protocol: str) -> list[Table]:
 
 
 def series(benchmark: Benchmark, protocol: str) -> dict[str, list[Series]]:
-    """Of each kind that has several levels: every variant's accuracies, the reference's last, and random weights'."""
+    """Of each kind that has several levels: random weights', then every variant's, the reference's last, on top."""
     variants = sorted(benchmark.variants, key=lambda variant: variant == benchmark.reference)
     found: dict[str, list[Series]] = {}
     for kind, levels in _levels(benchmark, protocol).items():
         for title in (RANDOM, *variants) if len(levels) > 1 else ():
             values = [_values(benchmark, protocol, title, kind, level) for level in levels]
             present = [(level, found_here) for level, found_here in zip(levels, values, strict=True) if found_here]
+            if not present:  # the protocol of this variant was run with other settings
+                continue
             found.setdefault(kind, []).append(
                 Series(
                     title,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.report import charts, conditions, skeletons, tables, variants
+from pipeline.report import charts, conditions, curves, skeletons, tables, variants
 from pipeline.report.comparisons import Comparison
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
 from pipeline.report.results import Benchmark, Dataset, Example, Results, Run
@@ -192,7 +192,7 @@ def _conditions_section(benchmark: Benchmark) -> Section:
         key = f"{benchmark.name}-{protocol}"
         figures = [
             Figure(
-                charts.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
+                curves.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
                 f"{benchmark.name}, {tables.protocol_name(protocol)}: top-1 against {kind}.",
                 benchmark.synthetic,
             )

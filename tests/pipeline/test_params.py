@@ -53,7 +53,9 @@ def test_the_projects_own_file_is_valid():
         ("  no-contrast:\n", "  floor:\n", "variants.floor", "none of floor"),
         ("  no-contrast:\n", "  no_contrast:\n", "variants.no_contrast", "small letters"),
         ("    loss: {contrast: false}\n  no-pruning", "    loss: {contrats: false}\n  no-pruning", "variants.no-contrast.loss.contrats", "unknown"),
-        ("    masking: {strategy: random}\n    loss: {contrast: false}", "    masking: {strategy: random}", "variants.random", "loss.contrast"),
+        ("  hacm: {}\n", "  hacm: {masking: {strategy: random}}\n", "variants.hacm", "loss.contrast"),
+        ("  hacm: {}\n", "  hacm: {model: {dim: 64.5}}\n", "variants.hacm.model.dim", "integer"),
+        ("  hacm: {}\n", "  hacm: {model: 7}\n", "variants.hacm.model", "must be a mapping"),
         ("    dim: 256", "    dmi: 256", "train.model.dmi", "unknown key"),
         ("    dim: 256", "    dim: 2.5", "train.model.dim", "integer"),
         ("    dim: 256", "    dim: '256'", "train.model.dim", "integer"),
@@ -154,6 +156,15 @@ def test_every_variant_goes_with_every_benchmark():
         for variant in streams:
             assert built[variant].augment.stream == variant.removesuffix("-stream")
         assert len({str(built[variant]) for variant in set(built) - streams}) == len(set(built) - streams)
+
+
+def test_a_variant_that_is_not_run_is_no_obstacle(edited):
+    """Learned attention needs the masking of HA-CM, whatever is tried with the recipe otherwise."""
+    path, _ = edited("    strategy: hacm", "    strategy: random")
+    path.write_text(path.read_text().replace("contrast: true", "contrast: false", 1))
+    parameters.check_file(path)
+    path.write_text(path.read_text().replace("variants: [hacm]", "variants: [hacm, learned-attention]"))
+    assert "variants.learned-attention.masking: masking.temporal.attention learned needs" in complaint(path)
 
 
 def test_a_variant_goes_over_the_benchmark_and_the_benchmark_over_the_recipe(edited):

@@ -142,7 +142,7 @@ def write_results(
     details = {
         "seed": 0, "data_version": "0123456789abcdef0123456789abcdef", "encoder_hash": "feedbeef" * 4,
         "code": "a1b2c3d4e5f6a7b8c9d0", "dirty": False, "machine": {"cpu": "Xeon", "cores": 2, "device": "cpu"},
-        "seconds": 12.5, "synthetic": synthetic, "dataset": dataset, "controls": ["random weights"],
+        "seconds": 12.5, "bootstrap": 200, "synthetic": synthetic, "dataset": dataset, "controls": ["random weights"],
     }  # fmt: skip
     for protocol, hit in (("linear", 0.72), ("knn", 0.45)):
         write_protocol(run / protocol, names, details, draw, hit)
