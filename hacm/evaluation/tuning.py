@@ -1,7 +1,7 @@
 """Fine-tuning (hacm.md §6): a copy of the encoder and a new head, trained together on labelled clips.
 
-The encoder sees all tokens, nothing is masked. Every draw is a function of the seed and the step: equal seeds give equal
-scores, whatever was drawn before. The result is the last epoch's; nothing is chosen on the test clips.
+The encoder sees all tokens, nothing is masked. Every draw is a function of the seed and the step: equal seeds give
+equal scores, whatever was drawn before. The result is the last epoch's; nothing is chosen on the test clips.
 
 Shapes: N clips of a batch, B sequences, T frames, V joints, C coordinates, S segments, J token joints, L = S·J tokens,
 D width, F = J·D features of a clip, K classes.
@@ -10,6 +10,7 @@ D width, F = J·D features of a clip, K classes.
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -126,9 +127,21 @@ def encode(encoder: Encoder, x_BTVC: Tensor, most: float, generator: torch.Gener
     embedded_BSJD = encoder.embed(x_BTVC)
     x_BLD = encoder.space.expmap0(embedded_BSJD.flatten(1, 2)).point
     for block, rate in zip(encoder.blocks, drop_rates(len(encoder.blocks), most), strict=True):
-        x_BLD = add_branch(x_BLD, lambda x, block=block: block.attention(block.norm1(x)), rate, generator)
-        x_BLD = add_branch(x_BLD, lambda x, block=block: block.mlp(block.norm2(x)), rate, generator)
+        x_BLD = add_branch(x_BLD, partial(_attend, block), rate, generator)
+        x_BLD = add_branch(x_BLD, partial(_transform, block), rate, generator)
     return encoder.norm(x_BLD).unflatten(1, embedded_BSJD.shape[1:3])
+
+
+def _attend(block: Any, x_BLD: Tensor) -> Tensor:
+    """A block's first residual branch."""
+    attended_BLD: Tensor = block.attention(block.norm1(x_BLD))
+    return attended_BLD
+
+
+def _transform(block: Any, x_BLD: Tensor) -> Tensor:
+    """A block's second residual branch."""
+    transformed_BLD: Tensor = block.mlp(block.norm2(x_BLD))
+    return transformed_BLD
 
 
 class Classifier(nn.Module):
