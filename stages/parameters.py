@@ -76,6 +76,7 @@ SOURCES: dict[str, type[Any]] = {"kinect-sim": SimulatorSettings}
 TOP_LEVEL = ("active", "datasets", "cleaning", "hierarchy", "train", "variants", "evaluate", "benchmarks")
 RESERVED = ("floor",)
 """Names that a variant must not have, as they stand beside the variants under results/."""
+TRANSFER = "transfer"
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
 BENCHMARK_KEYS = ("train", "evaluate")
 
@@ -131,6 +132,21 @@ def source_kind(dataset: str) -> type[Any]:
     return SOURCES.get(dataset, SourceSettings)
 
 
+def judgements() -> tuple[str, ...]:
+    """Sections of `evaluate` that say how an encoder is judged: the protocols, and transfer to another benchmark."""
+    return (*protocols.names(), TRANSFER)
+
+
+def judgement_settings(name: str) -> type[Any]:
+    """What such a section holds; its code (and so torch) is imported for it."""
+    if name != TRANSFER:
+        kind: type[Any] = protocols.find(name).Settings
+        return kind
+    from hacm.evaluation.transfer import Settings
+
+    return Settings
+
+
 def _fail(tree: Any, path: Path, key: str, reason: str) -> None:
     raise UserError(f"{path}:{line_of(tree, key)}: {key}: {reason}")
 
@@ -152,12 +168,12 @@ def _only(tree: Any, key: str, known: tuple[str, ...], path: Path) -> None:
 
 
 def _check_evaluate(tree: Any, path: Path, *, protocol_settings: bool) -> None:
-    _only(tree, "evaluate", ("bootstrap", *protocols.names()), path)
+    _only(tree, "evaluate", ("bootstrap", *judgements()), path)
     for name, value in _mapping(tree, "evaluate", path).items():
         if name == "bootstrap":
             validate(plain(value), Resamples, path, tree, ("evaluate.bootstrap",))
         elif protocol_settings:
-            validate(plain(value), protocols.find(name).Settings, path, tree, (f"evaluate.{name}",))
+            validate(plain(value), judgement_settings(name), path, tree, (f"evaluate.{name}",))
 
 
 def _check_dataset(tree: Any, name: str, path: Path) -> None:
@@ -181,11 +197,11 @@ def _check_benchmark(tree: Any, name: str, path: Path, *, protocol_settings: boo
     key = f"benchmarks.{name}"
     _only(tree, key, BENCHMARK_KEYS, path)
     _check_benchmark_name(tree, key, name, path)
-    _only(tree, f"{key}.evaluate", protocols.names(), path)
+    _only(tree, f"{key}.evaluate", judgements(), path)
     _check_override(tree, path, TrainSettings, "train", f"{key}.train")
-    for protocol in protocols.names() if protocol_settings else ():
-        kind = protocols.find(protocol).Settings
-        _check_override(tree, path, kind, f"evaluate.{protocol}", f"{key}.evaluate.{protocol}")
+    for judgement in judgements() if protocol_settings else ():
+        kind = judgement_settings(judgement)
+        _check_override(tree, path, kind, f"evaluate.{judgement}", f"{key}.evaluate.{judgement}")
 
 
 def _check_variant(tree: Any, name: str, path: Path) -> None:
