@@ -187,7 +187,7 @@ class AugmentSettings:
     """Crop, resample, rotate (§6). crop: least and most fraction of the frames kept, at least min_frames of them.
 
     rotation: largest angle about each axis, radians. test_crop: the centre fraction that evaluation looks at. stream:
-    what the network is fed.
+    what the network is fed: joints, their motion from frame to frame, or bones (each joint less its parent).
     """
 
     crop_least: float = 0.5
@@ -195,7 +195,7 @@ class AugmentSettings:
     min_frames: int = 64
     rotation: float = 0.3
     test_crop: float = 0.95
-    stream: Literal["joint", "motion"] = "joint"
+    stream: Literal["joint", "motion", "bone"] = "joint"
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:

@@ -46,7 +46,10 @@ def parse() -> argparse.Namespace:
         "--heads", type=int, default=released.PUBLISHED_HEADS, help="attention heads, which weights do not tell"
     )
     parser.add_argument(
-        "--stream", choices=("joint", "motion"), default="joint", help="its input stream, which weights do not tell"
+        "--stream",
+        choices=("joint", "motion", "bone"),
+        default="joint",
+        help="its input stream, which weights do not tell",
     )
     return parser.parse_args()
 

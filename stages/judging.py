@@ -81,7 +81,7 @@ def summarize(outcome: Outcome, bootstrap: int) -> dict[str, float]:
         interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
         figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
     figures["mean_class"] = float(np.nanmean(class_percent(outcome))) / 100
-    shares = {key: value for key, value in outcome.extra.items() if key.endswith("_top1")}
+    shares = {key: value for key, value in outcome.extra.items() if key.endswith(("_top1", "_map"))}
     rounded = {key: round(100 * float(value), 4) for key, value in (figures | shares).items()}
     return rounded | {key: value for key, value in outcome.extra.items() if key not in shares}
 

@@ -118,6 +118,7 @@ def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray
         frames_N=_integers(manifest["frames"]),
         bodies_N=_integers(manifest["bodies"]),
         label_N=_integers(dense),
+        parents=tuple(store.facts["skeleton"]["parents"]),
     )
 
 

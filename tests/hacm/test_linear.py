@@ -11,6 +11,7 @@ from hacm import metrics
 from hacm.augment import sample_batch, seeded
 from hacm.clips import Clips, pack_clips
 from hacm.evaluation import features
+from hacm.evaluation import probe as probing
 from hacm.evaluation.task import Task
 from hacm.model import HACM
 from hacm.protocols import linear
@@ -128,14 +129,14 @@ def test_each_view_is_encoded_once_and_held_no_longer_than_needed(model: HACM, m
         encoded.append(training)
         return features.encode(*arguments, training=training, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(linear, "encode", count)
-    views = linear.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), PROBE, 0)
+    monkeypatch.setattr(probing, "encode", count)
+    views = probing.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), PROBE, 0)
     seen = [views.of(epoch) for epoch in range(6)]
     assert encoded == [True, True]
     assert all(torch.equal(seen[epoch], seen[epoch % 2]) for epoch in range(6))
     assert not torch.equal(seen[0], seen[1])
     assert not views._kept
-    published = linear.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), replace(PROBE, views=6), 0)
+    published = probing.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), replace(PROBE, views=6), 0)
     for epoch in range(6):
         published.of(epoch)
         assert not published._kept

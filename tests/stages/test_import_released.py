@@ -32,16 +32,17 @@ def call(monkeypatch, *options) -> str | int:
     return ended.value.code
 
 
-def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys):
-    assert call(monkeypatch, file, "--out", tmp_path / "model", "--stream", "motion") == 0
+@pytest.mark.parametrize("stream", ["motion", "bone"])
+def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys, stream):
+    assert call(monkeypatch, file, "--out", tmp_path / "model", "--stream", stream) == 0
     said = capsys.readouterr().err
     assert "HA-CM, D 16, 1 + 1 blocks, 24 segments of 3 frames, 18 joints" in said
-    assert "taken on trust, as the file does not say: --heads 8, --stream motion" in said
+    assert f"taken on trust, as the file does not say: --heads 8, --stream {stream}" in said
     assert "never used by its code: decoder_embed_s.bias, " in said
     model, facts = checkpoint.load(tmp_path / "model")
     assert model.model_settings.heads == 8
     assert facts["data_version"] is None
-    assert facts["settings"]["augment"]["stream"] == "motion"
+    assert facts["settings"]["augment"]["stream"] == stream
     assert facts["released"]["method"] == "HA-CM"
     assert facts["released"]["file"] == "released.pth"
     assert facts["released"]["epoch"] == 499
