@@ -3,6 +3,7 @@
 import argparse
 
 from pipeline.datasets import known_datasets
+from stages.places import Run
 
 
 def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
@@ -17,3 +18,21 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
     for name in names:
         result.add_argument(f"--{name}", required=True, help=helps[name])
     return result
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Give a stage the options --variant and --seed, beside --benchmark: which pretraining is meant (run_of)."""
+    parser.add_argument("--variant", default="hacm", help="of the method: a key of `variants` in params.yaml")
+    parser.add_argument("--seed", type=seed, default=0, help="of every draw")
+
+
+def run_of(options: argparse.Namespace) -> Run:
+    """The pretraining that the options name."""
+    return Run(options.benchmark, options.variant, options.seed)
+
+
+def seed(text: str) -> int:
+    """What --seed means: a number that every source of randomness takes."""
+    if not (text.isascii() and text.isdecimal()) or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1, not {text!r}")
+    return int(text)
