@@ -22,10 +22,11 @@ from benchmarks.measure import growth
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import judge
 from hacm import metrics
+from hacm.evaluation import probe as linear_probe
+from hacm.evaluation.features import extract
 from hacm.model import HACM
 from hacm.protocols import knn, linear
-from hacm.protocols.features import extract
-from hacm.settings import LinearSettings, TrainSettings
+from hacm.settings import TrainSettings
 from pipeline.files import write_json
 from stages import devices
 
@@ -52,7 +53,7 @@ def measure(settings: TrainSettings, device: torch.device, clips: int, gallery: 
     """Seconds of the parts, and the protocols' at the given size."""
     features = time_features(settings, device, clips)
     judge_ = count_features(settings, KINECT, clips)
-    probe = LinearSettings()
+    probe = linear.Settings()
     parts = {
         "features, a clip": features / clips,
         "probe, an epoch": time_probe_epoch(settings.model.dim, device, gallery, probe),
@@ -88,16 +89,16 @@ def time_features(settings: TrainSettings, device: torch.device, count: int) -> 
     return min(timed(encode, device) for _ in range(2))
 
 
-def time_probe_epoch(dim: int, device: torch.device, count: int, settings: LinearSettings) -> float:
+def time_probe_epoch(dim: int, device: torch.device, count: int, settings: linear.Settings) -> float:
     """Seconds of one epoch of the linear probe on random features."""
     features_ND = torch.randn(count, dim, device=device)
     label_N = torch.randint(CLASSES, (count,), device=device)
-    probe = linear.build_probe(dim, CLASSES, torch.Generator().manual_seed(0)).to(device)
+    probe = linear_probe.build_probe(dim, CLASSES, torch.Generator().manual_seed(0)).to(device)
     optimiser = torch.optim.SGD(probe.parameters(), settings.lr, momentum=settings.momentum)
     order_N = torch.randperm(count).to(device)
 
     def epoch() -> None:
-        linear.train_epoch(probe, optimiser, features_ND, label_N, order_N, settings, 0)
+        linear_probe.train_epoch(probe, optimiser, features_ND, label_N, order_N, settings, 0)
 
     epoch()
     return timed(epoch, device)
@@ -105,12 +106,12 @@ def time_probe_epoch(dim: int, device: torch.device, count: int, settings: Linea
 
 def time_scoring(dim: int, device: torch.device, count: int) -> float:
     """Seconds of one scoring of the test clips and its top-1."""
-    probe = linear.build_probe(dim, CLASSES, torch.Generator().manual_seed(0)).to(device)
+    probe = linear_probe.build_probe(dim, CLASSES, torch.Generator().manual_seed(0)).to(device)
     features_ND = torch.randn(count, dim, device=device)
     target_N = np.zeros(count, dtype=np.int64)
 
     def score() -> None:
-        metrics.top_k(linear.score(probe, features_ND), target_N, 1).mean()
+        metrics.top_k(linear_probe.score(probe, features_ND), target_N, 1).mean()
 
     score()
     return timed(score, device)

@@ -30,7 +30,7 @@ def find_recipe(name: str, batch: int | None = None) -> TrainSettings:
         settings = RECIPES[name]
     else:
         params = parameters.load(("train", "benchmarks.{benchmark}.train"), benchmark=name)
-        settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")
+        settings = params.section("train", TrainSettings, f"benchmarks.{name}.train")
     if batch is None:
         return settings
     return replace(settings, pretrain=replace(settings.pretrain, batch=batch))
