@@ -7,12 +7,14 @@ from stages.places import Run
 
 
 def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
-    """A parser with a required option for each of `names` (dataset, benchmark, protocol)."""
+    """A parser with a required option for each of `names` (dataset, benchmark, protocol, source, target)."""
     first_line = (description or "").strip().splitlines()[0]
     result = argparse.ArgumentParser(description=first_line, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     helps = {
         "dataset": f"data set: {', '.join(known_datasets())}",
         "benchmark": "benchmark of params.yaml, such as kinect-sim-xsub",
+        "source": "benchmark that the encoder was pretrained on",
+        "target": "benchmark that it is fine-tuned and judged on",
         "protocol": "how to judge the encoder, such as linear or knn",
     }
     for name in names:

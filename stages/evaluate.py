@@ -4,8 +4,6 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-import torch
-
 from hacm import checkpoint, protocols
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
@@ -15,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.params import Params
 from stages import arguments, console, devices, parameters
 from stages.console import Work
+from stages.encoders import like, load_model
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
 from stages.places import Run
@@ -44,17 +43,6 @@ def main() -> None:
     judge(run, protocol, benchmark, model, facts, settings, params, device)
 
 
-def load_model(run: Run, device: str) -> tuple[HACM, dict[str, Any]]:
-    """The checkpoint of a pretraining; UserError if it is absent or damaged."""
-    try:
-        model, facts = checkpoint.load(run.model, device)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{error}; run dvc repro to train it anew") from error
-    if not ("data_version" in facts and "augment" in facts.get("settings", {})):
-        raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it anew")
-    return model, facts
-
-
 def judge(
     run: Run,
     protocol: str,
@@ -69,7 +57,7 @@ def judge(
     task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
     began = time.monotonic()
     trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
-    control = run_protocol(protocol, "random weights", like(model, run.seed + 1), task, settings, run.seed, device)
+    control = run_protocol(protocol, "random weights", like(model, run.seed), task, settings, run.seed, device)
     write_outcome(
         run.results(protocol),
         f"{run} {protocol}",
@@ -89,14 +77,6 @@ def judge(
             "seconds": round(time.monotonic() - began, 1),
         },
     )
-
-
-def like(model: HACM, seed: int) -> HACM:
-    """The same model with random weights, other than those the pretraining began from."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = HACM(model.skeleton, model.model_settings, model.masking_settings, model.loss_settings)
-    return fresh.to(next(model.parameters()).device).eval()
 
 
 def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Outcome:

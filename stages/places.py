@@ -77,6 +77,10 @@ class Run:
         """Small files that say something of the run: part is pretrain or a protocol."""
         return RESULTS / "benchmarks" / self._folder / part
 
+    def transfer_results(self, target: str) -> Path:
+        """The same of the run's encoder on another benchmark."""
+        return RESULTS / "transfer" / self.benchmark / target / self.variant / f"seed-{self.seed}"
+
     @property
     def _folder(self) -> Path:
         return Path(self.benchmark, self.variant, f"seed-{self.seed}")

@@ -13,7 +13,15 @@ PARAMS = ("active",)
 def main() -> None:
     arguments.parser(__doc__).parse_args()
     active = parameters.load(PARAMS).section("active", parameters.Active)
-    selection = Selection(active.benchmarks, active.datasets, active.protocols, active.variants, active.seeds)
+    selection = Selection(
+        benchmarks=active.benchmarks,
+        datasets=active.datasets,
+        protocols=active.protocols,
+        variants=active.variants,
+        seeds=active.seeds,
+        sources=active.transfer.sources,
+        targets=active.transfer.targets,
+    )
     build(places.RESULTS, selection, places.REPORT)
     say((places.REPORT / "report.md").read_text(encoding="utf-8"))
     say(f"the page: {Path(places.REPORT / 'report.html').resolve()}")

@@ -105,6 +105,7 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     names = [benchmark.name for benchmark in results.benchmarks if benchmark.synthetic]
     names += [dataset.name for dataset in results.datasets if dataset.audit.synthetic]
     protocols = dict.fromkeys(tables.protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
+    protocols |= dict.fromkeys(tables.protocol_name("transfer") for _ in results.transfers)
     benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
     sections = [
         _run_section(results),
@@ -158,6 +159,7 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
     )
     blocks: tuple[Block, ...] = (
         *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
+        *([Tabular(variants.transfer_table(results))] if results.transfers else []),
         Tabular(tables.results_table(results)),
         Figures((figure,), beside=(Bullets(verdicts),)),
         Folded("The ridge floor on its own", (Tabular(tables.floor_table(results)),)),
@@ -315,6 +317,7 @@ def _audit_section(dataset: Dataset) -> Section:
 def _published_section(results: Results) -> Section:
     datasets = {benchmark.dataset for benchmark in results.benchmarks if not benchmark.synthetic}
     protocols = {run.protocol for benchmark in results.benchmarks for run in benchmark.runs}
+    protocols |= {"transfer" for _ in results.transfers}
     shown, others = split_published(datasets, protocols)
     blocks: list[Block] = [
         Text("Top-1 on the joint stream, as reported by papers; none of it was measured by this project.")

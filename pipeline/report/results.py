@@ -356,6 +356,18 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Transfer:
+    """An encoder pretrained on the benchmark `source`, fine-tuned and judged on the benchmark `target`."""
+
+    source: str
+    target: str
+    variant: str
+    seed: int
+    metrics: ProtocolMetrics
+    details: JudgedDetails
+
+
+@dataclass(frozen=True)
 class Split:
     """Clips on each side of a split rule; expected: what the data set's authors' rule gives, null where unknown."""
 
@@ -490,6 +502,11 @@ class Results:
 
     benchmarks: tuple[Benchmark, ...]
     datasets: tuple[Dataset, ...]
+    transfers: tuple[Transfer, ...] = ()
+
+    def benchmark(self, name: str) -> Benchmark:
+        """A benchmark that is part of these results."""
+        return next(entry for entry in self.benchmarks if entry.name == name)
 
     def audit(self, dataset: str) -> Audit:
         """The audit of a data set that is part of these results."""
@@ -505,6 +522,8 @@ class Selection:
     protocols: Collection[str]
     variants: Collection[str] = ("hacm",)
     seeds: Collection[int] = (0,)
+    sources: Collection[str] = ()
+    targets: Collection[str] = ()
 
 
 def read_results(folder: Path, selection: Selection) -> Results:
@@ -523,7 +542,22 @@ def read_results(folder: Path, selection: Selection) -> Results:
     )
     for benchmark in results.benchmarks:
         _check_audit(folder, results, benchmark)
-    return results
+    return replace(results, transfers=_read_transfers(folder / "transfer", selection, results))
+
+
+def _read_transfers(folder: Path, selection: Selection, results: Results) -> tuple[Transfer, ...]:
+    """Every transfer of the selection; UserError also where one was not measured on its target's data."""
+    found = []
+    runs = product(selection.sources, selection.targets, selection.variants, selection.seeds)
+    for source, target, variant, seed in runs:
+        part = folder / source / target / variant / f"seed-{seed}"
+        metrics = read_json(part / "metrics.json", ProtocolMetrics)
+        entry = Transfer(source, target, variant, seed, metrics, read_json(part / "details.json", JudgedDetails))
+        _check_same(
+            part / "details.json", "data_version", results.benchmark(target).version, entry.details.data_version
+        )
+        found.append(entry)
+    return tuple(found)
 
 
 def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:

@@ -227,6 +227,11 @@ def origin_table(results: Results) -> Table:
                 for run in benchmark.runs
                 if (run.variant, run.seed) == (pretraining.variant, pretraining.seed)
             ]
+        entries += [
+            (entry.variant, f"Transfer from {entry.source}", entry.details)
+            for entry in results.transfers
+            if entry.target == benchmark.name
+        ]
         for variant, name, details in [*entries, (UNKNOWN, "Raw-joint ridge", benchmark.floor.details)]:
             code = fingerprint(details.code)
             if details.dirty:

@@ -5,7 +5,7 @@ from statistics import fmean, stdev
 
 from pipeline.report.charts import RANDOM
 from pipeline.report.comparisons import Comparison, fusions
-from pipeline.report.results import Benchmark, Estimate, Run
+from pipeline.report.results import Benchmark, Estimate, Results, Run
 from pipeline.report.tables import Cell, Column, Table, interval, percent, protocol_name, row
 
 
@@ -33,19 +33,48 @@ def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
     )
 
 
+def transfer_table(results: Results) -> Table:
+    """Rows: the controls and every variant; columns: from which benchmark to which."""
+    transfers = results.transfers
+    pairs = list(dict.fromkeys((entry.source, entry.target) for entry in transfers))
+    reference, seeds = results.benchmarks[0].reference, results.benchmarks[0].seeds
+    floors = [over_seeds([results.benchmark(target).floor.metrics.first]) for _, target in pairs]
+    rows: list[list[str | Cell]] = [["Raw-joint ridge on the target", *floors]]
+    for title in (RANDOM, *dict.fromkeys(entry.variant for entry in transfers)):
+        cells = []
+        for pair in pairs:
+            variant = reference if title == RANDOM else title
+            chosen = [entry for entry in transfers if (entry.source, entry.target, entry.variant) == (*pair, variant)]
+            estimates = [entry.metrics.random if title == RANDOM else entry.metrics.first for entry in chosen]
+            cells.append(over_seeds(estimates, strong=title == reference))
+        rows.append([Cell(title, strong=title == reference), *cells])
+    synthetic = any(results.benchmark(name).synthetic for pair in pairs for name in pair)
+    columns = (Column("Variant", numeric=False), *(Column(f"{source} to {target}") for source, target in pairs))
+    note = (
+        f"{_about_seeds(seeds)} Encoders pretrained on the first benchmark, fine-tuned on the second one's labels."
+        f" Random weights: {reference}, fine-tuned alike without pretraining."
+    )
+    marked = tuple(row(cells, synthetic=synthetic) for cells in rows)
+    return Table("Transfer, top-1 % on the target's test clips", columns, marked, note)
+
+
 def _columns(benchmark: Benchmark, variant: str | None = None) -> list[tuple[Run, ...]]:
     return [benchmark.of(variant or benchmark.reference, protocol) for protocol in benchmark.protocols]
 
 
 def _note(benchmark: Benchmark) -> str:
-    seeds = ", ".join(map(str, benchmark.seeds))
-    many = f"Mean ± standard deviation over seeds {seeds} (n = {len(benchmark.seeds)})."
-    one = f"One seed ({seeds}). Brackets: bootstrap 95 % interval over test clips."
     floor = " Raw-joint ridge has no seed. " if len(benchmark.seeds) > 1 else " "
     random = f"Random weights: those of {benchmark.reference}, untrained."
     streams = "; ".join(f"{' + '.join(names)}: {', '.join(variants)}" for names, variants in fusions(benchmark).items())
     fused = f" Streams fused: softmax of each encoder's scores, summed ({streams})." if streams else ""
-    return (many if len(benchmark.seeds) > 1 else one) + floor + random + fused
+    return _about_seeds(benchmark.seeds) + floor + random + fused
+
+
+def _about_seeds(seeds: Sequence[int]) -> str:
+    named = ", ".join(map(str, seeds))
+    if len(seeds) > 1:
+        return f"Mean ± standard deviation over seeds {named} (n = {len(seeds)})."
+    return f"One seed ({named}). Brackets: bootstrap 95 % interval over test clips."
 
 
 def over_seeds(estimates: Sequence[Estimate], *, strong: bool = False) -> Cell:

@@ -207,6 +207,25 @@ def test_conditions_of_one_run_keep_their_intervals(many: Path, tmp_path: Path) 
     assert rows["Random weights"] == ["20.0", "18.0"]
 
 
+def test_transfer_stands_beside_its_controls(many: Path, tmp_path: Path) -> None:
+    """From itself to itself, as there is no other benchmark among these: 75 and 80 %, so 77.5 ± 3.5."""
+    two = replace(MANY, variants=("hacm",), seeds=(0, 1), sources=BOTH.benchmarks, targets=BOTH.benchmarks)
+    name = "kinect-sim-xsub"
+    for seed in two.seeds:
+        example = many / f"benchmarks/{name}/hacm/seed-{seed}/linear"
+        for file in ("metrics.json", "details.json"):
+            target = many / f"transfer/{name}/{name}/hacm/seed-{seed}" / file
+            write_json(target, json.loads((example / file).read_text()))
+    rows = {row[0]: row[1:] for row in tables_of(many, tmp_path, two)["Transfer, top-1 % on the target's test clips"]}
+    assert rows["Variant"] == [f"{name} to {name}"]
+    assert rows["hacm"] == ["77.5 ± 3.5"]
+    assert rows["Random weights"] == ["30.5 ± 0.7"]
+    content = json.loads(target.read_text())
+    write_json(target, content | {"data_version": "another"})
+    with pytest.raises(UserError, match=r"seed-1/details\.json: data_version is another"):
+        read_results(many, two)
+
+
 @pytest.mark.parametrize("damage", ["missing", "damaged", "other clips", "fewer clips", "no scores"])
 def test_scores_that_cannot_be_compared_are_named(many: Path, tmp_path: Path, damage: str) -> None:
     path = many / "benchmarks/kinect-sim-xsub/random/seed-1/linear/predictions.parquet"

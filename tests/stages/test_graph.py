@@ -45,7 +45,11 @@ READING = {
 def stages(tmp_path_factory):
     """The resolved stages of the project's dvc.yaml by name."""
     folder = tmp_path_factory.mktemp("graph")
-    (folder / "params.yaml").write_text(shipped_params())
+    # With a transfer, so that its stage is looked at, too.
+    text = shipped_params().replace(
+        "{sources: [], targets: []}", "{sources: [kinect-sim-xsub], targets: [kinect-sim-xsub]}"
+    )
+    (folder / "params.yaml").write_text(text)
     shutil.copy(PROJECT / "dvc.yaml", folder)
     with Repo.init(str(folder), no_scm=True) as repo:
         return {stage.name: stage for stage in repo.index.stages if stage.path.endswith("dvc.yaml")}
@@ -68,7 +72,7 @@ def parts(stage):
 def test_the_graph_is_the_one_in_the_readme(stages):
     assert {name.split("@")[0] for name in stages} == {
         "download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate",
-        "report",
+        "transfer", "report",
     }  # fmt: skip
     assert "evaluate@kinect-sim-xsub-hacm-0-linear" in stages
     assert "evaluate@kinect-sim-xsub-hacm-0-knn" in stages
@@ -108,14 +112,14 @@ def test_code_that_decides_a_result_is_declared(stages):
 def test_what_reads_own_data_sets_depends_on_them(stages):
     """The module is imported when a data set is looked for, which the test above does not see."""
     for name, stage in stages.items():
-        reads_definition = name.split("@")[0] in ("download", "ingest", "audit", "hierarchy", "split")
+        reads_definition = name.split("@")[0] in ("download", "ingest", "audit", "hierarchy", "split", "transfer")
         assert ("pipeline/own" in declared_paths(stage)) == reads_definition, name
 
 
 UNUSED = {
     # imported for their settings' types only, to check params.yaml in full
     stage: {"pipeline/cleaning.py", "pipeline/recordings/__init__.py"} for stage in
-    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate", "report")
+    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate", "transfer", "report")
 }  # fmt: skip
 
 
@@ -134,7 +138,7 @@ def test_declared_paths_exist_or_are_made_by_a_stage(stages):
 def resolve(folder, active):
     """Names of the stages under this section `active` (its lines)."""
     text = re.sub(r"^active:\n(  .*\n)+", f"active:\n{active}", shipped_params(), count=1, flags=re.MULTILINE)
-    text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}}}\n"
+    text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}, transfer: {}}}\n"
     (folder / "params.yaml").write_text(text)
     check_file(folder / "params.yaml")
     shutil.copy(PROJECT / "dvc.yaml", folder)
@@ -152,7 +156,7 @@ def test_one_instance_a_combination(tmp_path):
   variants: [hacm, no-contrast]
   seeds: [0, 7]
   protocols: [knn]
-  transfer: {sources: [], targets: []}
+  transfer: {sources: [utd-mhad-xsub], targets: [kinect-sim-xview]}
 """,
     )
     benchmarks = ("kinect-sim-xsub", "utd-mhad-xsub", "kinect-sim-xview")
@@ -164,4 +168,8 @@ def test_one_instance_a_combination(tmp_path):
                 for data in ("utd-mhad", "kinect-sim")}  # fmt: skip
     expected |= {f"{stage}@{benchmark}" for stage in ("split", "prepare", "floor") for benchmark in benchmarks}
     expected |= {f"pretrain@{name}" for name in pretrained} | {f"evaluate@{name}-knn" for name in pretrained}
+    expected |= {
+        f"transfer@utd-mhad-xsub-kinect-sim-xview-{variant}-{seed}"
+        for variant in ("hacm", "no-contrast") for seed in (0, 7)
+    }  # fmt: skip
     assert names == expected | {"report"}
