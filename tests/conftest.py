@@ -23,6 +23,7 @@ SMALL = {
     "benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 4, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1},
     "evaluate.bootstrap": 200,
     "benchmarks.kinect-sim-xsub.evaluate.linear": {"epochs": 20, "views": 2, "batch": 8},
+    "benchmarks.kinect-sim-xsub.evaluate.robustness": {"epochs": 20, "views": 2, "batch": 8},
 }
 
 
