@@ -33,6 +33,7 @@ SMALL = {
         "draws": 2,
         "least_steps": 8,
     },
+    "benchmarks.kinect-sim-xsub.evaluate.robustness": {"epochs": 20, "views": 2, "batch": 8},
 }
 
 

@@ -179,7 +179,7 @@ def corrupt(clips: Clips, index_N: Tensor, corruption: Corruption, seed: int) ->
 def limbs(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
     """The limbs of any skeleton, each from the joint next to the trunk outwards: arms, legs, neck and head, a tail.
 
-    A hub is a joint where at least three branches meet that reach a quarter as far as the skeleton's longest path (so
+    A hub is a joint where at least three branches meet that reach a third as far as the skeleton's longest path (so
     fingers make no hub of a hand); the trunk is what lies on the paths between hubs, the centre joint if there is no
     hub; the limbs are what falls apart when the trunk is taken out, in order of their first joints.
     """
@@ -200,7 +200,7 @@ def limbs(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
 
     reach = {joint: [branch(start, joint)[-1][1] for start in beside[joint]] for joint in beside}
     longest = max((max(steps, default=0) for steps in reach.values()), default=0)
-    hubs = {joint for joint in beside if sum(4 * steps >= longest for steps in reach[joint]) >= 3}
+    hubs = {joint for joint in beside if sum(3 * steps >= longest for steps in reach[joint]) >= 3}
     trunk = {
         joint
         for joint in beside
