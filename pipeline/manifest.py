@@ -55,7 +55,7 @@ def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
     if values.size and np.isnan(values.max()):
         values[np.isnan(values)] = np.nan
     digest = hashlib.blake2b(np.asarray(values.shape, dtype="<i8").tobytes(), digest_size=16)
-    digest.update(memoryview(values.ravel().view(np.uint8)))
+    digest.update(values.ravel().view(np.uint8).data)
     return digest.hexdigest()
 
 

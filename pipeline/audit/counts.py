@@ -110,6 +110,9 @@ def _find_unevenness(clips: pl.DataFrame) -> list[Finding]:
     for column, word in (("label", "classes"), ("subject", "subjects")):
         balance = describe_balance(clips, column)
         if balance and balance["most"] > UNEVEN * balance["least"]:
-            text = f"{word} are uneven: {balance['least']} to {balance['most']} clips, as varied as {balance['effective']:g} equal ones of {balance['groups']}"  # noqa: E501
+            sizes = f"{balance['least']} to {balance['most']} clips"
+            text = (
+                f"{word} are uneven: {sizes}; the {balance['groups']} are as varied as {balance['effective']:g} equal"
+            )
             findings.append(Finding("balance", "note", (), text))
     return findings

@@ -41,9 +41,12 @@ def find_duplicates(manifest: pl.DataFrame, near: Sequence[NearPair]) -> list[Fi
     findings = []
     same = _groups_of(manifest, "hash")
     raw = _groups_of(manifest, "source_sha256", whole=True)
-    for groups, what in ((same, "identical clips"), (raw, "clips of byte-identical raw files")):
-        for names in groups.group_by("group", maintain_order=True).agg("name")["name"]:
-            findings.append(Finding("identical", "warning", tuple(names), f"{what}: {name_some(list(names))}"))
+    for shared, what in ((same, "identical clips"), (raw, "clips of byte-identical raw files")):
+        groups = shared.sort("group", "name").group_by("group", maintain_order=True).agg("name")
+        findings += [
+            Finding("identical", "warning", tuple(names), f"{what}: {name_some(list(names))}")
+            for names in groups["name"]
+        ]
     for pair in near:
         text = f"nearly identical clips: {pair.first} and {pair.second}, {1000 * pair.distance:.2g} mm apart"
         findings.append(Finding("near-identical", "warning", (pair.first, pair.second), text))

@@ -8,7 +8,7 @@ MOST_ROWS = 200
 
 def to_markdown(facts: dict[str, Any]) -> str:
     """What `audit.md` holds; long lists are cut, and say so: the tables beside it are whole."""
-    mark = " (synthetic)" if facts["synthetic"] else ""
+    mark = " (synthetic)" if facts["synthetic"] and "synthetic" not in facts["title"] else ""
     lines = [
         f"# Audit of {facts['title']}{mark}",
         "",

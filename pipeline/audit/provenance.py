@@ -13,8 +13,10 @@ from pipeline.errors import UserError, name_some
 from pipeline.files import read_json
 from pipeline.store import SkeletonStore
 
-IDENTITY = ("label", "subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part", "fps", "topology",
-            "source", "source_sha256")  # fmt: skip
+IDENTITY = (
+    "label", "subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part", "fps", "topology",
+    "source", "source_sha256",
+)  # fmt: skip
 """What cleaning takes over from a recording as it is."""
 
 
@@ -36,17 +38,13 @@ def find_origin(receipt: Path, recordings: Path) -> Origin:
 def trace(store: SkeletonStore, dataset: DataSet, origin: Origin) -> tuple[dict[str, Any], list[Finding]]:
     """The chain from archives to clips, in numbers, and where it is broken."""
     known = {archive.file: archive.sha256 for group in dataset.sources for archive in group if archive.sha256}
-    archives = [
-        {"file": file, "sha256": digest, "stated": known.get(file)}
-        for file, digest in sorted((origin.archives or {}).items())
-    ]
-    findings = [
-        Finding(
-            "provenance", "error", (), f"{one['file']}: SHA-256 {one['sha256'][:12]}…, known as {one['stated'][:12]}…"
-        )
-        for one in archives
-        if one["stated"] and one["stated"] != one["sha256"]
-    ]
+    archives, findings = [], []
+    for file, digest in sorted((origin.archives or {}).items()):
+        stated = known.get(file)
+        archives.append({"file": file, "sha256": digest, "stated": stated})
+        if stated is not None and stated != digest:
+            text = f"{file}: SHA-256 {digest[:12]}…, known as {stated[:12]}…"
+            findings.append(Finding("provenance", "error", (), text))
     checked, wrong = _check_members(store.manifest, dataset)
     if wrong:
         text = f"raw files that are not the authors': {name_some(wrong)}"

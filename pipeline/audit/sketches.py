@@ -3,7 +3,8 @@
 A clip's *sketch* is a random projection of its first body's joints, each frame centred on the centring joint and the
 frames resampled linearly to eight: moving the origin or changing the frame rate does not change it, and two clips whose
 joints differ by r metres (root mean square) have sketches that differ by about r·√(k/3) (Johnson, Lindenstrauss 1984).
-Neighbours among the sketches are then compared joint by joint. A clip turned, mirrored or cut elsewhere is another clip.
+Neighbours among the sketches are then compared joint by joint. A clip turned, mirrored or cut elsewhere is
+another.
 Legend: N clips, R rows, S resampled frames, V joints, C coordinates, K numbers of a sketch.
 """
 
@@ -64,7 +65,7 @@ def sketch(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> N
 def find_near_pairs(
     store: SkeletonStore, names: pl.Series, sketches_NK: NDArray[np.float32], topology: Topology
 ) -> list[NearPair]:
-    """Pairs of clips that are nearly, but not byte for byte, the same; of byte-identical clips the first stands for all.
+    """Pairs of clips that are nearly, but not byte for byte, the same; of identical clips the first stands for all.
 
     names: of the clips in the order of their sketches. Of a clip's neighbours the nearest few are compared.
     """
@@ -76,7 +77,8 @@ def find_near_pairs(
         return []
     points = sketches_NK[distinct].astype(np.float64)
     radius = SAFETY * NEAR * np.sqrt(SKETCH_NUMBERS / 3)
-    _, others = cKDTree(points).query(points, k=min(NEIGHBOURS, len(points)), distance_upper_bound=radius)
+    neighbours = cKDTree(points).query(points, k=min(NEIGHBOURS, len(points)), distance_upper_bound=radius)[1]
+    others = np.asarray(neighbours).reshape(len(points), -1)
     candidates = {
         (min(one, int(other)), max(one, int(other)))
         for one, row in enumerate(others)

@@ -14,7 +14,7 @@ COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 def show(console: Console, facts: dict[str, Any], findings: Sequence[Finding]) -> None:
     """Splits, what was done to recordings, measurements, findings."""
-    mark = " (synthetic)" if facts["synthetic"] else ""
+    mark = " (synthetic)" if facts["synthetic"] and "synthetic" not in facts["title"] else ""
     console.print(_splits(facts, f"{facts['title']}{mark}, version {facts['version']}"))
     if facts["alterations"]:
         rows = [(row["action"], row["rule"], f"{row['clips']:,}") for row in facts["alterations"]]

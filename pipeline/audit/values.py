@@ -25,13 +25,15 @@ SWAP_RATIO = 4.0
 
 @dataclass(frozen=True)
 class Check:
-    """A limit on a measurement. kind: of the finding. above: whether what is over the limit is found, or under it."""
+    """A limit on a measurement. kind: of the finding. what: it finds, in words; over the limit, or under it where
+    `above` is false. why: the reason for the limit."""
 
     kind: str
     column: str
     limit: float
     unit: str
     severity: str
+    what: str
     why: str
     above: bool = True
 
@@ -39,22 +41,29 @@ class Check:
         """Whether a row of measurements is found."""
         return pl.col(self.column) > self.limit if self.above else pl.col(self.column) < self.limit
 
+    @property
+    def bound(self) -> str:
+        """The limit in words."""
+        return f"{'more' if self.above else 'less'} than {self.limit:g} {self.unit}"
+
 
 CHECKS = (
-    Check("non-finite", "non_finite", 0, "values", "error", "cleaned clips hold finite numbers only"),
-    Check("empty", "empty_share", 0.999, "of the frames", "error", "a clip without anybody shows no action"),
-    Check("empty", "empty_frames", 0, "frames", "warning", "cleaning drops frames without a body"),
-    Check("absent-body", "absent_bodies", 0, "bodies", "note", "the field's cleaning leaves these in two-person clips"),
-    Check("frozen", "frozen_frames", 9, "frames", "warning", "a sensor's noise never gives the same float32 twice"),
-    Check("repeated", "repeated_frames", 0, "frames", "warning", "a sensor's noise never gives the same pose twice"),
-    Check("teleport", "speed", 20.0, "m/s", "warning", "a boxer's fist reaches some 10 m/s, a pitcher's hand 35"),
-    Check("bones", "bone_spread", 0.10, "m", "warning", "bones are rigid; the standard deviation of one is noise"),
-    Check("swap", "swaps", 0, "changes", "warning", "limbs 0.15 m apart do not change places within a frame"),
-    Check("size", "size", 3.5, "m", "error", "no body spans more: other units, or joints of two people"),
-    Check("size", "size", 0.3, "m", "error", "no body is smaller: other units, or joints in one point", above=False),
-    Check("length", "frames", 10, "frames", "warning", "shorter than a third of a second at 30 frames/s", above=False),
+    Check("non-finite", "non_finite", 0, "values", "error", "not finite", "clean clips hold finite numbers only"),
+    Check("empty", "empty_share", 0.999, "of the frames", "error", "nobody in", "such a clip shows no action"),
+    Check("empty", "empty_frames", 0, "frames", "warning", "nobody in", "cleaning drops frames without a body"),
+    Check("absent-body", "absent_bodies", 0, "bodies", "note", "never there", "cleaning leaves a body 1 that is empty"),
+    Check(
+        "frozen", "frozen_frames", 9, "frames", "warning", "a joint still for", "noise never gives one float32 twice"
+    ),
+    Check("repeated", "repeated_frames", 0, "frames", "warning", "a pose repeated for", "noise never repeats a pose"),
+    Check("teleport", "speed", 20.0, "m/s", "warning", "a joint at", "a boxer's fist reaches 10, a pitcher's hand 35"),
+    Check("bones", "bone_spread", 0.10, "m", "warning", "a bone's length deviates by", "bones are rigid"),
+    Check("swap", "swaps", 0, "times", "warning", "left and right change places", "limbs 0.15 m apart cannot"),
+    Check("size", "size", 3.5, "m", "error", "a body spans", "other units, or joints of two people"),
+    Check("size", "size", 0.3, "m", "error", "a body spans", "other units, or joints in one point", above=False),
+    Check("length", "frames", 10, "frames", "warning", "a clip has", "a third of a second at 30 frames/s", above=False),
 )
-"""The limits, their units and their reasons. They are physical, not fitted to any data set."""
+"""The limits, their units and their reasons: physical ones, not fitted to a data set. `bones`: standard deviation."""
 
 MEASURES = (
     "non_finite", "empty_share", "empty_frames", "absent_bodies", "frozen_frames", "repeated_frames", "speed",
@@ -80,6 +89,11 @@ def find_limbs(topology: Topology) -> list[tuple[NDArray[np.intp], NDArray[np.in
             top = topology.parents[top]
         limbs.setdefault(top, []).append(joint)
     return [(np.array(left), np.array([pairs[joint] for joint in left])) for _, left in sorted(limbs.items())]
+
+
+def find_present(rows_RVC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(R,): whether the body is there; an absent one is all zero."""
+    return np.asarray(rows_RVC.any(axis=(1, 2)))
 
 
 def measure_steps(rows_RVC: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,7 +144,7 @@ def measure(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> 
     finite_RVC = np.isfinite(rows_RVC)
     bad_R = np.zeros(len(rows_RVC)) if finite_RVC.all() else (~finite_RVC).sum(axis=(1, 2))
     rows_RVC = rows_RVC if finite_RVC.all() else np.where(finite_RVC, rows_RVC, np.float32(0))
-    present_R = rows_RVC.any(axis=(1, 2))
+    present_R = find_present(rows_RVC)
     joined_R = present_R.copy()
     joined_R[1:] &= present_R[:-1]
     joined_R[first] = False
@@ -184,7 +198,7 @@ def _longest_stills(
     if not same_RV.any():
         return np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
     joint_R = count_runs(same_RV).max(axis=1)
-    body_R = count_runs(same_RV.all(axis=1, keepdims=True))[:, 0]
+    body_R = count_runs(np.asarray(same_RV.all(axis=1, keepdims=True)))[:, 0]
     return np.maximum.reduceat(joint_R, first), np.maximum.reduceat(body_R, first)
 
 
@@ -221,10 +235,9 @@ def find_value_faults(measures: pl.DataFrame) -> list[Finding]:
             continue
         names = found["name"].to_list()
         taken.update(names if check.kind == "empty" else ())
-        bound = f"{'over' if check.above else 'under'} {check.limit:g} {check.unit}"
-        worst = f"{names[0]} has {found[check.column][0]:.3g}"
+        worst = f"{names[0]}, {found[check.column][0]:.3g}"
         share = f"{len(found)} of {len(measures)} clips"
-        text = f"{check.column.replace('_', ' ')} {bound} ({check.why}): {share}; {worst}"
+        text = f"{share}: {check.what} {check.bound} ({check.why}); the worst is {worst}"
         findings.append(Finding(check.kind, check.severity, tuple(names), text))
     return findings + _find_frame_rates(measures)
 

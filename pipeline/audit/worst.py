@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.audit.findings import Finding
-from pipeline.audit.values import count_runs, find_limbs, find_swaps, measure_bones, measure_steps
+from pipeline.audit.values import count_runs, find_limbs, find_present, find_swaps, measure_bones, measure_steps
 from pipeline.store import SkeletonStore
 from pipeline.topology import Topology
 
@@ -24,7 +24,7 @@ Moment = tuple[float, int, list[int]]
 
 def _worst_step(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
     steps_TV = measure_steps(body_TVC)
-    present_T = body_TVC.any(axis=(1, 2))
+    present_T = find_present(body_TVC)
     steps_TV[0] = 0
     steps_TV[1:][~(present_T[1:] & present_T[:-1])] = 0
     frame, joint = np.unravel_index(int(np.argmax(steps_TV)), steps_TV.shape)
@@ -32,7 +32,7 @@ def _worst_step(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
 
 
 def _worst_bone(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
-    present = np.flatnonzero(body_TVC.any(axis=(1, 2)))
+    present = np.flatnonzero(find_present(body_TVC))
     if len(present) == 0:
         return 0.0, 0, []
     lengths = measure_bones(body_TVC[present], topology)
@@ -51,7 +51,7 @@ def _worst_swap(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
 
 def _worst_still(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
     same_TV = np.zeros(body_TVC.shape[:2], bool)
-    same_TV[1:] = (body_TVC[1:] == body_TVC[:-1]).all(axis=2) & body_TVC[1:].any(axis=(1, 2))[:, np.newaxis]
+    same_TV[1:] = (body_TVC[1:] == body_TVC[:-1]).all(axis=2) & find_present(body_TVC[1:])[:, np.newaxis]
     runs_TV = count_runs(same_TV)
     frame, joint = np.unravel_index(int(np.argmax(runs_TV)), runs_TV.shape)
     joints = np.flatnonzero(runs_TV[frame] == runs_TV[frame, joint])
