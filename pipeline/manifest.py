@@ -51,7 +51,8 @@ LISTED_COLUMNS = ("xsub_part", "xview_part")
 
 def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
     """Content hash of a clip, 32 hex digits, independent of how it is stored."""
-    values = np.add(bodies_MTVC, np.float32(0), dtype="<f4", order="C")  # −0 + 0 is 0
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        values = np.add(bodies_MTVC, np.float32(0), dtype="<f4", order="C")  # −0 + 0 is 0
     if values.size and np.isnan(values.max()):
         values[np.isnan(values)] = np.nan
     digest = hashlib.blake2b(np.asarray(values.shape, dtype="<i8").tobytes(), digest_size=16)

@@ -37,7 +37,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
     """Read a Parquet table; UserError naming the file if it is absent or damaged."""
     try:
         return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it anew") from error
 
 
