@@ -50,6 +50,14 @@ def test_commands_of_out_again_run(project_copy):
     assert (project_copy.parent / "kinect-sim-xsub.pkl").stat().st_size > 0
 
 
+def test_commands_of_the_audit_run(project_copy):
+    lines = shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "1. Commands")
+    assert len(lines) == 5
+    for line in lines:
+        run(project_copy, "sh", "-ec", line)
+    assert read_json(project_copy / "audit.json")["dataset"] == "kinect-sim"
+
+
 def follow(page: str, project: Path) -> None:
     """Do what a page says: write its files, put what it says of params.yaml there, run its commands."""
     text = (PROJECT / "docs" / page).read_text(encoding="utf-8")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.report import charts, conditions, curves, skeletons, tables, variants
+from pipeline.report import charts, conditions, curves, skeletons, tables, variants, worst
 from pipeline.report.comparisons import Comparison
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
-from pipeline.report.results import Benchmark, Dataset, Example, Results, Run
+from pipeline.report.results import Audit, Benchmark, Dataset, Example, Finding, Results, Run
 
 TITLE = "Self-supervised skeleton action recognition with HA-CM"
 
@@ -307,11 +307,29 @@ def _audit_section(dataset: Dataset) -> Section:
     )
     blocks: list[Block] = [facts]
     if audit.findings:
-        blocks.append(Bullets(tuple((finding.severity, finding.text) for finding in audit.findings)))
+        blocks.append(Bullets(tuple((_lead(finding), finding.text) for finding in audit.findings)))
+    if audit.worst:
+        figures = (_worst_figure(audit, number) for number in range(len(audit.worst)))
+        blocks.append(Folded("The worst clips, drawn", (Figures(tuple(figures)),)))
     blocks += [Tabular(table) for table in tables.audit_tables(audit)]
     details = tuple(Tabular(table) for table in tables.detail_tables(audit))
     blocks.append(Folded("Each class, subject and excluded clip", details))
     return Section(f"Audit of {audit.dataset}", f"audit-{audit.dataset}", tuple(blocks))
+
+
+def _lead(finding: Finding) -> str:
+    return f"{finding.severity}, {finding.kind}" if finding.kind else finding.severity
+
+
+def _worst_figure(audit: Audit, number: int) -> Figure:
+    moment = audit.worst[number]
+    joints = f", {', '.join(moment.joints)}" if 0 < len(moment.joints) < 4 else ""
+    return Figure(
+        worst.pose_row(moment, f"worst-{audit.dataset}-{number}"),
+        f"{moment.kind}: clip {moment.clip}, body {moment.body + 1}, frame {moment.frame}{joints}. Numbers are frames;"
+        " the joints in question are filled.",
+        audit.synthetic,
+    )
 
 
 def _published_section(results: Results) -> Section:

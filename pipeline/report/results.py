@@ -5,6 +5,7 @@ missing or malformed ends in a one-line UserError that names the file and the fi
 """
 
 import csv
+import dataclasses
 import math
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -420,6 +421,39 @@ class Finding:
 
     severity: str
     text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class WorstMoment:
+    """Where the worst clip of a finding has its worst frame, and the poses of one body around it.
+
+    marked: joints at fault. frames: those of the poses (frames, V, 3), metres.
+    """
+
+    kind: str
+    clip: str
+    body: int
+    frame: int
+    joints: tuple[str, ...]
+    marked: tuple[int, ...]
+    frames: tuple[int, ...]
+    parents: tuple[int, ...]
+    poses: tuple[tuple[tuple[float, float, float], ...], ...]
+    __pydantic_config__: ClassVar[Any] = FINITE
+
+    def __post_init__(self) -> None:
+        if len(self.poses) != len(self.frames) or any(len(pose) != len(self.parents) for pose in self.poses):
+            raise ValueError("poses must be one a frame, and of as many joints as parents")
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """What was done to how many clips, by which rule."""
+
+    action: str
+    rule: str
+    clips: Count
 
 
 @dataclass(frozen=True)
@@ -450,6 +484,9 @@ class Audit:
     exclusions: tuple[Exclusion, ...]
     cleaning: tuple[CleaningNote, ...]
     findings: tuple[Finding, ...]
+    alterations: tuple[Alteration, ...] = ()
+    values: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
+    worst: tuple[WorstMoment, ...] = ()
     __pydantic_config__: ClassVar[Any] = FINITE
 
     def split(self, benchmark: str) -> Split | None:

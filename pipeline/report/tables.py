@@ -316,7 +316,34 @@ def audit_tables(audit: Audit) -> list[Table]:
         rows = tuple(row([entry.note, integer(entry.clips)], synthetic=mark) for entry in audit.cleaning)
         columns = (Column("What cleaning did", numeric=False), Column("Clips"))
         tables.append(Table(f"Cleaning, {audit.dataset}", columns, rows))
+    if audit.alterations:
+        tables.append(_alteration_table(audit))
+    if audit.values:
+        tables.append(_value_table(audit))
     return tables
+
+
+def _alteration_table(audit: Audit) -> Table:
+    """How many clips were altered by which rule."""
+    rows = [row([one.action, one.rule, integer(one.clips)], synthetic=audit.synthetic) for one in audit.alterations]
+    columns = (Column("Action", numeric=False), Column("Rule", numeric=False), Column("Clips"))
+    return Table(f"By which rule, {audit.dataset}", columns, tuple(rows))
+
+
+def _value_table(audit: Audit) -> Table:
+    """The measurements behind the findings, over clips."""
+    rows = tuple(
+        row(
+            [name.replace("_", " "), *(UNKNOWN if value is None else f"{value:.3g}" for value in statistics.values())],
+            synthetic=audit.synthetic,
+        )
+        for name, statistics in audit.values.items()
+    )
+    columns = (Column("Measurement", numeric=False), Column("Median"), Column("99th percentile"), Column("Most"))
+    note = (
+        "Of each clip: speed of its fastest joint in m/s, deviation of its least steady bone and span of its body in m."
+    )
+    return Table(f"Values, {audit.dataset}", columns, rows, note)
 
 
 def _split_table(audit: Audit) -> Table:
