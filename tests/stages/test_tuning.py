@@ -10,7 +10,7 @@ from tests.conftest import run
 @pytest.mark.parametrize("protocol", ["finetune", "semi"])
 def test_protocols_that_train_run_as_a_stage(project_copy, protocol):
     run(project_copy, "python", "-m", "stages.evaluate", "--benchmark", "kinect-sim-xsub", "--protocol", protocol)
-    folder = project_copy / "results/benchmarks/kinect-sim-xsub" / protocol
+    folder = project_copy / "results/benchmarks/kinect-sim-xsub/hacm/seed-0" / protocol
     metrics = json.loads((folder / "metrics.json").read_text())
     details = json.loads((folder / "details.json").read_text())
     assert metrics["n"] == 2 * 4 * 2
