@@ -78,7 +78,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "min_frames": POSITIVE,
         "rotation": NOT_NEGATIVE,
         "test_crop": (0.0, -0.5, 1.1, nan),
-        "stream": ("bone", ""),
+        "stream": ("velocity", ""),
     },
     PretrainSettings: {
         "epochs": (*POSITIVE, 20),
