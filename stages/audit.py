@@ -3,15 +3,19 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.audit import Audit, audit
+from pipeline.audit.changes import to_facts, to_text
 from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import summarise, verify
 from pipeline.audit.markdown import to_markdown
 from pipeline.audit.provenance import Origin, find_origin
+from pipeline.audit.revisions import Place, find_causes, open_store, read_revision
 from pipeline.audit.split_artefacts import find_splits, verify_split
 from pipeline.audit.terminal import show
+from pipeline.audit.versions import compare, measure_changes
 from pipeline.datasets import DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.files import read_json, replace_directory, write_json
@@ -24,6 +28,10 @@ PARAMS: tuple[str, ...] = ()
 
 def main() -> None:
     options = parse()
+    if options.revisions is not None or options.to is not None:
+        for name in [options.dataset] if options.dataset else active_datasets():
+            compare_revisions(find_dataset(name), options)
+        return
     for dataset, path in find_stores(options):
         if options.verify:
             verify_store(dataset, path, in_place=options.store is None)
@@ -40,6 +48,11 @@ def parse() -> argparse.Namespace:
         "--strict", nargs="*", metavar="WHAT",
         help="exit code 1 for findings of these severities and kinds (default: error)",
     )  # fmt: skip
+    parser.add_argument("--from", dest="revisions", metavar="REV", help="compare this revision (default: workspace) …")
+    parser.add_argument("--to", metavar="REV", help="… with this one: git revisions, tags, experiments")
+    parser.add_argument(
+        "--no-values", action="store_true", help="compare manifests alone, not by how much values differ"
+    )
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print audit.json instead of tables")
     output.add_argument("--markdown", action="store_true", help="print audit.md instead of tables")
@@ -90,6 +103,21 @@ def write(found: Audit, folder: Path) -> None:
         (temporary / "audit.md").write_text(to_markdown(found.facts), encoding="utf-8")
         found.measures.write_csv(temporary / "clips.csv", float_precision=6)
         found.alterations.write_csv(temporary / "altered.csv")
+
+
+def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
+    """Show what differs between two revisions' clips; under --strict, UserError if anything does."""
+    place = Place(places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits})
+    before, after = (read_revision(rev, place, dataset) for rev in (options.revisions, options.to))
+    differences = compare(before.held, after.held)
+    if not differences.values.is_empty() and not options.no_values:
+        with open_store(before, place) as one, open_store(after, place) as other:
+            if one is not None and other is not None:
+                differences = replace(differences, values=measure_changes(differences.values, one, other))
+    facts = to_facts(before, after, differences, find_causes(before, after, dataset.name), dataset.name)
+    print(json.dumps(facts, indent=2, ensure_ascii=False) if options.json else to_text(facts))
+    if options.strict is not None and not differences.empty:
+        raise UserError(f"{dataset.name}: {before.name} and {after.name} do not hold the same clips")
 
 
 def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:

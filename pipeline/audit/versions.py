@@ -40,31 +40,39 @@ class Differences:
         return all(table.is_empty() for table in tables)
 
 
-def compare(
-    before: pl.DataFrame,
-    after: pl.DataFrame,
-    excluded_before: pl.DataFrame,
-    excluded_after: pl.DataFrame,
-    dataset: DataSet,
-) -> Differences:
-    """before, after: manifests. excluded_…: what was left out, of either. dataset: whose rules say what a part is."""
+@dataclass(frozen=True)
+class Held:
+    """What a version holds. parts: name and a column a split rule, with `train`, `test` or null."""
+
+    manifest: pl.DataFrame
+    excluded: pl.DataFrame
+    parts: pl.DataFrame
+
+    @classmethod
+    def by_rule(cls, manifest: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> "Held":
+        """With the parts that the data set's rules make now."""
+        return cls(manifest, excluded, assign(manifest, dataset.splits))
+
+
+def compare(one: Held, other: Held) -> Differences:
+    """What is different in `other`, which came later."""
+    before, after = one.manifest, other.manifest
     both = before.join(after, on="name", suffix=" after")
-    reasons = excluded_after.select("name", "reason").unique("name", keep="first")
     removed = before.join(after, on="name", how="anti").select("name", "label")
     added = after.join(before, on="name", how="anti").select("name", "label")
-    was_out = excluded_before.select("name", "reason").unique("name", keep="first")
-    splits = [assign(manifest, dataset.splits) for manifest in (before, after)]
+    was_out, is_out = (held.excluded.select("name", "reason").unique("name", keep="first") for held in (one, other))
+    rules = [rule for rule in one.parts.columns if rule != "name" and rule in other.parts.columns]
     return Differences(
         added=added.join(was_out, on="name", how="left").sort("name"),
-        removed=removed.join(reasons, on="name", how="left").sort("name"),
+        removed=removed.join(is_out, on="name", how="left").sort("name"),
         relabelled=_changes(both, "label"),
         described=_describe(both),
         values=_find_values(both),
         recleaned=both.filter(pl.col("notes") != pl.col("notes after"))
         .select("name", before="notes", after="notes after")
         .sort("name"),
-        moved=_find_moved(splits[0], splits[1], dataset),
-        benchmarks={rule: _count(splits[0], splits[1], rule, before, after) for rule in dataset.splits},
+        moved=_find_moved(one.parts, other.parts, rules),
+        benchmarks={rule: _count(one, other, rule) for rule in rules},
     )
 
 
@@ -90,23 +98,23 @@ def _find_values(both: pl.DataFrame) -> pl.DataFrame:
     return changed.select("name", "label", raw, **sizes).sort("name")
 
 
-def _find_moved(before: pl.DataFrame, after: pl.DataFrame, dataset: DataSet) -> pl.DataFrame:
+def _find_moved(before: pl.DataFrame, after: pl.DataFrame, rules: list[str]) -> pl.DataFrame:
     both = before.join(after, on="name", suffix=" after")
-    tables = [
-        _changes(both, rule).select("name", pl.lit(rule).alias("rule"), "before", "after") for rule in dataset.splits
-    ]
+    tables = [_changes(both, rule).select("name", pl.lit(rule).alias("rule"), "before", "after") for rule in rules]
     return pl.concat(tables).sort("name", "rule")
 
 
-def _count(
-    before: pl.DataFrame, after: pl.DataFrame, rule: str, old: pl.DataFrame, new: pl.DataFrame
-) -> dict[str, Any]:
+def _count(one: Held, other: Held, rule: str) -> dict[str, Any]:
     """Of either part: clips before and after, those that came, went, or stayed with another label or content."""
     content = ("label", "hash")
     counts: dict[str, Any] = {}
     for part in ("train", "test"):
-        had = before.filter(pl.col(rule) == part).select("name").join(old.select("name", *content), on="name")
-        has = after.filter(pl.col(rule) == part).select("name").join(new.select("name", *content), on="name")
+        had, has = (
+            held.parts.filter(pl.col(rule) == part)
+            .select("name")
+            .join(held.manifest.select("name", *content), on="name")
+            for held in (one, other)
+        )
         stayed = had.join(has, on="name", suffix=" after")
         changed = pl.any_horizontal(pl.col(column) != pl.col(f"{column} after") for column in content)
         counts[part] = {

@@ -78,3 +78,30 @@ def test_verify_names_what_changed(project_copy, damage):
     for text in words:
         assert text in done.stdout
     assert done.stderr.splitlines()[-1].startswith("error: data/kinect-sim/clips: ")
+
+
+def test_revisions_are_compared_without_checking_them_out(project_copy):
+    """A commit whose clips are in the cache alone, beside the workspace and beside itself."""
+    for key, value in (("user.name", "reader"), ("user.email", "reader@example.org")):
+        run(project_copy, "git", "config", key, value)
+    run(project_copy, "git", "add", "-A")
+    run(project_copy, "git", "commit", "-qm", "before")
+    run(project_copy, "git", "tag", "paper")
+    text = (project_copy / "params.yaml").read_text()
+    (project_copy / "params.yaml").write_text(text.replace("max_frames: 300", "max_frames: 70"))
+    run(project_copy, "dvc", "repro", "normalize@kinect-sim")
+    facts = json.loads(audit(project_copy, "--from", "paper", "--json").stdout)
+    old, new = facts["from"], facts["to"]
+    assert (old["revision"], new["revision"]) == ("paper", "workspace")
+    assert new["version"] == read_json(project_copy / "data/kinect-sim/clips/store.json")["version"] != old["version"]
+    longer = [row["name"] for row in facts["values"]]
+    assert 0 < len(longer) <= old["clips"]
+    assert all(row["frames_before"] > row["frames_after"] == 70 and row["most"] == 0 for row in facts["values"])
+    assert [row["name"] for row in facts["recleaned"]] == longer
+    assert [(one["what"], one["before"], one["after"]) for one in facts["causes"]] == [("cleaning.max_frames", 300, 70)]
+    done = audit(project_copy, "--from", "paper", "--to", "HEAD", "--strict")
+    assert "The same clips, labels, values and parts." in done.stdout
+    assert audit(project_copy, "--from", "paper", "--strict", "--no-values", check=False).returncode == 1
+    done = audit(project_copy, "--from", "nothing", check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: nothing: no git revision, tag or experiment")
