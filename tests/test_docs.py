@@ -59,7 +59,12 @@ def test_commands_of_the_audit_run(project_copy):
 
 
 def test_commands_of_the_audit_between_versions_run(project_copy):
-    for command in ("git config user.name reader", "git config user.email reader@example.org", "git add -A", "git commit -qm it"):
+    for command in (
+        "git config user.name reader",
+        "git config user.email reader@example.org",
+        "git add -A",
+        "git commit -qm it",
+    ):
         run(project_copy, *command.split())
     for line in shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "5. Between versions"):
         output = run(project_copy, "sh", "-ec", line).stdout
