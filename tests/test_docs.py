@@ -58,6 +58,19 @@ def test_commands_of_the_audit_run(project_copy):
     assert read_json(project_copy / "audit.json")["dataset"] == "kinect-sim"
 
 
+def test_commands_of_the_audit_between_versions_run(project_copy):
+    for command in (
+        "git config user.name reader",
+        "git config user.email reader@example.org",
+        "git add -A",
+        "git commit -qm it",
+    ):
+        run(project_copy, *command.split())
+    for line in shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "5. Between versions"):
+        output = run(project_copy, "sh", "-ec", line).stdout
+    assert json.loads(output)["same"] is True
+
+
 def follow(page: str, project: Path) -> None:
     """Do what a page says: write its files, put what it says of params.yaml there, run its commands."""
     text = (PROJECT / "docs" / page).read_text(encoding="utf-8")
