@@ -13,7 +13,7 @@ from pipeline.audit.integrity import summarise, verify
 from pipeline.audit.markdown import to_markdown
 from pipeline.audit.provenance import Origin, find_origin
 from pipeline.audit.revisions import Place, find_causes, open_store, read_revision
-from pipeline.audit.split_artefacts import find_splits, verify_split
+from pipeline.audit.split_artefacts import verify_split
 from pipeline.audit.terminal import show
 from pipeline.audit.versions import compare, measure_changes
 from pipeline.datasets import DataSet, find_dataset
@@ -123,8 +123,9 @@ def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
 def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:
     """Verify one store; of the project's own, the splits made from it, too. UserError if anything changed."""
     found = verify(path)
-    for split in find_splits(places.split("any").parent, dataset) if in_place else ():
-        verify_split(split, path, dataset, found)
+    for split in (places.split(f"{dataset.name}-{rule}") for rule in dataset.splits) if in_place else ():
+        if split.is_dir():
+            verify_split(split, path, dataset, found)
     summarise(found, lambda line: print(line, file=sys.stdout, flush=True))
     if found.faults:
         raise UserError(f"{path}: {len(found.faults)} faults; run dvc repro, or dvc pull, to bring it back")

@@ -14,34 +14,30 @@ from pipeline.splits import assign
 from pipeline.store import FILES, read_parquet
 
 
-def find_splits(folder: Path, dataset: DataSet) -> list[Path]:
-    """The splits of a data set's benchmarks that lie below a folder."""
-    return [folder / name for rule in dataset.splits if (folder / (name := f"{dataset.name}-{rule}")).is_dir()]
-
-
 def verify_split(path: Path, store: Path, dataset: DataSet, found: Verification) -> None:
     """Add the faults of a split: its hash, its data version, the files it was made from, every clip's part, and what
-    is on both of its sides."""
+    is on both of its sides. path: BENCHMARK/split."""
+    place = path.parent.name
     try:
         facts, split = read_json(path / "split.json"), read_parquet(path / "split.parquet")
         manifest, recorded = read_parquet(store / "manifest.parquet"), read_json(store / FILES)
         stored_version = read_json(store / "store.json")["version"]
     except UserError as error:
-        found.add("split", path.name, str(error))
+        found.add("split", place, str(error))
         return
     found.files += 2
     digest = hashlib.blake2b(split.write_csv().encode(), digest_size=16).hexdigest()
     if digest != facts.get("split_hash"):
-        found.add("split", path.name, "split.parquet is not the one that split.json has the hash of")
+        found.add("split", place, "split.parquet is not the one that split.json has the hash of")
     if facts.get("data_version") != stored_version:
-        found.add("split", path.name, f"was made of version {facts.get('data_version')}, the store is {stored_version}")
+        found.add("split", place, f"was made of version {facts.get('data_version')}, the store is {stored_version}")
     if facts.get("store_files") != recorded:
-        found.add("split", path.name, f"was made of other files than those of {store.name}/{FILES}")
+        found.add("split", place, f"was made of other files than those of {store.name}/{FILES}")
     rule = str(facts.get("rule"))
     if rule not in dataset.splits or not {"name", "part"} <= set(split.columns):
-        found.add("split", path.name, f"has no parts of a rule {rule!r} of {dataset.name}")
+        found.add("split", place, f"has no parts of a rule {rule!r} of {dataset.name}")
         return
-    _verify_parts(path.name, manifest, split, rule, dataset, found)
+    _verify_parts(place, manifest, split, rule, dataset, found)
 
 
 def _verify_parts(

@@ -206,8 +206,8 @@ def split(store, tmp_path):
 
     opened = SkeletonStore.open(store)
     parts = assign(opened.manifest, DATASET.splits).select("name", pl.col("xsub").alias("part")).sort("name")
-    folder = tmp_path / "made-up-xsub"
-    folder.mkdir()
+    folder = tmp_path / "made-up-xsub" / "split"
+    folder.mkdir(parents=True)
     parts.write_parquet(folder / "split.parquet")
     digest = hashlib.blake2b(parts.write_csv().encode(), digest_size=16).hexdigest()
     facts = {

@@ -67,7 +67,7 @@ def test_verify_names_what_changed(project_copy, damage):
         manifest.with_columns(changed.cast(pl.Int32).alias("label")).write_parquet(store / "manifest.parquet")
         words = [f"changed: row {name}", "changed: version", "changed: file manifest.parquet"]
     else:
-        path = project_copy / "data/benchmarks/kinect-sim-xsub/split.parquet"
+        path = project_copy / "data/benchmarks/kinect-sim-xsub/split/split.parquet"
         split = pl.read_parquet(path)
         name = split.filter(pl.col("part") == "train")["name"][0]
         moved = pl.when(pl.col("name") == name).then(pl.lit("test")).otherwise("part")

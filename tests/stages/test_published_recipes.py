@@ -146,7 +146,7 @@ def shipped(tmp_path: Path, benchmark: str, section: str, kind: type) -> object:
     path = tmp_path / "params.yaml"
     path.write_text(shipped_params(), encoding="utf-8")
     override = f"benchmarks.{benchmark}.{section}"
-    return Params(path, [section, override]).section(section, kind, override=override)
+    return Params(path, [section, override]).section(section, kind, override)
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
@@ -193,7 +193,7 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
 
     both = 2 if dataset == "ntu120" else 1  # archives
     store = SkeletonStore.open(project.folder / "data" / dataset / "clips")
-    split = read_json(project.folder / "data" / "benchmarks" / benchmark / "split.json")
+    split = read_json(project.folder / "data" / "benchmarks" / benchmark / "split" / "split.json")
     assert (split["rule"], split["train"], split["test"]) == (rule, 2 * both, 2 * both)
     assert sorted(store.manifest["bodies"].to_list()) == [1] * (2 * both) + [2] * (2 * both)
     with pytest.MonkeyPatch.context() as patch:
