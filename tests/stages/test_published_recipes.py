@@ -201,19 +201,20 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
         classes = load_benchmark(benchmark, hierarchies=True).classes
     assert len(classes) == (51 if dataset.startswith("pku") else 2 * both)
 
-    model, facts = checkpoint.load(project.folder / "models" / benchmark)
+    model, facts = checkpoint.load(project.folder / "models" / benchmark / "hacm" / "seed-0")
     recipe = shipped(tmp_path, benchmark, "train", TrainSettings)
     assert isinstance(recipe, TrainSettings)
     used = replace(recipe, pretrain=replace(recipe.pretrain, epochs=2, warmup_epochs=1))
     assert facts["settings"] == asdict(used)
     assert [len(model.encoder.blocks), len(model.decoder.blocks)] == [8, 3]
     assert all(parameter.isfinite().all() for parameter in model.parameters())
-    pretraining = read_json(project.folder / "results/benchmarks" / benchmark / "pretrain" / "metrics.json")
+    results = project.folder / "results/benchmarks" / benchmark / "hacm" / "seed-0"
+    pretraining = read_json(results / "pretrain" / "metrics.json")
     assert (pretraining["epochs"], pretraining["tokens"], pretraining["tokens_seen"]) == (2, 432, 42)
     assert math.isfinite(pretraining["loss"])
     assert pretraining["loss"] > 0
-    judged = read_json(project.folder / "results/benchmarks" / benchmark / "linear" / "metrics.json")
+    judged = read_json(results / "linear" / "metrics.json")
     assert (judged["n"], judged["classes"]) == (2 * both, len(classes))
-    settings = read_json(project.folder / "results/benchmarks" / benchmark / "linear" / "details.json")["settings"]
+    settings = read_json(results / "linear" / "details.json")["settings"]
     published = shipped(tmp_path, benchmark, "evaluate.linear", linear.Settings)
     assert settings == asdict(replace(published, epochs=1, views=1))  # type: ignore[type-var]
