@@ -1,0 +1,93 @@
+"""Before Snakemake plans: which stages are up to date, decided by content and not by the clock."""
+
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from pipeline.engine import plan as plans
+from pipeline.engine import records
+from pipeline.engine.content import Content
+from pipeline.engine.plan import Locked, Plan, Stage
+from pipeline.engine.records import Contents, Record
+from pipeline.files import hash_file, replace_file
+
+LOCK_FILE = Path("dvc.lock")
+HANDED_OVER = plans.FOLDER / "handed-over"
+"""There while DVC knows of all that the records say; it holds the hash of dvc.lock."""
+
+
+def mend() -> Plan:
+    """The plan, with Snakemake's marks as its stages are: one for each that is up to date, none for the others.
+
+    A stage is up to date by its own record, or by what dvc.lock says of it, whichever is true now: after `dvc repro` or
+    `dvc pull` Snakemake has nothing to do.
+    """
+    plan = plans.load()
+    contents = Contents()
+    kept = {name: record for name in plan.stages if (record := records.read(name))}
+    for record in kept.values():
+        contents.remember(record)
+    fresh = {name: record for name, record in kept.items() if record.difference(plan.stages[name], contents) is None}
+    if len(fresh) < len(plan.stages) and LOCK_FILE.exists():
+        plan, locked = plans.resolve()
+        fresh |= take_over(plan, locked, fresh, contents)
+        if all(name in fresh and fresh[name].is_locked(locked[name]) for name in plan.stages):
+            note_handed_over()
+    mark(plan, fresh)
+    return plan
+
+
+def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], contents: Contents) -> dict[str, Record]:
+    """Of the stages not in `fresh` those that are up to date by dvc.lock, now with a record of their own."""
+    found = {}
+    for name, stage in plan.stages.items():
+        if name not in fresh and (record := by_dvc(stage, locked[name], contents)):
+            records.write(name, record)
+            found[name] = record
+    return found
+
+
+def by_dvc(stage: Stage, locked: Locked, contents: Contents) -> Record | None:
+    """What dvc.lock says of a stage as a record, if it is true now."""
+    if not (locked.same_cmd and locked.params == stage.params):
+        return None
+    found: list[dict[str, Content]] = []
+    for paths in (locked.deps, locked.outs):
+        found.append({})
+        for path, md5 in paths.items():
+            now = contents.of(path)
+            if now is None or now.md5 != md5:
+                return None
+            found[-1][path] = now
+    return Record(stage.cmd, stage.params, *found)
+
+
+def mark(plan: Plan, fresh: dict[str, Record]) -> None:
+    """Give every stage in `fresh` its mark, all of one time, and take the others' away."""
+    now = time.time()
+    for name in plan.stages:
+        if name in fresh:
+            if not records.done_file(name).exists():
+                records.write_done(name, fresh[name])
+            os.utime(records.done_file(name), (now, now))
+        else:
+            records.done_file(name).unlink(missing_ok=True)
+    if len(fresh) == len(plan.stages) and is_handed_over():
+        os.utime(HANDED_OVER, (now, now))
+    else:
+        HANDED_OVER.unlink(missing_ok=True)
+
+
+def note_handed_over() -> None:
+    """From now on, until dvc.lock or a record changes, DVC knows of all that the records say."""
+    with replace_file(HANDED_OVER) as temporary:
+        temporary.write_text(hash_file(LOCK_FILE) + "\n", encoding="utf-8")
+
+
+def is_handed_over() -> bool:
+    """Whether that was noted of the dvc.lock that is there now."""
+    try:
+        return HANDED_OVER.read_text(encoding="utf-8") == hash_file(LOCK_FILE) + "\n"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,92 @@
+"""A graph that takes no time, for what does not depend on what stages do; and the real one, run once by Snakemake."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, copy_project, run
+
+TOY = """
+stages:
+  fetch:
+    foreach: ${active}
+    do:
+      cmd: test -e raw/${item}/archive || (mkdir -p raw/${item} && echo ${item} > raw/${item}/archive)
+      outs:
+        - raw/${item}:
+            persist: true
+            cache: false
+  parse:
+    foreach: ${active}
+    do:
+      cmd: sh parse.sh ${item}
+      params: [parse.times]
+      deps: [raw/${item}, parse.sh]
+      outs:
+        - parsed/${item}:
+            persist: true
+  train:
+    foreach: ${active}
+    do:
+      cmd: sh train.sh ${item}
+      params: [train]
+      deps: [parsed/${item}, train.sh]
+      outs: [models/${item}, results/${item}/note.txt]
+      metrics: [results/${item}/metrics.json]
+  report:
+    cmd: cat results/*/metrics.json > report.txt
+    params: [active]
+    deps: [results]
+    outs: [report.txt]
+"""
+FILES = {
+    "dvc.yaml": TOY,
+    "params.yaml": "active: [one, two]\nparse: {times: 2}\ntrain: {lr: 1e-05, names: [a, b], deep: {x: null}}\n",
+    # Both write as the project's stages do: whole or not at all. `earlier` tells whether what was there before stayed.
+    "parse.sh": """
+test -e parsed/$1/lines && echo yes > earlier-$1 || echo no > earlier-$1
+mkdir -p parsed/.$1 && cat raw/$1/archive raw/$1/archive > parsed/.$1/lines && echo $1 >> runs-of-parse
+rm -rf parsed/$1 && mv parsed/.$1 parsed/$1
+""",
+    "train.sh": """
+echo $1 >> runs-of-train
+mkdir -p models/.$1 results/$1 && sleep ${SECONDS_TO_TRAIN:-0} && wc -c < parsed/$1/lines > models/.$1/weights
+rm -rf models/$1 && mv models/.$1 models/$1
+echo note > results/$1/note.txt; echo "{\\"size\\": $(cat models/$1/weights)}" > results/$1/metrics.json
+""",
+    ".gitignore": "/raw/\\n/.state/\\n/.snakemake/\\n",
+}
+
+
+def make_toy(folder: Path) -> Path:
+    """The toy graph under git and DVC, nothing run."""
+    folder.mkdir(parents=True)
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PROJECT / "profiles", folder / "profiles")
+    for name in ("Snakefile", ".dvcignore"):
+        shutil.copy(PROJECT / name, folder)
+    run(folder, "git", "init", "-q")
+    run(folder, "dvc", "init", "-q")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def made_toy(tmp_path_factory) -> Path:
+    return make_toy(tmp_path_factory.mktemp("toy") / "project")
+
+
+@pytest.fixture
+def toy(made_toy, tmp_path) -> Path:
+    """The toy graph, nothing run."""
+    return Path(shutil.copytree(made_toy, tmp_path / "toy", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def snakemake_project(tmp_path_factory) -> Path:
+    """The small project from raw recordings to the report by Snakemake alone. Tests must leave it as it is."""
+    folder = copy_project(tmp_path_factory.mktemp("snakemake") / "project")
+    run(folder, "snakemake", "--profile", "profiles/local", "--cores", "1")
+    return folder
