@@ -1,8 +1,8 @@
 """Hashes of files and folders, equal to those in dvc.lock, computed once for what did not change.
 
 A file's hash is the MD5 of its bytes; a folder's is that of the JSON list of its files' hashes, with `.dir` behind it.
-The *signature* of a path is made of names, sizes and times alone: what has the signature it had when it was hashed is not
-read again.
+The *signature* of a path is made of names, sizes and times alone: what has the signature it had when it was hashed is
+not read again.
 """
 
 import hashlib

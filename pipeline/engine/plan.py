@@ -119,7 +119,9 @@ def load_kept() -> Plan:
 def _restore(content: dict[str, Any]) -> Plan:
     stages = {}
     for name, fields in content["stages"].items():
-        parts = {key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()}
+        parts: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in fields.items()
+        }
         stages[name] = Stage(**parts)
     return Plan(content["source"], stages)
 
@@ -135,7 +137,9 @@ def resolve() -> tuple[Plan, dict[str, Locked]]:
     try:
         with Repo() as repo:
             graph = repo.index.graph
-            order = [stage for stage in reversed(list(networkx.topological_sort(graph))) if hasattr(stage, "cmd_changed")]
+            order = [
+                stage for stage in reversed(list(networkx.topological_sort(graph))) if hasattr(stage, "cmd_changed")
+            ]
             after = {stage.name: sorted(one.name for one in graph.successors(stage)) for stage in order}
             stages = {stage.name: _describe(stage, after[stage.name]) for stage in order}
             locked = {stage.name: _locked(stage) for stage in order}

@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -24,16 +26,19 @@ from pipeline.files import explain_disk_errors
 
 LAST_LINES = 20
 PR_SET_PDEATHSIG = 1
+PARENT = "SNAKEMAKE_PID"
+"""Environment variable: the process that started the job."""
 LOCKS = plans.FOLDER / "locks"
 
 
 def run_stage(name: str, processes: int = 1) -> int:
     """Run a stage of the plan unless it is up to date; the exit code of its command.
 
-    processes: so many of them share a stage that torchrun can start. UserError if an input is missing, an output was not
-    written, or the inputs changed under the stage.
+    processes: so many of them share a stage that torchrun can start. UserError if an input is missing, an output was
+    not written, or the inputs changed under the stage.
     """
-    end_with_parent()
+    if PARENT in os.environ:
+        end_with(int(os.environ[PARENT]))
     plan = plans.load_kept()
     if name not in plan.stages:
         raise UserError(f"{name}: dvc.yaml has no such stage; it has: {', '.join(plan.stages)}")
@@ -122,9 +127,14 @@ def execute(stage: Stage, command: str, lock: IO[str]) -> int:
         # The command inherits the lock: if it outlives this process, the next one of the same stage waits for it.
         with passing_on_signals() as started:
             process = subprocess.Popen(
-                f"exec {command}" if set(command).isdisjoint("|&;\n") else command, shell=True, stdin=subprocess.DEVNULL,
-                stdout=stream, stderr=subprocess.STDOUT, pass_fds=[lock.fileno()], preexec_fn=end_with_parent,
-            )  # fmt: skip
+                command if set(command) & set("|&;\n") else f"exec {command}",
+                shell=True,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                pass_fds=[lock.fileno()],
+                preexec_fn=partial(end_with, os.getpid()),
+            )
             started.append(process)
             code = process.wait()
     code = 128 - code if code < 0 else code
@@ -154,10 +164,12 @@ def passing_on_signals() -> Iterator[list[subprocess.Popen[bytes]]]:
             signal.signal(number, handler)
 
 
-def end_with_parent() -> None:
+def end_with(parent: int) -> None:
     """Ask the system to end this process when the one that started it is gone, so that none runs on unseen (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it was gone before it could be asked for
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 @contextmanager

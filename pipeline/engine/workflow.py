@@ -1,6 +1,7 @@
 """What the Snakefile asks: for every kind of stage its rule's inputs, outputs and resources, from the plan."""
 
 import fcntl
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,13 +11,15 @@ from pipeline.engine import mending, records
 from pipeline.engine import plan as plans
 from pipeline.engine.needs import Needs
 from pipeline.engine.plan import Stage
+from pipeline.engine.running import PARENT
+from pipeline.errors import UserError
 
 LOCK = plans.FOLDER / "lock"
 BENCHMARKS = plans.FOLDER / "benchmarks"
 
 
 class Workflow:
-    """The plan as Snakemake's rules see it. Made once when the Snakefile is read; by the main process, that mends first.
+    """The plan as Snakemake's rules see it. Made when the Snakefile is read; the main process mends first.
 
     workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs().
     """
@@ -26,17 +29,18 @@ class Workflow:
     def __init__(self, workflow: Any, needs: Mapping[str, Needs]) -> None:
         self._workflow, self._needs = workflow, needs
         self._alone = True
+        os.environ[PARENT] = str(os.getpid())
         if workflow.is_main_process:
             self._lock = open_lock()
             self._alone = self._lock is not None
-        if workflow.is_main_process and self._alone:
-            self.plan = mending.mend()
-        else:
-            self.plan = plans.load()
+        try:
+            self.plan = mending.mend() if workflow.is_main_process and self._alone else plans.load()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
         self.kinds = self.plan.kinds
 
     def begin(self) -> None:
-        """Before the first job: WorkflowError if another Snakemake runs this project; forget what shall run in any case."""
+        """Before the first job: WorkflowError if another Snakemake is here; forget what shall run in any case."""
         if not self._alone:
             raise WorkflowError("another snakemake is running in this project; wait for it, or end it")
         if self._workflow.local_exec:  # nobody ends jobs here but the user; a second try would fail like the first
@@ -117,7 +121,6 @@ class Workflow:
             return self.needs(kind).memory_at(attempt)
 
         return memory
-
 
 
 def open_lock() -> Any:

@@ -12,7 +12,8 @@ stages:
   fetch:
     foreach: ${active}
     do:
-      cmd: test -e raw/${item}/archive || (mkdir -p raw/${item} && echo ${item} > raw/${item}/archive)
+      cmd: sh fetch.sh ${item}
+      deps: [fetch.sh]
       outs:
         - raw/${item}:
             persist: true
@@ -22,7 +23,7 @@ stages:
     do:
       cmd: sh parse.sh ${item}
       params: [parse.times]
-      deps: [raw/${item}, parse.sh]
+      deps: ["raw/${item}", "parse.sh"]
       outs:
         - parsed/${item}:
             persist: true
@@ -31,9 +32,9 @@ stages:
     do:
       cmd: sh train.sh ${item}
       params: [train]
-      deps: [parsed/${item}, train.sh]
-      outs: [models/${item}, results/${item}/note.txt]
-      metrics: [results/${item}/metrics.json]
+      deps: ["parsed/${item}", "train.sh"]
+      outs: ["models/${item}", "results/${item}/note.txt"]
+      metrics: ["results/${item}/metrics.json"]
   report:
     cmd: cat results/*/metrics.json > report.txt
     params: [active]
@@ -43,7 +44,8 @@ stages:
 FILES = {
     "dvc.yaml": TOY,
     "params.yaml": "active: [one, two]\nparse: {times: 2}\ntrain: {lr: 1e-05, names: [a, b], deep: {x: null}}\n",
-    # Both write as the project's stages do: whole or not at all. `earlier` tells whether what was there before stayed.
+    "fetch.sh": "test -e raw/$1/archive || { mkdir -p raw/$1; echo $1 > raw/$1/archive; }\n",
+    # These write as the project's stages do: whole or not at all. `earlier` tells whether what was there before stayed.
     "parse.sh": """
 test -e parsed/$1/lines && echo yes > earlier-$1 || echo no > earlier-$1
 mkdir -p parsed/.$1 && cat raw/$1/archive raw/$1/archive > parsed/.$1/lines && echo $1 >> runs-of-parse
@@ -55,7 +57,7 @@ mkdir -p models/.$1 results/$1 && sleep ${SECONDS_TO_TRAIN:-0} && wc -c < parsed
 rm -rf models/$1 && mv models/.$1 models/$1
 echo note > results/$1/note.txt; echo "{\\"size\\": $(cat models/$1/weights)}" > results/$1/metrics.json
 """,
-    ".gitignore": "/raw/\\n/.state/\\n/.snakemake/\\n",
+    ".gitignore": "/raw/\n/parsed/\n/models/\n/results/\n/report.txt\n/.state/\n/.snakemake/\n",
 }
 
 
@@ -70,6 +72,7 @@ def make_toy(folder: Path) -> Path:
         shutil.copy(PROJECT / name, folder)
     run(folder, "git", "init", "-q")
     run(folder, "dvc", "init", "-q")
+    run(folder, "dvc", "config", "core.analytics", "false")
     return folder
 
 
@@ -82,6 +85,19 @@ def made_toy(tmp_path_factory) -> Path:
 def toy(made_toy, tmp_path) -> Path:
     """The toy graph, nothing run."""
     return Path(shutil.copytree(made_toy, tmp_path / "toy", symlinks=True))
+
+
+@pytest.fixture(scope="session")
+def finished_toy(made_toy, tmp_path_factory) -> Path:
+    folder = Path(shutil.copytree(made_toy, tmp_path_factory.mktemp("finished") / "toy", symlinks=True))
+    run(folder, "snakemake", "--profile", "profiles/local")
+    return folder
+
+
+@pytest.fixture
+def done_toy(finished_toy, tmp_path) -> Path:
+    """The toy graph, run by Snakemake."""
+    return Path(shutil.copytree(finished_toy, tmp_path / "done", symlinks=True))
 
 
 @pytest.fixture(scope="session")
