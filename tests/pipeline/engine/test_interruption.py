@@ -49,28 +49,38 @@ def test_killed_at_random_moments_then_the_other_engine(toy, finished_toy, first
     assert killed >= MOMENTS // 2
 
 
+NAME = "kinect-sim-xsub"
+LONGER = {f"benchmarks.{NAME}.train.pretrain": {"epochs": 15, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}}
+
+
+@pytest.fixture(scope="module")
+def weights_of_a_run_left_alone(small_project, tmp_path_factory):
+    project = shutil.copytree(small_project, tmp_path_factory.mktemp("alone") / "project", symlinks=True)
+    write_small_params(project / "params.yaml", LONGER)
+    run(project, "python", "-m", "stages.pretrain", "--benchmark", NAME)
+    return (project / f"models/{NAME}/weights.safetensors").read_bytes()
+
+
 @pytest.mark.parametrize("first", [LOCAL, DVC], ids=["snakemake", "dvc"])
-def test_pretraining_begun_by_one_engine_is_ended_by_the_other(project_copy, first):
+def test_pretraining_begun_by_one_engine_is_ended_by_the_other(project_copy, weights_of_a_run_left_alone, first):
     """It goes on from its state, and ends with the weights of the run that was left alone."""
-    settings = {"epochs": 40, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}
-    name = "kinect-sim-xsub"
-    write_small_params(project_copy / "params.yaml", {f"benchmarks.{name}.train.pretrain": settings})
-    alone = shutil.copytree(project_copy, project_copy.with_name("alone"), symlinks=True)
-    run(alone, "python", "-m", "stages.pretrain", "--benchmark", name)
+    write_small_params(project_copy / "params.yaml", LONGER)
+    begin = [*LOCAL, "--cores", "1"] if first is LOCAL else DVC
     process = subprocess.Popen(
-        first, cwd=project_copy, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
+        begin, cwd=project_copy, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    state = project_copy / f".state/pretrain/{name}"
+    state = project_copy / f".state/pretrain/{NAME}"
     while process.poll() is None and not (state.exists() and any(state.iterdir())):
         time.sleep(0.005)
     assert kill(process, group=True), "it ended before it could be killed"
-    assert not (project_copy / f"models/{name}").exists()
+    assert not (project_copy / f"models/{NAME}").exists()
     assert any(state.iterdir())
-    other = [*LOCAL, "--cores", "1"] if first is DVC else [*DVC, f"pretrain@{name}"]
-    run(project_copy, *other, *([f".state/engine/done/pretrain@{name}"] if first is DVC else []))
-    weights = [(project / f"models/{name}/weights.safetensors").read_bytes() for project in (alone, project_copy)]
-    assert weights[0] == weights[1]
+    if first is DVC:
+        run(project_copy, *LOCAL, "--cores", "1", f".state/engine/done/pretrain@{NAME}")
+    else:
+        run(project_copy, *DVC, f"pretrain@{NAME}")
+    assert (project_copy / f"models/{NAME}/weights.safetensors").read_bytes() == weights_of_a_run_left_alone
     assert not state.exists()
-    assert f"pretrain@{name}" not in wants(project_copy)
-    assert "up to date" in run(project_copy, "dvc", "status", f"pretrain@{name}").stdout
+    assert f"pretrain@{NAME}" not in wants(project_copy)
+    assert "up to date" in run(project_copy, "dvc", "status", f"pretrain@{NAME}").stdout
