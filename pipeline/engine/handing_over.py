@@ -41,7 +41,7 @@ def hand_over() -> Outcome:
     if accepted:
         commit(accepted)
     outcome.accepted = list(accepted)
-    if not outcome.refused:
+    if not outcome.refused and LOCK_FILE.exists():
         note_handed_over()
     return outcome
 

@@ -13,6 +13,8 @@ from pipeline.engine.records import Contents, Record
 from pipeline.files import hash_file, replace_file
 
 LOCK_FILE = Path("dvc.lock")
+SHARDS = plans.FOLDER / "shards"
+"""Marks of parts of data sets that are parsed; of no use once the whole is."""
 HANDED_OVER = plans.FOLDER / "handed-over"
 """There while DVC knows of all that the records say; it holds the hash of dvc.lock."""
 
@@ -73,6 +75,9 @@ def mark(plan: Plan, fresh: dict[str, Record]) -> None:
             os.utime(records.done_file(name), (now, now))
         else:
             records.done_file(name).unlink(missing_ok=True)
+            if plan.stages[name].kind == "ingest":
+                for path in SHARDS.glob(f"{plan.stages[name].instance}-*-of-*"):
+                    path.unlink()
     if len(fresh) == len(plan.stages) and is_handed_over():
         os.utime(HANDED_OVER, (now, now))
     else:

@@ -21,13 +21,15 @@ BENCHMARKS = plans.FOLDER / "benchmarks"
 class Workflow:
     """The plan as Snakemake's rules see it. Made when the Snakefile is read; the main process mends first.
 
-    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs().
+    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). shards: how
+    many, of data sets that are parsed in parts.
     """
 
     handed_over = str(mending.HANDED_OVER)
+    shard_pattern = str(mending.SHARDS / "{dataset}-{index}-of-{count}")
 
-    def __init__(self, workflow: Any, needs: Mapping[str, Needs]) -> None:
-        self._workflow, self._needs = workflow, needs
+    def __init__(self, workflow: Any, needs: Mapping[str, Needs], shards: Mapping[str, int]) -> None:
+        self._workflow, self._needs, self._shards = workflow, needs, shards
         self._alone = True
         os.environ[PARENT] = str(os.getpid())
         if workflow.is_main_process:
@@ -96,7 +98,20 @@ class Workflow:
 
     def done_before(self, kind: str) -> Callable[[Any], list[str]]:
         """The marks of the stages that a stage comes after."""
-        return self._ask(kind, lambda stage: [str(records.done_file(name)) for name in stage.after])
+
+        def marks(stage: Stage) -> list[str]:
+            return [*(str(records.done_file(name)) for name in stage.after), *self._shards_of(stage)]
+
+        return self._ask(kind, marks)
+
+    def _shards_of(self, stage: Stage) -> list[str]:
+        """The marks of the parts that a stage is parsed in."""
+        count = int(self._shards.get(stage.instance or "", 0)) if stage.kind == "ingest" else 0
+        return [self.shard_pattern.format(dataset=stage.instance, index=index, count=count) for index in range(count)]
+
+    def before_shards(self, wildcards: Any) -> list[str]:
+        """What the parts of a data set come after: all that its ingest does."""
+        return [str(records.done_file(name)) for name in self.plan.stages[f"ingest@{wildcards.dataset}"].after]
 
     def sources_of(self, kind: str) -> Callable[[Any], list[str]]:
         """The code that a stage depends on."""

@@ -239,6 +239,15 @@ def test_a_failing_stage_shows_its_last_lines_and_leaves_the_rest_running(toy):
     assert not {"train@one", "report"} & set(locked)
 
 
+def test_when_the_first_stage_fails_there_is_nothing_to_hand_over(toy):
+    (toy / "fetch.sh").write_text("exit 3\n")
+    done = run(toy, *LOCAL, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "FileNotFoundError" not in done.stderr
+    assert not (toy / "dvc.lock").exists()
+
+
 def test_a_benchmark_and_a_log_of_every_job(snakemake_project):
     stages = read_json(snakemake_project / ".state/engine/plan.json")["stages"]
     for name in stages:
