@@ -64,8 +64,8 @@ rule ingest_shard:
     output:
         graph.shard_pattern,
     wildcard_constraints:
-        index=r"\d+",
-        count=r"\d+",
+        part=r"\d+",
+        parts=r"\d+",
     log:
         graph.shard_pattern.replace("/shards/", "/logs/"),
     threads: graph.needs("ingest").cores
@@ -74,7 +74,7 @@ rule ingest_shard:
         runtime=graph.needs("ingest").minutes,
     retries: graph.needs("ingest").tries
     shell:
-        "python -m stages.ingest --dataset {wildcards.dataset} --shard {wildcards.index} --of {wildcards.count} "
+        "python -m stages.ingest --dataset {wildcards.dataset} --shard {wildcards.part} --of {wildcards.parts} "
         "> {log} 2>&1 && touch {output}"
 
 

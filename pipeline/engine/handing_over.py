@@ -33,10 +33,12 @@ def hand_over() -> Outcome:
     accepted: dict[str, Record] = {}
     for name, record in kept.items():
         stage = plan.stages[name]
+        if record.is_locked(locked[name]):
+            continue  # DVC knows, be it true now or not
         difference = record.difference(stage, contents)
         if difference:
             outcome.refused[name] = difference
-        elif not record.is_locked(locked[name]):
+        else:
             accepted[name] = record
     if accepted:
         commit(accepted)

@@ -44,25 +44,24 @@ def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], con
     """Of the stages not in `fresh` those that are up to date by dvc.lock, now with a record of their own."""
     found = {}
     for name, stage in plan.stages.items():
-        if name not in fresh and (record := by_dvc(stage, locked[name], contents)):
+        if name in fresh or not (record := by_dvc(stage, locked[name])):
+            continue
+        if record.difference(stage, contents) is None:
+            found[name] = record.seen(contents)
+            records.write(name, found[name])
+        elif records.read(name) is None:
+            # Not true now, but maybe again when the stages before it have run: then it need not run.
             records.write(name, record)
-            found[name] = record
     return found
 
 
-def by_dvc(stage: Stage, locked: Locked, contents: Contents) -> Record | None:
-    """What dvc.lock says of a stage as a record, if it is true now."""
-    if not (locked.same_cmd and locked.params == stage.params):
+def by_dvc(stage: Stage, locked: Locked) -> Record | None:
+    """What dvc.lock says of a stage as a record, if it says all of it."""
+    hashes = [*locked.deps.values(), *locked.outs.values()]
+    if not locked.same_cmd or any(md5 is None for md5 in hashes):
         return None
-    found: list[dict[str, Content]] = []
-    for paths in (locked.deps, locked.outs):
-        found.append({})
-        for path, md5 in paths.items():
-            now = contents.of(path)
-            if now is None or now.md5 != md5:
-                return None
-            found[-1][path] = now
-    return Record(stage.cmd, stage.params, *found)
+    deps, outs = ({path: Content(str(md5), "") for path, md5 in one.items()} for one in (locked.deps, locked.outs))
+    return Record(stage.cmd, locked.params, deps, outs)
 
 
 def mark(plan: Plan, fresh: dict[str, Record]) -> None:

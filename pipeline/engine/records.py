@@ -41,6 +41,11 @@ class Record:
                     return f"{path} is not what it {kind}" if now else f"{path}, which it {kind}, is gone"
         return None
 
+    def seen(self, contents: "Contents") -> "Record":
+        """The same record with the signatures of what lies at its paths now; it must be true."""
+        found = [{path: contents.of(path) or one for path, one in part.items()} for part in (self.deps, self.outs)]
+        return Record(self.cmd, self.params, *found)
+
     def is_locked(self, locked: Locked) -> bool:
         """Whether dvc.lock says the same."""
         return (

@@ -26,7 +26,7 @@ class Workflow:
     """
 
     handed_over = str(mending.HANDED_OVER)
-    shard_pattern = str(mending.SHARDS / "{dataset}-{index}-of-{count}")
+    shard_pattern = str(mending.SHARDS / "{dataset}-{part}-of-{parts}")
 
     def __init__(self, workflow: Any, needs: Mapping[str, Needs], shards: Mapping[str, int]) -> None:
         self._workflow, self._needs, self._shards = workflow, needs, shards
@@ -107,7 +107,7 @@ class Workflow:
     def _shards_of(self, stage: Stage) -> list[str]:
         """The marks of the parts that a stage is parsed in."""
         count = int(self._shards.get(stage.instance or "", 0)) if stage.kind == "ingest" else 0
-        return [self.shard_pattern.format(dataset=stage.instance, index=index, count=count) for index in range(count)]
+        return [self.shard_pattern.format(dataset=stage.instance, part=part, parts=count) for part in range(count)]
 
     def before_shards(self, wildcards: Any) -> list[str]:
         """What the parts of a data set come after: all that its ingest does."""

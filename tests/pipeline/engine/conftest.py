@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import PROJECT, copy_project, run
+from tests.conftest import PROJECT, copy_project, run, write_small_params
 
 TOY = """
 stages:
@@ -106,3 +106,15 @@ def snakemake_project(tmp_path_factory) -> Path:
     folder = copy_project(tmp_path_factory.mktemp("snakemake") / "project")
     run(folder, "snakemake", "--profile", "profiles/local", "--cores", "1")
     return folder
+
+
+NAME = "kinect-sim-xsub"
+LONGER = {f"benchmarks.{NAME}.train.pretrain": {"epochs": 15, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}}
+
+
+@pytest.fixture(scope="session")
+def weights_of_a_run_left_alone(small_project, tmp_path_factory):
+    project = shutil.copytree(small_project, tmp_path_factory.mktemp("alone") / "project", symlinks=True)
+    write_small_params(project / "params.yaml", LONGER)
+    run(project, "python", "-m", "stages.pretrain", "--benchmark", NAME)
+    return (project / f"models/{NAME}/weights.safetensors").read_bytes()

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.conftest import environment, run, write_small_params
+from tests.pipeline.engine.conftest import LONGER, NAME
 from tests.pipeline.engine.test_hand_over import CLEAN, LOCAL, artefacts, lines, status, wants
 
 DVC = ("dvc", "repro")
@@ -47,18 +48,6 @@ def test_killed_at_random_moments_then_the_other_engine(toy, finished_toy, first
         assert status(project) == CLEAN
         assert wants(project) == set()
     assert killed >= MOMENTS // 2
-
-
-NAME = "kinect-sim-xsub"
-LONGER = {f"benchmarks.{NAME}.train.pretrain": {"epochs": 15, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}}
-
-
-@pytest.fixture(scope="module")
-def weights_of_a_run_left_alone(small_project, tmp_path_factory):
-    project = shutil.copytree(small_project, tmp_path_factory.mktemp("alone") / "project", symlinks=True)
-    write_small_params(project / "params.yaml", LONGER)
-    run(project, "python", "-m", "stages.pretrain", "--benchmark", NAME)
-    return (project / f"models/{NAME}/weights.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("first", [LOCAL, DVC], ids=["snakemake", "dvc"])
