@@ -54,7 +54,7 @@ def test_commands_of_the_cluster_page_run(project_copy):
     lines = shell_lines((PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8"), "1. On this machine")
     outputs = [run(project_copy, "sh", "-ec", line) for line in lines]
     assert "up to date" in outputs[2].stdout
-    assert all("Nothing to be done" in outputs[index].stderr for index in (0, 1, 3))
+    assert all("Nothing to be done" in outputs[index].stdout + outputs[index].stderr for index in (0, 1, 3))
 
 
 def follow(page: str, project: Path) -> None:

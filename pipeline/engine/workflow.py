@@ -32,6 +32,7 @@ class Workflow:
         self._workflow, self._needs, self._shards = workflow, needs, shards
         self._alone = True
         os.environ[PARENT] = str(os.getpid())
+        records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
         if workflow.is_main_process:
             self._lock = open_lock()
             self._alone = self._lock is not None

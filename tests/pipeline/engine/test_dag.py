@@ -36,8 +36,9 @@ with SnakemakeApi() as api:
         "shells": {name: job.shellcmd for job, name in names.items() if name},
         "params": {name: job.params["values"] for job, name in names.items() if name},
         "sources": {name: sorted(job.input.sources) for job, name in names.items() if name},
-        "edges": sorted([names[job], names[dep]] for job in names if names[job] for dep in inner.dag.dependencies[job]),
-        "targets": sorted(names[dep] for job in names if not names[job] for dep in inner.dag.dependencies[job]),
+        "edges": sorted([names[job], names[dep]] for job in names if names[job] for dep in inner.dag.dependencies[job] if names[dep]),
+        "others": sorted({job.rule.name for job in names if not names[job]}),
+        "targets": sorted(names[dep] for job in names if job.rule.name == "all" for dep in inner.dag.dependencies[job]),
     }))
 """
 
@@ -61,6 +62,7 @@ def test_both_engines_have_one_graph(project, changes):
     dot = run(project, "dvc", "dag", "--dot").stdout
     edges = sorted(list(pair)[::-1] for pair in re.findall(r'"(\S+)" -> "(\S+)"', dot))
     assert view["edges"] == edges
+    assert view["others"] == (["all"] if not changes else ["all", "ingest_shard"])  # beside dvc.yaml's stages
     params = plain(editor().load((project / "params.yaml").read_text()))
     with Repo(str(project)) as repo:
         stages = {stage.name: stage for stage in repo.index.stages}
