@@ -31,10 +31,10 @@ PARENT = "SNAKEMAKE_PID"
 LOCKS = plans.FOLDER / "locks"
 
 
-def run_stage(name: str, processes: int = 1) -> int:
+def run_stage(name: str) -> int:
     """Run a stage of the plan unless it is up to date; the exit code of its command.
 
-    processes: so many of them share a stage that torchrun can start. UserError if an input is missing, an output was
+    UserError if an input is missing, an output was
     not written, or the inputs changed under the stage.
     """
     if PARENT in os.environ:
@@ -53,7 +53,7 @@ def run_stage(name: str, processes: int = 1) -> int:
         deps = look_at(stage, stage.deps, contents, "is missing; the stages before it did not write it")
         records.place_of(name).unlink(missing_ok=True)
         remove_outputs(stage)
-        code = execute(stage, command_of(stage, processes), lock)
+        code = execute(stage, lock)
         if code == 0:
             check_unchanged(stage, deps)
             outs = look_at(stage, stage.outs, Contents(), "was not written")
@@ -107,27 +107,17 @@ def remove_outputs(stage: Stage) -> None:
                 path.unlink(missing_ok=True)
 
 
-def command_of(stage: Stage, processes: int) -> str:
-    """The stage's command; shared between several processes by torchrun."""
-    prefix = "python -m "
-    if processes == 1:
-        return stage.cmd
-    if not stage.cmd.startswith(prefix):
-        raise UserError(f"{stage.name}: only a `{prefix}…` can be shared between processes, not: {stage.cmd}")
-    return f"torchrun --standalone --nproc-per-node {processes} -m {stage.cmd.removeprefix(prefix)}"
-
-
-def execute(stage: Stage, command: str, lock: IO[str]) -> int:
-    """Run the command, its output in a file of its own; if it fails, the last lines of that on stderr."""
+def execute(stage: Stage, lock: IO[str]) -> int:
+    """Run its command, the output in a file of its own; if it fails, the last lines of that on stderr."""
     log = records.LOGS / f"{stage.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     with open(log, "w", encoding="utf-8") as stream:
-        print(f"$ {command}", file=stream, flush=True)
+        print(f"$ {stage.cmd}", file=stream, flush=True)
         # The command inherits the lock: if it outlives this process, the next one of the same stage waits for it.
         with passing_on_signals() as started:
             process = subprocess.Popen(
-                command if set(command) & set("|&;\n") else f"exec {command}",
+                stage.cmd if set(stage.cmd) & set("|&;\n") else f"exec {stage.cmd}",
                 shell=True,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
