@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint utd-mhad clean
+.PHONY: repro test lint utd-mhad ablations clean
 
 repro: $(READY)
 	@python -m stages.check
@@ -18,8 +18,17 @@ lint: $(READY)
 
 # Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
 utd-mhad: $(READY)
-	@python -m stages.activate utd-mhad-xsub
+	@python -m stages.activate utd-mhad-xsub --variants hacm --seeds 0
 	@dvc repro
+
+# The ablation table: every variant from every seed. What is done is not done again, so the same command goes on where it
+# was stopped; one failure does not stop the rest.
+BENCHMARKS ?= kinect-sim-xsub
+VARIANTS ?= all
+SEEDS ?= 0 1 2
+ablations: $(READY)
+	@python -m stages.activate $(BENCHMARKS) --variants $(VARIANTS) --seeds $(SEEDS) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
+	@dvc repro --keep-going
 
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 or newer, or: make PYTHON=/path/to/python3"; exit 1; }

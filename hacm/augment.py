@@ -145,7 +145,17 @@ def render(
         x_BTVC = rotate(x_BTVC, send(plan.rotation_BCC, device))
     if settings.stream == "motion":  # x[f] ← x[f+1] − x[f], last frame 0: the same as the target's motion (§5, §6)
         x_BTVC = motion(x_BTVC)
+    elif settings.stream == "bone":
+        x_BTVC = bones(x_BTVC, clips.parents)
     return Batch(x_BTVC, hierarchy_BTJ, send(plan.clip_B, device), present_B, plan.total)
+
+
+def bones(x_BTVC: Tensor, parents: tuple[int, ...] | None) -> Tensor:
+    """Each joint less its parent, the root 0: the field's bone stream. ValueError if the parents are not known."""
+    if parents is None:
+        raise ValueError("the bone stream needs clips that say which joint hangs on which")
+    parent_V = torch.tensor([joint if parent < 0 else parent for joint, parent in enumerate(parents)])
+    return x_BTVC - x_BTVC.index_select(2, send(parent_V, x_BTVC.device))
 
 
 def random_crop(

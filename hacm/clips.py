@@ -27,7 +27,7 @@ class Clips:
 
     joints_RVC: float32, metres; zeros where a body is missing. hierarchy_RJ: float32, the per-frame joint hierarchies
     of the kept joints (hacm.md §3, precomputed), same rows; None where no one needs them. offset_N, frames_N,
-    bodies_N, label_N: int64.
+    bodies_N, label_N: int64. parents: the skeleton's (Skeleton.parents), for who needs bones; None where no one does.
 
     The per-row tensors may lie on any device. The per-clip vectors stay on the CPU: which rows a batch reads is
     decided there, so that no step waits for the device. Index vectors into clips are CPU tensors for the same reason.
@@ -41,6 +41,7 @@ class Clips:
     frames_N: Tensor
     bodies_N: Tensor
     label_N: Tensor
+    parents: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         rows = len(self.joints_RVC)
@@ -48,6 +49,8 @@ class Clips:
             raise ValueError(f"joints must be float32 (rows, joints, 3), not {describe(self.joints_RVC)}")
         if self.hierarchy_RJ is not None and (self.hierarchy_RJ.ndim != 2 or len(self.hierarchy_RJ) != rows):
             raise ValueError(f"hierarchies must be ({rows}, joints), not {describe(self.hierarchy_RJ)}")
+        if self.parents is not None and len(self.parents) != self.joints_RVC.shape[1]:
+            raise ValueError(f"{len(self.parents)} parents do not fit {self.joints_RVC.shape[1]} joints")
         for name in ("offset_N", "frames_N", "bodies_N", "label_N"):
             vector_N = getattr(self, name)
             if vector_N.shape != self.offset_N.shape or vector_N.ndim != 1 or vector_N.dtype != torch.int64:
@@ -95,6 +98,26 @@ class Clips:
             moved.__dict__["present_NM"] = self.present_NM
         return moved
 
+    def take(self, index_N: Tensor) -> "Clips":
+        """The clips `index_N` (CPU, int64) as clips of their own, in that order: rows are copied, none is shared.
+
+        Which bodies are present is what it was here, whatever becomes of the copied rows. Hierarchies are left out.
+        """
+        rows_N = self.frames_N[index_N] * self.bodies_N[index_N]
+        offset_N = rows_N.cumsum(0) - rows_N
+        row_R = torch.arange(int(rows_N.sum())) + (self.offset_N[index_N] - offset_N).repeat_interleave(rows_N)
+        taken = Clips(
+            joints_RVC=gather_rows(self.joints_RVC, row_R, self.device),
+            hierarchy_RJ=None,
+            offset_N=offset_N,
+            frames_N=self.frames_N[index_N],
+            bodies_N=self.bodies_N[index_N],
+            label_N=self.label_N[index_N],
+            parents=self.parents,
+        )
+        taken.__dict__["present_NM"] = self.present_NM[index_N]
+        return taken
+
     @property
     def row_bytes(self) -> int:
         """How much memory the per-row tensors take."""
@@ -132,7 +155,12 @@ def gather_rows(rows: Tensor, index_I: Tensor, device: torch.device) -> Tensor:
     return picked.to(device, non_blocking=True)
 
 
-def pack_clips(joints: Sequence[Tensor], labels: Sequence[int], hierarchies: Sequence[Tensor] | None = None) -> Clips:
+def pack_clips(
+    joints: Sequence[Tensor],
+    labels: Sequence[int],
+    hierarchies: Sequence[Tensor] | None = None,
+    parents: tuple[int, ...] | None = None,
+) -> Clips:
     """Clips from one tensor a clip: joints (M, T, V, 3) metres and, where wanted, hierarchies (M, T, J)."""
     frames_N = torch.tensor([clip.shape[1] for clip in joints], dtype=torch.int64)
     bodies_N = torch.tensor([clip.shape[0] for clip in joints], dtype=torch.int64)
@@ -144,6 +172,7 @@ def pack_clips(joints: Sequence[Tensor], labels: Sequence[int], hierarchies: Seq
         frames_N=frames_N,
         bodies_N=bodies_N,
         label_N=torch.tensor(list(labels), dtype=torch.int64),
+        parents=parents,
     )
 
 

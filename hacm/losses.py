@@ -23,9 +23,14 @@ def motion_target(x_BTJC: Tensor, space: Space, segment: int) -> Tensor:
 
 
 def normalise_patches(target_BSJP: Tensor) -> Tensor:
-    """Each patch less its mean, over √(unbiased variance + 1e-6)."""
-    variance, mean = torch.var_mean(target_BSJP, dim=-1, keepdim=True)
-    return (target_BSJP - mean) * (variance + 1e-6).rsqrt()
+    """Each patch less its mean, over √(unbiased variance + 1e-6).
+
+    A layer norm, many times faster than mean and variance by themselves, but of the biased variance: (P − 1) / P of the
+    unbiased one, and so with as much of the 1e-6.
+    """
+    size = target_BSJP.shape[-1]
+    biased = (size - 1) / size
+    return F.layer_norm(target_BSJP, (size,), eps=biased * 1e-6) * biased**0.5
 
 
 def token_errors(prediction_BSJP: Tensor, target_BSJP: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hacm.chunks import chunked_errors, worth_chunking
 from hacm.geometry import space_of
 from hacm.losses import (
     branch_means,
@@ -23,7 +24,7 @@ from hacm.losses import (
 from hacm.masking import Masking, Selection, draw_uniform
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, check_together
 from hacm.skeleton import Skeleton
-from hacm.tokens import from_branches, patches, take, to_branches
+from hacm.tokens import from_branches, patches
 from hacm.transformer import Decoder, Encoder, token_joints
 
 
@@ -114,15 +115,22 @@ class HACM(nn.Module):
 
     def judge(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> Verdict:
         """All of a pass that concerns one sequence at a time: no sequence's verdict depends on the others."""
-        embedded_BSJD = self.encoder.embed(x_BTVC)
+        with torch.no_grad():  # no gradient flows through the selection (§3)
+            embedded_BSJD = self.encoder.embed(x_BTVC)
         selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, noise_BL)
-        latent_BKD = self.encoder.encode(take(to_branches(embedded_BSJD), selection.keep_BK))
-        prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
+        latent_BKD = self.encoder.encode(self.encoder.embed_kept(x_BTVC, selection.keep_BK))
         target_BSJP = self.target(x_BTVC)
         mask_BSJ = from_branches(selection.mask_BL, self.segments)
+        if worth_chunking(latent_BKD):
+            error_BSJ, prediction_BSJP = chunked_errors(
+                self.decoder, latent_BKD, selection.keep_BK, target_BSJP, mask_BSJ
+            )
+        else:
+            prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
+            error_BSJ = token_errors(prediction_BSJP, target_BSJP)
         return Verdict(
             mask_BSJ=mask_BSJ,
-            error_BSJ=token_errors(prediction_BSJP, target_BSJP),
+            error_BSJ=error_BSJ,
             means=self.means(latent_BKD, selection) if self.loss_settings.contrast else None,
             log_probability_B=(
                 self.masking.log_probability(embedded_BSJD, selection.keep_BK, noise_BL)

@@ -187,7 +187,7 @@ class AugmentSettings:
     """Crop, resample, rotate (§6). crop: least and most fraction of the frames kept, at least min_frames of them.
 
     rotation: largest angle about each axis, radians. test_crop: the centre fraction that evaluation looks at. stream:
-    what the network is fed.
+    what the network is fed: joints, their motion from frame to frame, or bones (each joint less its parent).
     """
 
     crop_least: float = 0.5
@@ -195,7 +195,7 @@ class AugmentSettings:
     min_frames: int = 64
     rotation: float = 0.3
     test_crop: float = 0.95
-    stream: Literal["joint", "motion"] = "joint"
+    stream: Literal["joint", "motion", "bone"] = "joint"
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
@@ -262,42 +262,6 @@ class TrainSettings:
     def needs_hierarchies(self) -> bool:
         """Whether pretraining reads the precomputed per-frame hierarchies."""
         return self.masking.needs_hierarchies
-
-
-@dataclass(frozen=True)
-class LinearSettings:
-    """Linear probe (§6). views: augmented views of each training clip whose features are encoded once and reused in
-    turn; views = epochs is the published recipe."""
-
-    epochs: int = 100
-    views: int = 100
-    batch: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(epochs=self.epochs, lr=self.lr)
-        at_least(2, batch=self.batch)
-        below_one(momentum=self.momentum)
-        at_least(0, weight_decay=self.weight_decay)
-        check(1 <= self.views <= self.epochs, f"views {self.views} must lie in 1..epochs, with epochs {self.epochs}")
-
-
-@dataclass(frozen=True)
-class KnnSettings:
-    """k nearest neighbours on frozen features by cosine."""
-
-    k: int = 1
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(k=self.k)
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,20 @@ from torch import Tensor, nn
 from hacm.geometry import Space, full_precision
 from hacm.settings import ModelSettings
 from hacm.skeleton import Skeleton
-from hacm.tokens import from_branches, patches, put
+from hacm.tokens import from_branches, patches, put, take, to_branches
 
 COORDINATES = 3
 LAYER_NORM_EPS = 1e-5
+SHORT = 64  # tokens: up to here PyTorch's fused attention leaves all of a CPU's threads but one idle
+
+
+def attend(query_BHLE: Tensor, key_BHLE: Tensor, value_BHLE: Tensor) -> Tensor:
+    """softmax(q kᵀ / √E) v, (B, H, L, E): fused, but in steps where tokens are few and the device is a CPU."""
+    tokens, width = query_BHLE.shape[-2:]
+    if tokens > SHORT or query_BHLE.device.type != "cpu":
+        return F.scaled_dot_product_attention(query_BHLE, key_BHLE, value_BHLE)
+    scores_BHLL = (query_BHLE * width**-0.5) @ key_BHLE.transpose(-2, -1)
+    return torch.softmax(scores_BHLL, dim=-1) @ value_BHLE
 
 
 class Attention(nn.Module):
@@ -30,8 +40,7 @@ class Attention(nn.Module):
         """(B, L, D) to (B, L, D)."""
         qkv_BL3HE = self.qkv(x_BLD).unflatten(-1, (3, self.heads, -1))
         query_BHLE, key_BHLE, value_BHLE = qkv_BL3HE.permute(2, 0, 3, 1, 4)
-        mixed_BHLE = F.scaled_dot_product_attention(query_BHLE, key_BHLE, value_BHLE)
-        return self.projection(mixed_BHLE.transpose(1, 2).flatten(2))
+        return self.projection(attend(query_BHLE, key_BHLE, value_BHLE).transpose(1, 2).flatten(2))
 
 
 class MLP(nn.Module):
@@ -112,11 +121,23 @@ class Encoder(nn.Module):
             raise ValueError(f"the model takes sequences of shape {expected}, but got {tuple(x_BTVC.shape[1:])}")
         return x_BTVC[:, :, self.token_joints]
 
+    def positions(self) -> Tensor:
+        """The learned segment and joint embeddings of every cell, added up; (S, J, D)."""
+        return self.segment_embedding[:, None] + self.joint_embedding
+
     def embed(self, x_BTVC: Tensor) -> Tensor:
         """E: patches of the token joints, embedded, plus the learned segment and joint embeddings; (B, S, J, D)."""
         with full_precision(x_BTVC):
             patches_BSJP = patches(self.token_coordinates(x_BTVC), self.settings.segment)
-            return self.embedding(patches_BSJP) + self.segment_embedding[:, None] + self.joint_embedding
+            return self.embedding(patches_BSJP) + self.positions()
+
+    def embed_kept(self, x_BTVC: Tensor, keep_BK: Tensor) -> Tensor:
+        """E of the tokens at the places keep_BK in branch order alone, (B, K, D): gradients pass through no others."""
+        with full_precision(x_BTVC):
+            patches_BSJP = patches(self.token_coordinates(x_BTVC), self.settings.segment)
+            kept_BKP = take(to_branches(patches_BSJP), keep_BK)
+            (positions_LD,) = to_branches(self.positions()[None])
+            return self.embedding(kept_BKP) + F.embedding(keep_BK, positions_LD)
 
     def embed_roots(self, x_BTVC: Tensor) -> Tensor:
         """The root set through the same embedding, without positions; (B, S, R, D)."""
@@ -134,12 +155,19 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """From the kept tokens' features to a prediction for every cell."""
+    """From the kept tokens' features to a prediction for every cell.
+
+    cell_L: the cell, counted segment by segment, of each place in branch order.
+    """
+
+    cell_L: Tensor
 
     def __init__(self, joints: int, settings: ModelSettings) -> None:
         super().__init__()
         self.segments = settings.frames // settings.segment
         self.joints = joints
+        branch_order_SJ = from_branches(torch.arange(self.segments * joints)[None], self.segments)
+        self.register_buffer("cell_L", branch_order_SJ.flatten().argsort(), persistent=False)
         self.segment_embedding = position(self.segments, settings.dim)
         self.joint_embedding = position(joints, settings.dim)
         self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(settings.dim), std=0.02))
@@ -151,12 +179,12 @@ class Decoder(nn.Module):
 
     def place(self, latent_BKD: Tensor, keep_BK: Tensor) -> Tensor:
         """Kept tokens at their own cells, the mask token in all others; (B, S, J, D)."""
-        full_BLD = put(self.embedding(latent_BKD), keep_BK, self.mask_token, self.segments * self.joints)
-        return from_branches(full_BLD, self.segments)
+        full_BLD = put(self.embedding(latent_BKD), self.cell_L[keep_BK], self.mask_token, self.segments * self.joints)
+        return full_BLD.unflatten(1, (self.segments, self.joints))
 
     def decode(self, cells_BSJD: Tensor) -> Tensor:
         """Add the positions of segment and joint, then blocks, LayerNorm and head; (B, S, J, P)."""
-        placed_BSJD = cells_BSJD + self.segment_embedding[:, None] + self.joint_embedding
+        placed_BSJD = cells_BSJD + (self.segment_embedding[:, None] + self.joint_embedding)
         decoded_BLD = self.norm(self.blocks(placed_BSJD.flatten(1, 2)))
         return self.head(decoded_BLD).unflatten(1, cells_BSJD.shape[1:3])
 

@@ -62,7 +62,7 @@ class DataSet:
     where that is not the number of labels that occur.
     videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
     (training, test) part of a split rule after exclusion. The last three only where the authors state them. grid: the
-    rule of the names.
+    rule of the names. correspondences: which joints stand for which of other skeletons (pipeline/correspondence.py).
     """
 
     name: str
@@ -86,6 +86,7 @@ class DataSet:
     clips: int | None = None
     expected: dict[str, tuple[int, int]] = field(default_factory=dict)
     grid: Layout | None = None
+    correspondences: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name) or self.name == RESERVED_NAME:

@@ -6,7 +6,7 @@ order with −0 as 0 and every NaN as the same NaN (only raw recordings, before 
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,10 +35,12 @@ SCHEMA: dict[str, Any] = {
     "source_fingerprint": pl.String,
     "hash": pl.String,
     "notes": pl.List(pl.String),
+    "row_hash": pl.String,
 }
 """Columns of a manifest. offset: the clip's first row in the store; it holds bodies × frames rows, body after body.
 source, source_sha256: the raw file's path, and the sum of its content (with its companions'). source_fingerprint: of
-the file as it is packed; in stores of recordings, where it tells what need not be parsed again."""
+the file as it is packed; in stores of recordings, where it tells what need not be parsed again. row_hash: of all the
+others, so that a changed row is known and not only a changed file."""
 
 EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String}
 
@@ -49,12 +51,19 @@ LISTED_COLUMNS = ("xsub_part", "xview_part")
 
 def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
     """Content hash of a clip, 32 hex digits, independent of how it is stored."""
-    values = np.array(bodies_MTVC, dtype="<f4", order="C")
-    values[np.isnan(values)] = np.nan
-    values += np.float32(0)
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        values = np.add(bodies_MTVC, np.float32(0), dtype="<f4", order="C")  # −0 + 0 is 0
+    if values.size and np.isnan(values.max()):
+        values[np.isnan(values)] = np.nan
     digest = hashlib.blake2b(np.asarray(values.shape, dtype="<i8").tobytes(), digest_size=16)
-    digest.update(values.tobytes())
+    digest.update(values.ravel().view(np.uint8).data)
     return digest.hexdigest()
+
+
+def hash_row(row: Mapping[str, Any]) -> str:
+    """BLAKE2b-128 of what a manifest says of a clip, without `row_hash` itself; 32 hex digits."""
+    text = json.dumps(row, ensure_ascii=True, separators=(",", ":"), sort_keys=True, default=int)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def describe(
@@ -71,7 +80,7 @@ def describe(
 ) -> dict[str, Any]:
     """The manifest row of one clip."""
     bodies, frames = bodies_MTVC.shape[:2]
-    return {
+    row = {
         "name": identity.name,
         "label": identity.action,
         "subject": identity.subject,
@@ -81,7 +90,7 @@ def describe(
         "variant": identity.variant,
         "xsub_part": identity.xsub_part,
         "xview_part": identity.xview_part,
-        "fps": fps,
+        "fps": float(fps),
         "topology": topology,
         "frames": frames,
         "bodies": bodies,
@@ -92,6 +101,7 @@ def describe(
         "hash": hash_clip(bodies_MTVC),
         "notes": list(notes),
     }
+    return row | {"row_hash": hash_row(row)}
 
 
 def identity_of(row: dict[str, Any]) -> Identity:

@@ -6,9 +6,10 @@ one line: file, line, key, reason.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from ruamel.yaml import YAML
@@ -46,15 +47,18 @@ class Params:
             raise UserError(f"{self.path}: {key}: missing; add it")
         return found
 
-    def section(self, key: str, kind: type[T], override: str | None = None) -> T:
-        """The section `key` as a `kind`, with what the section `override` says put over it."""
-        base = plain(self.value(key))
-        over = plain(self.value(override)) if override else {}
-        if not isinstance(over, dict):
-            raise UserError(
-                f"{self.path}:{line_of(self.tree, override or key)}: {override}: must be a mapping, maybe {{}}"
-            )
-        return validate(merge(base, over), kind, self.path, self.tree, (override or key, key) if over else (key,))
+    def section(self, key: str, kind: type[T], *overrides: str) -> T:
+        """The section `key` as a `kind`, with what the sections `overrides` say put over it, one after the other."""
+        merged = plain(self.value(key))
+        prefixes = [key]
+        for override in overrides:
+            over = plain(self.value(override))
+            if not isinstance(over, dict):
+                line = line_of(self.tree, override)
+                raise UserError(f"{self.path}:{line}: {override}: must be a mapping, maybe {{}}")
+            merged = merge(merged, over)
+            prefixes += [override] if over else []
+        return validate(merged, kind, self.path, self.tree, tuple(reversed(prefixes)))
 
 
 def editor() -> YAML:
@@ -129,13 +133,20 @@ def validate(value: Any, kind: type[T], path: Path, tree: CommentedMap, prefixes
     """
     try:
         # JSON's strict mode: a list may become a tuple, but "3" does not become 3.
-        return TypeAdapter(kind).validate_json(json.dumps(value, default=str), strict=True)
+        checked: T = _adapter(cast(Hashable, kind)).validate_json(json.dumps(value, default=str), strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         full = [f"{prefix}.{place}" if place else prefix for prefix in prefixes]
         key = next((name for name in full if look_up(tree, name) is not ABSENT), full[0])
         raise UserError(f"{path}:{line_of(tree, key)}: {key}: {_explain(first)}") from error
+    return checked
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """Made once a type, which takes longer than to check a value by it."""
+    return TypeAdapter(kind)
 
 
 def _explain(error: Any) -> str:

@@ -1,5 +1,6 @@
 """The small files that a judged encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ def write_results(
     metrics: dict[str, Any],
     per_class: pl.DataFrame,
     predictions: pl.DataFrame,
+    conditions: pl.DataFrame | None,
     classes: list[str],
     details: dict[str, Any],
 ) -> None:
-    """Write metrics.json, per_class.csv, confusion.csv, predictions.parquet and details.json, all or none.
+    """Write metrics.json, per_class.csv, confusion.csv, conditions.csv, predictions.parquet, details.json, all or none.
 
     metrics: flat, free of times and commits, so that equal runs are equal files. predictions: name, label and
-    predicted as class numbers, one row a test clip. classes: their names.
+    predicted as class numbers, scores, one row a test clip. conditions: one row each, and none where a protocol judges
+    under one alone; None: no such file. classes: their names.
     """
     names = pl.col("label", "predicted").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
     confusion = predictions.select(names).rename({"label": "actual"})
@@ -29,4 +32,11 @@ def write_results(
         write_json(temporary / "details.json", details)
         per_class.write_csv(temporary / "per_class.csv")
         confusion.write_csv(temporary / "confusion.csv")
+        if conditions is not None:
+            conditions.write_csv(temporary / "conditions.csv")
         predictions.write_parquet(temporary / "predictions.parquet")
+
+
+def name_figure(kind: str, level: float) -> str:
+    """How a condition is called in metrics.json: "gaussian noise" at 0.05 is gaussian_noise_0.05."""
+    return f"{re.sub(r'[^a-z0-9]+', '_', kind.lower()).strip('_')}_{level:g}"

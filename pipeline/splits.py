@@ -1,10 +1,17 @@
-"""Split rules: which clips train and which test. Computed from the manifest and the rule alone."""
+"""Split rules: which clips train and which test, and which of the training clips carry labels in a semi-supervised run.
 
+Computed from the manifest and the rule alone: the same on every machine.
+"""
+
+import hashlib
 from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.errors import UserError
+
+LABEL_DRAWS = 5
+"""How many independent orders of the training clips a split carries (hacm.md §6: 5 draws, mean ± std)."""
 
 
 @dataclass(frozen=True)
@@ -38,3 +45,19 @@ def select(splits: pl.DataFrame, rule: str, part: str) -> pl.Series:
     if names.is_empty():
         raise UserError(f"split rule {rule!r} leaves no clip in its {part} part; use more clips (is a --limit set?)")
     return names
+
+
+def rank_labels(clips: pl.DataFrame, draws: int = LABEL_DRAWS) -> pl.DataFrame:
+    """`name` and, for every draw, a column `draw_0` …: the clip's place among the clips of its class, from 0.
+
+    clips: `name` and `label` of the training clips. The clips of a class are ordered by a hash of the draw and their
+    name, so that a share of the labels is the first of every class: stratified, and a larger share holds the smaller.
+    """
+    keys = {f"draw_{draw}": [_shuffle_key(draw, name) for name in clips["name"]] for draw in range(draws)}
+    places = [pl.col(column).rank("ordinal").over("label").cast(pl.UInt32) - 1 for column in keys]
+    return clips.with_columns(**{column: pl.Series(values) for column, values in keys.items()}).select("name", *places)
+
+
+def _shuffle_key(draw: int, name: str) -> int:
+    digest = hashlib.blake2b(f"{draw} {name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1  # Int64

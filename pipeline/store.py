@@ -4,12 +4,14 @@
     manifest.parquet   one row a clip (pipeline.manifest.SCHEMA)
     excluded.parquet   one row a recording that is not in it, with the reason
     joints.zarr/       float32 (rows, V, 3), sharded; row = one body in one frame
-    files.json         SHA-256 of each of the above
+    files.json         SHA-256 of each of the above, and of what it says itself
 
 Raw recordings (with NaN where a track was not seen) and cleaned clips are stored in the same way.
 Legend: M bodies, T frames, V joints, C coordinates, R rows.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -28,14 +30,21 @@ from pipeline.rows import WINDOW_ROWS, RowReader, RowWindow, RowWriter
 from pipeline.topology import Topology
 
 FORMAT = 3
+FILES = "files.json"
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
     """Read a Parquet table; UserError naming the file if it is absent or damaged."""
     try:
         return pl.read_parquet(path)
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it anew") from error
+
+
+def seal_files(digests: dict[str, str]) -> str:
+    """The text of files.json: SHA-256 by file and, under its own name, that of the others as JSON, its seal."""
+    seal = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return json.dumps(digests | {FILES: seal}, indent=2) + "\n"
 
 
 class StoreWriter:
@@ -139,7 +148,7 @@ class StoreWriter:
             **self.facts,
         }
         write_json(self._temporary / "store.json", facts)
-        write_json(self._temporary / "files.json", hash_tree(self._temporary))
+        (self._temporary / FILES).write_text(seal_files(hash_tree(self._temporary)), encoding="utf-8")
 
 
 class SkeletonStore:

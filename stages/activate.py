@@ -1,9 +1,16 @@
-"""Choose the benchmarks that `dvc repro` covers: rewrites `active` in params.yaml and nothing else."""
+"""Choose what `dvc repro` covers: rewrites `active` in params.yaml and nothing else.
 
+Variants, seeds and protocols that are not given stay as they are; without --transfer-from there is no transfer.
+"""
+
+import argparse
 import io
+from collections.abc import Iterable
+from typing import Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
+from hacm import protocols
 from pipeline.datasets import find_benchmark
 from pipeline.errors import UserError
 from pipeline.files import replace_file
@@ -11,29 +18,86 @@ from pipeline.params import editor, read_yaml
 from stages import arguments, parameters
 from stages.console import run, say
 
+ALL = "all"
+
 
 def main() -> None:
-    parser = arguments.parser(__doc__)
-    parser.add_argument("benchmarks", nargs="+", metavar="BENCHMARK", help="such as utd-mhad-xsub")
-    chosen = {name: find_benchmark(name)[0].name for name in parser.parse_args().benchmarks}
+    options = parse()
+    names = dict.fromkeys([*options.benchmarks, *options.transfer_from, *options.transfer_to])
+    chosen = {name: find_benchmark(name)[0].name for name in names}
     parameters.check_file()
     tree = read_yaml(parameters.PARAMS_FILE)
     for name in chosen:
         if name not in tree["benchmarks"]:
             raise UserError(f"{parameters.PARAMS_FILE}: no recipe for {name}; add benchmarks.{name} (train, evaluate)")
-    tree["active"]["benchmarks"] = in_one_line(CommentedMap(chosen))
-    tree["active"]["datasets"] = in_one_line(CommentedSeq(dict.fromkeys(chosen.values())))
+    active = tree["active"]
+    active["datasets"] = in_one_line(chosen.values())
+    active["benchmarks"] = CommentedMap(chosen)
+    active["benchmarks"].fa.set_flow_style()
+    if options.variants:
+        active["variants"] = in_one_line(tree["variants"] if options.variants == [ALL] else options.variants)
+    if options.seeds:
+        active["seeds"] = in_one_line(options.seeds)
+    if options.protocols:
+        active["protocols"] = in_one_line(protocols.names() if options.protocols == [ALL] else options.protocols)
+    for part, benchmarks in {"sources": options.transfer_from, "targets": options.transfer_to}.items():
+        active["transfer"][part] = in_one_line(benchmarks)
+    write(tree)
+    announce(active)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments.parser(__doc__)
+    parser.add_argument("benchmarks", nargs="+", metavar="BENCHMARK", help="such as utd-mhad-xsub")
+    for name, what in {
+        "variants": "keys of `variants` in params.yaml",
+        "protocols": "ways to judge an encoder",
+    }.items():
+        help_text = f"{what}, or {ALL}; those active now if not given"
+        parser.add_argument(f"--{name}", nargs="+", default=argparse.SUPPRESS, metavar="NAME", help=help_text)
+    seeds = "those active now if not given"
+    parser.add_argument("--seeds", nargs="+", type=arguments.seed, default=argparse.SUPPRESS, metavar="N", help=seeds)
+    for name, what in {"from": "pretrained on these", "to": "judged on these"}.items():
+        help_text = f"transfer: encoders {what}; none if not given"
+        parser.add_argument(
+            f"--transfer-{name}", nargs="+", default=argparse.SUPPRESS, metavar="BENCHMARK", help=help_text
+        )
+    nothing: dict[str, list[Any]] = {
+        name: [] for name in ("variants", "protocols", "seeds", "transfer_from", "transfer_to")
+    }
+    options = argparse.Namespace(**nothing | vars(parser.parse_args()))
+    if bool(options.transfer_from) != bool(options.transfer_to):
+        raise UserError("--transfer-from and --transfer-to: give both, or neither")
+    return options
+
+
+def in_one_line(values: Iterable[Any]) -> CommentedSeq:
+    """The values without repetitions, to be written as […]."""
+    listed = CommentedSeq(dict.fromkeys(values))
+    listed.fa.set_flow_style()
+    return listed
+
+
+def write(tree: CommentedMap) -> None:
+    """The new params.yaml takes the place of the old one if it is valid."""
     text = io.StringIO()
     editor().dump(tree, text)
     with replace_file(parameters.PARAMS_FILE) as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8")
-    say(f"{parameters.PARAMS_FILE}: active are now {', '.join(chosen)}")
+        parameters.check_file(temporary)
 
 
-def in_one_line(value: CommentedMap | CommentedSeq) -> CommentedMap | CommentedSeq:
-    """The same, to be written as {…} or […]."""
-    value.fa.set_flow_style()
-    return value
+def announce(active: Any) -> None:
+    """What is active now, and how much work it is."""
+    pretrainings = len(active["benchmarks"]) * len(active["variants"]) * len(active["seeds"])
+    transfer = active["transfer"]
+    say(f"{parameters.PARAMS_FILE}: active are now {', '.join(active['benchmarks'])}")
+    for part in ("variants", "seeds", "protocols"):
+        say(f"{part}: {', '.join(map(str, active[part]))}")
+    if transfer["sources"]:
+        say(f"transfer: from {', '.join(transfer['sources'])} to {', '.join(transfer['targets'])}")
+    say(f"pretrainings: {pretrainings}")
 
 
 if __name__ == "__main__":

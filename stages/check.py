@@ -6,7 +6,7 @@ from stages.console import run
 
 def main() -> None:
     arguments.parser(__doc__).parse_args()
-    parameters.check_file()
+    parameters.check_file(protocol_settings=True)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,24 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
-import importlib
 import time
 from dataclasses import asdict
 from typing import Any
 
-import torch
-
-from hacm import checkpoint
+from hacm import checkpoint, protocols
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.outcome import Outcome
 from hacm.settings import AugmentSettings
 from pipeline.errors import UserError
 from pipeline.params import Params
-from stages import arguments, devices, parameters, places
-from stages.console import Work, run
+from stages import arguments, console, devices, parameters
+from stages.console import Work
+from stages.encoders import like, load_model
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
+from stages.places import Run
 
 PARAMS = (
-    "seed",
     "evaluate.bootstrap",
     "evaluate.{protocol}",
     "benchmarks.{benchmark}.evaluate.{protocol}",
@@ -28,36 +27,24 @@ PARAMS = (
 
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark", "protocol")
+    arguments.add_run(parser)
     devices.add_option(parser)
     options = parser.parse_args()
-    name, protocol, device = options.benchmark, options.protocol, devices.choose(options.device)
-    if protocol not in parameters.PROTOCOLS:
-        raise UserError(f"--protocol: unknown protocol {protocol!r}; known: {', '.join(parameters.PROTOCOLS)}")
-    params = parameters.load(PARAMS, benchmark=name, protocol=protocol)
-    settings = params.section(
-        f"evaluate.{protocol}", parameters.PROTOCOLS[protocol], override=f"benchmarks.{name}.evaluate.{protocol}"
-    )
-    model, facts = load_model(name, device)
-    benchmark = load_benchmark(name, hierarchies=False, device=device)
-    expect_version(benchmark.store, facts["data_version"], places.model(name))
-    judge(name, protocol, benchmark, model, facts, settings, params, device)
-
-
-def load_model(name: str, device: str) -> tuple[HACM, dict[str, Any]]:
-    """The benchmark's checkpoint; UserError if it is absent or damaged."""
+    run, protocol, device = arguments.run_of(options), options.protocol, devices.choose(options.device)
     try:
-        model, facts = checkpoint.load(places.model(name), device)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{error}; run dvc repro to train it anew") from error
-    if not ("data_version" in facts and "augment" in facts.get("settings", {})):
-        raise UserError(
-            f"{places.model(name)}: does not say on what and how it was trained; run dvc repro to train it anew"
-        )
-    return model, facts
+        kind = protocols.find(protocol).Settings
+    except ValueError as error:
+        raise UserError(f"--protocol: {error}") from error
+    params = parameters.load(PARAMS, benchmark=run.benchmark, protocol=protocol)
+    settings = params.section(f"evaluate.{protocol}", kind, f"benchmarks.{run.benchmark}.evaluate.{protocol}")
+    model, facts = load_model(run, device)
+    benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
+    expect_version(benchmark.store, facts["data_version"], run.model)
+    judge(run, protocol, benchmark, model, facts, settings, params, device)
 
 
 def judge(
-    name: str,
+    run: Run,
     protocol: str,
     benchmark: Benchmark,
     model: HACM,
@@ -67,22 +54,22 @@ def judge(
     device: str,
 ) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
-    seed = int(params.value("seed"))
-    augment = AugmentSettings(**facts["settings"]["augment"])
+    task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
     began = time.monotonic()
-    trained = run_protocol(protocol, "trained", model, benchmark, augment, settings, seed, device)
-    control = run_protocol(
-        protocol, "random weights", like(model, seed + 1), benchmark, augment, settings, seed, device
-    )
+    trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
+    control = run_protocol(protocol, "random weights", like(model, run.seed), task, settings, run.seed, device)
     write_outcome(
-        name,
-        protocol,
+        run.results(protocol),
+        f"{run} {protocol}",
         benchmark,
         trained,
         control,
-        seed=seed,
         bootstrap=int(params.value("evaluate.bootstrap")),
         details={
+            "benchmark": run.benchmark,
+            "protocol": protocol,
+            "variant": run.variant,
+            "seed": run.seed,
             "encoder_hash": checkpoint.encoder_hash(model),
             "released": facts.get("released"),  # only stages.import_released states it
             "settings": asdict(settings),
@@ -92,44 +79,15 @@ def judge(
     )
 
 
-def like(model: HACM, seed: int) -> HACM:
-    """The same model with random weights, other than those the pretraining began from."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        fresh = HACM(model.skeleton, model.model_settings, model.masking_settings, model.loss_settings)
-    return fresh.to(next(model.parameters()).device).eval()
-
-
-def run_protocol(
-    protocol: str,
-    title: str,
-    model: HACM,
-    benchmark: Benchmark,
-    augment: AugmentSettings,
-    settings: Any,
-    seed: int,
-    device: str,
-) -> Outcome:
-    """The protocol's scores on the test clips. A protocol is the module of that name in hacm.protocols."""
-    module = importlib.import_module(f"hacm.protocols.{protocol}")
+def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Outcome:
+    """The protocol's scores on the test clips."""
     with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
         try:
-            outcome: Outcome = module.run(
-                model,
-                benchmark.clips,
-                benchmark.train_index,
-                benchmark.test_index,
-                len(benchmark.classes),
-                augment,
-                settings,
-                seed,
-                device,
-                work.update,
-            )
+            outcome: Outcome = protocols.find(protocol).run(model, task, settings, seed, device, work.update)
         except ValueError as error:
             raise UserError(f"{protocol}: {error}") from error
     return outcome
 
 
 if __name__ == "__main__":
-    run(main)
+    console.run(main)

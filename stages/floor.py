@@ -2,13 +2,13 @@
 
 import time
 
-from hacm.protocols import ridge
-from stages import arguments, parameters
+from hacm import ridge
+from stages import arguments, parameters, places
 from stages.console import run
 from stages.judging import write_outcome
 from stages.loading import load_benchmark
 
-PARAMS = ("seed", "evaluate.bootstrap")
+PARAMS = ("evaluate.bootstrap",)
 
 
 def main() -> None:
@@ -25,14 +25,13 @@ def main() -> None:
         benchmark.dataset.topology.centre,
     )
     write_outcome(
-        name,
-        "floor",
+        places.floor_results(name),
+        f"{name} floor",
         benchmark,
         outcome,
         None,
-        seed=int(params.value("seed")),
         bootstrap=int(params.value("evaluate.bootstrap")),
-        details={"seconds": round(time.monotonic() - began, 1)},
+        details={"benchmark": name, "protocol": "floor", "seconds": round(time.monotonic() - began, 1)},
     )
 
 

@@ -1,6 +1,7 @@
 """Turn a checkpoint that the authors of HA-CM or MAMP released into one of this project, without running its code.
 
-For example `python -m stages.import_released FILE.pth --out models/ntu60-xsub`, then stages.evaluate on ntu60-xsub.
+For example `python -m stages.import_released FILE.pth --out models/ntu60-xsub/released/seed-0`, then
+`python -m stages.evaluate --benchmark ntu60-xsub --variant released --protocol linear`.
 """
 
 import argparse
@@ -45,7 +46,10 @@ def parse() -> argparse.Namespace:
         "--heads", type=int, default=released.PUBLISHED_HEADS, help="attention heads, which weights do not tell"
     )
     parser.add_argument(
-        "--stream", choices=("joint", "motion"), default="joint", help="its input stream, which weights do not tell"
+        "--stream",
+        choices=("joint", "motion", "bone"),
+        default="joint",
+        help="its input stream, which weights do not tell",
     )
     return parser.parse_args()
 
@@ -55,6 +59,7 @@ def describe(imported: released.Imported, path: Path, augment: AugmentSettings) 
     model = imported.model
     return {
         "benchmark": None,
+        "variant": None,
         "dataset": None,
         "data_version": None,
         "seed": None,

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from hacm.clips import Clips
+from hacm.evaluation.task import Task
+from hacm.settings import AugmentSettings
 from hacm.skeleton import Skeleton
 from pipeline.datasets import DataSet, find_benchmark
 from pipeline.errors import UserError
@@ -25,7 +27,8 @@ SESSION_BLOCKS = 10
 class Benchmark:
     """A data set with a split, loaded. Labels are dense: class i of `classes` has the data set's label `labels[i]`.
 
-    subject_N: who performs each clip, as far as it is known (tell_apart).
+    subject_N: who performs each clip, as far as it is known (tell_apart). label_rank_DN: each training clip's place
+    within its class in each draw of labelled clips.
     """
 
     dataset: DataSet
@@ -36,6 +39,11 @@ class Benchmark:
     subject_N: NDArray[np.int64]
     train_index: torch.Tensor
     test_index: torch.Tensor
+    label_rank_DN: torch.Tensor
+
+    def task(self, augment: AugmentSettings) -> Task:
+        """What the protocols are given, for an encoder that was trained on clips augmented like this."""
+        return Task(self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN)
 
     @property
     def classes(self) -> list[str]:
@@ -56,8 +64,8 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
     dataset, store, split = open_benchmark(name)
     names = store.manifest["name"].to_list()
     place = {clip: index for index, clip in enumerate(names)}
-    parts = (split.filter(pl.col("part") == part)["name"] for part in ("train", "test"))
-    train_index, test_index = (torch.tensor([place[clip] for clip in part]) for part in parts)
+    train, test = (split.filter(pl.col("part") == part) for part in ("train", "test"))
+    train_index, test_index = (torch.tensor([place[clip] for clip in part["name"]]) for part in (train, test))
     labels = list_labels(dataset, store)
     return Benchmark(
         dataset=dataset,
@@ -68,11 +76,13 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
         subject_N=tell_apart(store.manifest),
         train_index=train_index,
         test_index=test_index,
+        label_rank_DN=torch.from_numpy(train.select(pl.col(r"^draw_\d+$").cast(pl.Int64)).to_numpy().T.copy()),
     )
 
 
 def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
-    """A benchmark's data set, its clean store, and its split: `name` and `part` (train, test), in name order.
+    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test) and
+    for the training clips `draw_0` … (pipeline/splits.py).
 
     UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
     """
@@ -108,6 +118,7 @@ def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray
         frames_N=_integers(manifest["frames"]),
         bodies_N=_integers(manifest["bodies"]),
         label_N=_integers(dense),
+        parents=tuple(store.facts["skeleton"]["parents"]),
     )
 
 

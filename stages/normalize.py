@@ -15,7 +15,7 @@ def main() -> None:
     options = arguments.parser(__doc__, "dataset").parse_args()
     dataset = find_dataset(options.dataset)
     params = parameters.load(PARAMS, dataset=dataset.name)
-    settings = params.section("cleaning", CleaningSettings, override=f"datasets.{dataset.name}.cleaning")
+    settings = params.section("cleaning", CleaningSettings, f"datasets.{dataset.name}.cleaning")
     source = SkeletonStore.open(places.recordings(dataset.name))
     facts = {
         "kind": "clips",

@@ -1,5 +1,6 @@
 """Where artefacts lie, relative to the project's top folder: the paths of dvc.yaml, in one place for the code."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
@@ -33,7 +34,12 @@ def clips(dataset: str) -> Path:
 
 def split(benchmark: str) -> Path:
     """Which clips of which version of the clean store a benchmark trains and tests on."""
-    return Path("data", "benchmarks", benchmark)
+    return Path("data", "benchmarks", benchmark, "split")
+
+
+def inputs(benchmark: str) -> Path:
+    """What pretraining on a benchmark reads, by hash: the one file of it that dvc.yaml's matrix can name."""
+    return Path("data", "benchmarks", benchmark, "inputs.json")
 
 
 def hierarchy(dataset: str) -> Path:
@@ -41,21 +47,45 @@ def hierarchy(dataset: str) -> Path:
     return Path("data", dataset, "hierarchy")
 
 
-def model(benchmark: str) -> Path:
-    """The pretrained model's checkpoint."""
-    return Path("models", benchmark)
-
-
 def dataset_results(dataset: str) -> Path:
     """Small files that say something of a data set."""
     return RESULTS / "datasets" / dataset
 
 
-def benchmark_results(benchmark: str, part: str) -> Path:
-    """Small files that say something of a benchmark: part is pretrain, floor or a protocol."""
-    return RESULTS / "benchmarks" / benchmark / part
+def floor_results(benchmark: str) -> Path:
+    """Small files that say what a benchmark's floor is."""
+    return RESULTS / "benchmarks" / benchmark / "floor"
 
 
-def resume_state(benchmark: str) -> Path:
-    """Where an unfinished pretraining keeps what it needs to go on. Not an output: DVC would delete it."""
-    return Path(".state", "pretrain", benchmark)
+@dataclass(frozen=True)
+class Run:
+    """One pretraining: of a variant of the method (`variants` of params.yaml), on a benchmark, from a seed."""
+
+    benchmark: str
+    variant: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.benchmark} {self.variant} seed {self.seed}"
+
+    @property
+    def model(self) -> Path:
+        """The pretrained model's checkpoint."""
+        return Path("models") / self._folder
+
+    @property
+    def resume_state(self) -> Path:
+        """Where an unfinished pretraining keeps what it needs to go on. Not an output: DVC would delete it."""
+        return Path(".state", "pretrain") / self._folder
+
+    def results(self, part: str) -> Path:
+        """Small files that say something of the run: part is pretrain or a protocol."""
+        return RESULTS / "benchmarks" / self._folder / part
+
+    def transfer_results(self, target: str) -> Path:
+        """The same of the run's encoder on another benchmark."""
+        return RESULTS / "transfer" / self.benchmark / target / self.variant / f"seed-{self.seed}"
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self.benchmark, self.variant, f"seed-{self.seed}")

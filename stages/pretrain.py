@@ -1,7 +1,8 @@
-"""Pretrain HA-CM on a benchmark's training clips, without labels. A killed run goes on where it stopped.
+"""Pretrain a variant of HA-CM on a benchmark's training clips, without labels. A killed run goes on where it stopped.
 
-The unfinished state lies in .state/pretrain/BENCHMARK with a fingerprint of parameters, data, code and library; a state
-of anything else is not taken up. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one run between two devices.
+The unfinished state lies in .state/pretrain/BENCHMARK/VARIANT/seed-N with a fingerprint of parameters, data, code and
+library; a state of anything else is not taken up. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one run
+between two devices.
 """
 
 import hashlib
@@ -31,15 +32,17 @@ from hacm.transformer import token_joints
 from pipeline.errors import UserError
 from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
-from stages import arguments, devices, launching, parameters, places
+from stages import arguments, devices, launching, parameters
 from stages.console import Work, say
 from stages.loading import Benchmark, load_benchmark, skeleton_of
+from stages.places import Run
 
-PARAMS = ("seed", "train", "benchmarks.{benchmark}.train")
+PARAMS = parameters.TRAIN
 
 
 def main() -> None:
     parser = arguments.parser(__doc__, "benchmark")
+    arguments.add_run(parser)
     devices.add_option(parser)
     parser.add_argument(
         "--rows", choices=get_args(Rows), default="auto", help="where the clips lie; auto: on the device if they fit"
@@ -53,25 +56,24 @@ def main() -> None:
     except ValueError as error:
         raise UserError(str(error)) from error
     with distributed.join(device, options.timeout) as processes:
-        pretrain_benchmark(options.benchmark, device, options.rows, processes)
+        pretrain_benchmark(arguments.run_of(options), device, options.rows, processes)
 
 
-def pretrain_benchmark(name: str, device: str, rows: Rows, processes: Processes) -> None:
-    """Run or resume a benchmark's pretraining; the first of the processes writes what it gave."""
-    params = parameters.load(PARAMS, benchmark=name)
-    settings = params.section("train", TrainSettings, override=f"benchmarks.{name}.train")
-    seed = int(params.value("seed"))
-    benchmark = load_benchmark(name, hierarchies=settings.needs_hierarchies)
+def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) -> None:
+    """Run or resume a pretraining; the first of the processes writes what it gave."""
+    params = parameters.load(PARAMS, benchmark=run.benchmark, variant=run.variant)
+    settings = parameters.train_settings(params, run.benchmark, run.variant)
+    benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
     began = time.monotonic()
     try:
-        model, history = train(benchmark, settings, seed, places.resume_state(name), device, rows, processes)
+        model, history = train(benchmark, settings, run.seed, run.resume_state, device, rows, processes)
     except (ValueError, FloatingPointError, Terminated) as error:
         raise UserError(str(error)) from error
     seconds = time.monotonic() - began
     if processes.first:
-        write_results(name, benchmark, model, history, settings, seed, seconds, device, processes.count)
-        shutil.rmtree(places.resume_state(name), ignore_errors=True)
+        write_results(run, benchmark, model, history, settings, seconds, device, processes.count)
+        shutil.rmtree(run.resume_state, ignore_errors=True)
 
 
 def train(
@@ -135,22 +137,22 @@ def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device
 
 
 def write_results(
-    name: str,
+    run: Run,
     benchmark: Benchmark,
     model: HACM,
     history: list[EpochRecord],
     settings: TrainSettings,
-    seed: int,
     seconds: float,
     device: str,
     processes: int,
 ) -> None:
     """The checkpoint, and beside it small files for DVC and the report."""
     facts = {
-        "benchmark": name,
+        "benchmark": run.benchmark,
+        "variant": run.variant,
         "dataset": benchmark.dataset.name,
         "data_version": benchmark.store.version,
-        "seed": seed,
+        "seed": run.seed,
         "settings": asdict(settings),
         "epochs": settings.pretrain.epochs,
         "torch": torch.__version__,
@@ -178,14 +180,14 @@ def write_results(
         "seconds": round(seconds, 1),
         "synthetic": benchmark.dataset.synthetic,
     }
-    with replace_directory(places.benchmark_results(name, "pretrain")) as folder:
+    with replace_directory(run.results("pretrain")) as folder:
         write_json(folder / "metrics.json", metrics)
         pl.DataFrame([asdict(record) for record in history]).write_csv(folder / "loss.csv")
-        write_json(folder / "example.json", draw_example(benchmark, model, settings, seed))
+        write_json(folder / "example.json", draw_example(benchmark, model, settings, run.seed))
         write_json(folder / "details.json", details)
-    with replace_directory(places.model(name)) as folder:
+    with replace_directory(run.model) as folder:
         checkpoint.save(folder, model, facts)
-    say(f"{name}: {len(history)} epochs, loss {last.loss:.4f}, {seconds:.0f} s")
+    say(f"{run}: {len(history)} epochs, loss {last.loss:.4f}, {seconds:.0f} s")
 
 
 def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, seed: int) -> dict[str, Any]:

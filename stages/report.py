@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.report import build
+from pipeline.report.results import Selection
 from stages import arguments, parameters, places
 from stages.console import run, say
 
@@ -12,7 +13,16 @@ PARAMS = ("active",)
 def main() -> None:
     arguments.parser(__doc__).parse_args()
     active = parameters.load(PARAMS).section("active", parameters.Active)
-    build(places.RESULTS, active.benchmarks, active.datasets, active.protocols, places.REPORT)
+    selection = Selection(
+        benchmarks=active.benchmarks,
+        datasets=active.datasets,
+        protocols=active.protocols,
+        variants=active.variants,
+        seeds=active.seeds,
+        sources=active.transfer.sources,
+        targets=active.transfer.targets,
+    )
+    build(places.RESULTS, selection, places.REPORT)
     say((places.REPORT / "report.md").read_text(encoding="utf-8"))
     say(f"the page: {Path(places.REPORT / 'report.html').resolve()}")
 

@@ -1,4 +1,7 @@
-"""Fix which clips of which data version a benchmark trains and tests on, and check their numbers."""
+"""Fix which clips of which data version a benchmark trains and tests on, and check their numbers.
+
+The split also says in what order the training clips of each class are labelled, for the semi-supervised draws.
+"""
 
 import hashlib
 
@@ -7,7 +10,7 @@ import polars as pl
 from pipeline.datasets import DataSet, find_benchmark
 from pipeline.errors import UserError, name_some
 from pipeline.files import read_json, replace_directory, write_json
-from pipeline.splits import assign, select
+from pipeline.splits import assign, rank_labels, select
 from pipeline.store import SkeletonStore
 from stages import arguments, parameters, places
 from stages.console import run, say
@@ -27,7 +30,9 @@ def main() -> None:
     check_counts(
         name, dataset, rule, counts, left_out(store, dataset), partial=settings.allow_partial or store.facts["partial"]
     )
-    split = splits.select("name", pl.col(rule).alias("part")).drop_nulls().sort("name")
+    parts = splits.select("name", pl.col(rule).alias("part")).drop_nulls().sort("name")
+    training = parts.filter(pl.col("part") == "train").join(store.manifest.select("name", "label"), on="name")
+    split = parts.join(rank_labels(training), on="name", how="left", maintain_order="left")
     facts = {
         "benchmark": name,
         "dataset": dataset.name,

@@ -23,6 +23,17 @@ SMALL = {
     "benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 4, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1},
     "evaluate.bootstrap": 200,
     "benchmarks.kinect-sim-xsub.evaluate.linear": {"epochs": 20, "views": 2, "batch": 8},
+    "benchmarks.kinect-sim-xsub.evaluate.finetune": {"epochs": 6, "warmup_epochs": 1, "batch": 8, "hidden": 32},
+    "benchmarks.kinect-sim-xsub.evaluate.semi": {
+        "epochs": 6,
+        "warmup_epochs": 1,
+        "batch": 8,
+        "hidden": 32,
+        "shares": [0.1, 0.5],
+        "draws": 2,
+        "least_steps": 8,
+    },
+    "benchmarks.kinect-sim-xsub.evaluate.robustness": {"epochs": 20, "views": 2, "batch": 8},
 }
 
 
@@ -32,7 +43,10 @@ def shipped_params() -> str:
     for key, value in {
         "datasets": "[kinect-sim]",
         "benchmarks": "{kinect-sim-xsub: kinect-sim}",
+        "variants": "[hacm]",
+        "seeds": "[0]",
         "protocols": "[linear, knn]",
+        "transfer": "{sources: [], targets: []} # benchmarks",
     }.items():
         text, count = re.subn(rf"^(  {key}:) [\[{{].*$", rf"\1 {value}", text, count=1, flags=re.MULTILINE)
         assert count == 1, key

@@ -50,6 +50,27 @@ def test_commands_of_out_again_run(project_copy):
     assert (project_copy.parent / "kinect-sim-xsub.pkl").stat().st_size > 0
 
 
+def test_commands_of_the_audit_run(project_copy):
+    lines = shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "1. Commands")
+    assert len(lines) == 5
+    for line in lines:
+        run(project_copy, "sh", "-ec", line)
+    assert read_json(project_copy / "audit.json")["dataset"] == "kinect-sim"
+
+
+def test_commands_of_the_audit_between_versions_run(project_copy):
+    for command in (
+        "git config user.name reader",
+        "git config user.email reader@example.org",
+        "git add -A",
+        "git commit -qm it",
+    ):
+        run(project_copy, *command.split())
+    for line in shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "5. Between versions"):
+        output = run(project_copy, "sh", "-ec", line).stdout
+    assert json.loads(output)["same"] is True
+
+
 def test_commands_of_the_cluster_page_run(project_copy):
     lines = shell_lines((PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8"), "1. On this machine")
     outputs = [run(project_copy, "sh", "-ec", line) for line in lines]
@@ -84,7 +105,10 @@ def own_data(tmp_path_factory) -> Path:
 
 
 def test_own_data_comes_through_the_whole_graph(own_data):
-    for benchmark, parts in {"gym-xsub": ("floor",), "studio-xsub": ("floor", "linear", "knn")}.items():
+    for benchmark, parts in {
+        "gym-xsub": ("floor",),
+        "studio-xsub": ("floor", "hacm/seed-0/linear", "hacm/seed-0/knn"),
+    }.items():
         for part in parts:
             assert read_json(own_data / f"results/benchmarks/{benchmark}/{part}/metrics.json")["n"] == 2 * 3 * 4
     assert RowReader(own_data / "data/studio/hierarchy/hierarchy.zarr").array.shape[1] == 9
@@ -113,13 +137,14 @@ def test_own_data_trains_again_only_if_there_is_a_difference(own_data):
     output = run(own_data, "dvc", "repro", "hierarchy@studio", "split@studio-xsub").stdout
     assert "Running stage 'ingest@studio'" in output
     assert "Running stage 'hierarchy@studio'" in output
-    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub", "floor@studio-xsub").stdout
+    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub-hacm-0", "floor@studio-xsub").stdout
     file.write_text(before.replace("roots=(0, 1, 3, 6)", "roots=(0, 1)"))
     done = run(own_data, "python", "-m", "stages.floor", "--benchmark", "studio-xsub", check=False)
     assert done.returncode == 1
     assert "another skeleton than body-13 is now; run dvc repro" in done.stderr
     run(own_data, "dvc", "repro", "normalize@studio")
-    assert "pretrain@studio-xsub" in run(own_data, "dvc", "status", "pretrain@studio-xsub").stdout
+    stale = run(own_data, "dvc", "status", "--with-deps", "pretrain@studio-xsub-hacm-0").stdout
+    assert "prepare@studio-xsub" in stale  # what pretraining reads is not what it was
 
 
 def settings_in(page: Path) -> list[str]:
@@ -141,7 +166,7 @@ def test_settings_of_experiments_change_what_they_name_and_are_valid(page, tmp_p
             look_up(tree, ".".join(path))[last] = editor().load(value)
         with open(params, "w", encoding="utf-8") as stream:
             editor().dump(tree, stream)
-        check_file(params)
+        check_file(params, protocol_settings=True)
         assert json.dumps(plain(tree)) != before, options
 
 
@@ -163,7 +188,7 @@ def test_commands_of_the_baselines_run(project_copy):
     for line in shell_lines(page, "8. Baselines inside the same framework"):
         output = run(project_copy, "sh", "-ec", line)
         if line.startswith("dvc exp run"):
-            path = project_copy / "results/benchmarks/kinect-sim-xsub/pretrain/metrics.json"
+            path = project_copy / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/pretrain/metrics.json"
             metrics = json.loads(path.read_text())
             budgets.append((metrics["tokens_seen"], metrics["tokens"]))
             assert f"{metrics['tokens_seen']} of {metrics['tokens']} tokens seen" in output.stdout + output.stderr

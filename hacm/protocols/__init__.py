@@ -1,1 +1,25 @@
-"""Ways to judge an encoder, one file a protocol."""
+"""Ways to judge an encoder. One file a protocol, and nothing else here: a file put into this folder is a protocol.
+
+Each has `Settings`, a frozen dataclass that says what its section of params.yaml holds, and
+
+    run(model, task, settings, seed, device, on_epoch=None) -> Outcome
+
+on_epoch is called with the number of epochs (or other equal parts of the work) that are done, of `settings.epochs` if
+there is such a setting, else of 1. ValueError for what the settings ask for and the task cannot give.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+
+def names() -> tuple[str, ...]:
+    """The protocols that there are, by name; none is imported for it."""
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
+
+
+def find(name: str) -> ModuleType:
+    """The protocol of that name. ValueError if there is none."""
+    if name not in names():
+        raise ValueError(f"unknown protocol {name!r}; known: {', '.join(names())}")
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,50 +1,76 @@
-"""k nearest neighbours on frozen features by cosine (hacm.md §6): no training at all.
+"""k nearest neighbours on frozen features by cosine (hacm.md §6), and retrieval by them: no training at all.
 
 Shapes: N test clips, Q test clips at a time, G training clips (the gallery), D width, K classes, k neighbours.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from hacm.clips import Clips
+from hacm.evaluation.features import extract
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.features import extract
-from hacm.protocols.outcome import Outcome
-from hacm.settings import AugmentSettings, KnnSettings
+from hacm.settings import STRICT, check_choices, positive
 
 # Similarities held at a time: 16 million float32, 64 MB.
 CELLS = 1 << 24
+# Values that ranking a gallery clip takes, in float32s: similarity, place, hit, counts and shares.
+RANKING = 12
+
+
+@dataclass(frozen=True)
+class Settings:
+    """k nearest neighbours on frozen features by cosine."""
+
+    k: int = 1
+    absent_bodies: Literal["drop", "keep"] = "drop"
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        positive(k=self.k)
 
 
 def run(
     model: HACM,
-    clips: Clips,
-    train_index: Tensor,
-    test_index: Tensor,
-    classes: int,
-    augment: AugmentSettings,
-    settings: KnnSettings,
+    task: Task,
+    settings: Settings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Score the test clips by their neighbours among the training clips, all centre-cropped.
 
-    seed: not used, as nothing is random; every protocol on an encoder is called alike. on_epoch: called once, at the
-    end. ValueError if there are fewer training clips than neighbours.
+    extra: `retrieval_map`, the mean average precision of the training clips as a ranking for each test clip, and
+    `retrieval_left_out`, the test clips whose class no training clip has: they are no queries (without any query there
+    is no mean). seed: not used, as nothing is random; every protocol on an encoder is called alike. on_epoch: called
+    once, at the end. ValueError if there are fewer training clips than neighbours.
     """
+    clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if settings.k > len(train_index):
         raise ValueError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
     gallery_GD, query_ND = (
-        extract(model, clips, index, augment, training=False, absent_bodies=settings.absent_bodies).to(device)
+        extract(model, clips, index, task.augment, training=False, absent_bodies=settings.absent_bodies).to(device)
         for index in (train_index, test_index)
     )
-    scores_NK = vote(query_ND, gallery_GD, clips.label_N[train_index].to(device), classes, settings.k)
+    label_N, label_G = clips.label_N[test_index], clips.label_N[train_index].to(device)
+    scores_NK = vote(query_ND, gallery_GD, label_G, task.classes, settings.k)
+    precision_N = average_precision(query_ND, gallery_GD, label_N.to(device), label_G)
     if on_epoch is not None:
         on_epoch(1)
-    return Outcome(scores_NK.cpu().numpy(), clips.label_N[test_index].numpy())
+    return Outcome(scores_NK.cpu().numpy(), label_N.numpy(), extra=summarize(precision_N))
+
+
+def summarize(precision_N: Tensor) -> dict[str, float]:
+    """The mean over the queries, and how many test clips are none."""
+    judged_N = ~precision_N.isnan()
+    queries = int(judged_N.sum())
+    extra: dict[str, float] = {"retrieval_left_out": len(precision_N) - queries}
+    return extra | ({"retrieval_map": float(precision_N[judged_N].mean())} if queries else {})
 
 
 def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k: int) -> Tensor:
@@ -67,3 +93,23 @@ def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k:
         closest_QK.scatter_reduce_(1, label_G.expand(len(part_QD), -1), similarity_QG, "amax")
         scores.append(torch.where(votes_QK > 0, votes_QK, (closest_QK - 1) / 4))
     return torch.cat(scores)
+
+
+def average_precision(query_ND: Tensor, gallery_GD: Tensor, label_N: Tensor, label_G: Tensor) -> Tensor:
+    """Average precision of the whole gallery ranked by cosine similarity to each query, (N,), float64.
+
+    The mean, over the gallery clips of the query's class, of the share of that class among all gallery clips that are
+    at least as similar: ties count as one place, so the order of the gallery does not matter. nan where the class has
+    no gallery clip.
+    """
+    gallery_DG = torch.nn.functional.normalize(gallery_GD, dim=1).T.contiguous()
+    chunk = max(1, CELLS // (RANKING * len(gallery_GD)))
+    precisions: list[Tensor] = []
+    for part_QD, label_Q in zip(query_ND.split(chunk), label_N.split(chunk), strict=True):
+        distance_QG, place_QG = (-(torch.nn.functional.normalize(part_QD, dim=1) @ gallery_DG)).sort(dim=1)
+        relevant_QG = label_G[place_QG] == label_Q[:, None]
+        not_farther_QG = torch.searchsorted(distance_QG, distance_QG, right=True)
+        found_QG = relevant_QG.cumsum(1).gather(1, not_farther_QG - 1)
+        precision_QG = found_QG.double() / not_farther_QG
+        precisions.append((precision_QG * relevant_QG).sum(1) / relevant_QG.sum(1))
+    return torch.cat(precisions)

@@ -2,142 +2,38 @@
 
 The result is the last epoch's. The released code reports the best epoch on the test split; that figure is handed back
 beside it, under that name.
-Shapes: N clips, B clips of a batch, D width, K classes.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-
-from hacm import metrics
-from hacm.augment import seeded
-from hacm.clips import Clips
+from hacm.evaluation.features import frozen
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.probe import ProbeSettings, train_probe
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols.features import encode, frozen
-from hacm.protocols.outcome import Outcome
-from hacm.settings import AugmentSettings, LinearSettings
-from hacm.training.schedules import warmup_cosine
 
-BATCH_NORM_EPS = 1e-6
-WEIGHT_STD = 0.01
+
+@dataclass(frozen=True)
+class Settings(ProbeSettings):
+    """Linear probe (§6)."""
 
 
 def run(
     model: HACM,
-    clips: Clips,
-    train_index: Tensor,
-    test_index: Tensor,
-    classes: int,
-    augment: AugmentSettings,
-    settings: LinearSettings,
+    task: Task,
+    settings: Settings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Train the probe on augmented views of the training clips, score the centre-cropped test clips.
 
-    Epoch e sees view e mod `views`; each view of each clip is encoded once. on_epoch: called with the number of epochs
-    done. extra: `best_epoch_as_released_top1`. ValueError with fewer than two training clips.
+    on_epoch: called with the number of epochs done. extra: `best_epoch_as_released_top1`. ValueError with fewer than
+    two training clips.
     """
-    if len(train_index) < 2:
-        raise ValueError(f"a linear probe needs at least two training clips, not {len(train_index)}")
-    target_N = clips.label_N[test_index].numpy()
-    best = 0.0
     with frozen(model):
-        views = Views(model, clips, train_index, augment, settings, seed)
-        test_ND = encode(model, clips, test_index, augment, training=False, absent_bodies=settings.absent_bodies).to(
-            device
-        )
-        probe = build_probe(test_ND.shape[1], classes, seeded(seed, "probe", 0)).to(device)
-        optimiser = torch.optim.SGD(
-            probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
-        )
-        label_N = clips.label_N[train_index].to(device)
-        for epoch in range(settings.epochs):
-            order_N = torch.randperm(len(train_index), generator=seeded(seed, "order", epoch))
-            train_epoch(probe, optimiser, views.of(epoch).to(device), label_N, order_N.to(device), settings, epoch)
-            scores_NK = score(probe, test_ND)
-            best = max(best, float(metrics.top_k(scores_NK, target_N, 1).mean()))
-            if on_epoch is not None:
-                on_epoch(epoch + 1)
-    return Outcome(scores_NK, target_N, extra={"best_epoch_as_released_top1": best})
-
-
-class Views:
-    """Features of augmented views of the training clips; epoch e sees view e mod `views`.
-
-    A view is encoded when it is first asked for and kept only if another epoch will see it again: the published recipe
-    (as many views as epochs) holds one at a time.
-    """
-
-    def __init__(
-        self,
-        model: HACM,
-        clips: Clips,
-        train_index: Tensor,
-        augment: AugmentSettings,
-        settings: LinearSettings,
-        seed: int,
-    ) -> None:
-        self.model, self.clips, self.train_index = model, clips, train_index
-        self.augment, self.settings, self.seed = augment, settings, seed
-        self._kept: dict[int, Tensor] = {}
-
-    def of(self, epoch: int) -> Tensor:
-        """The features (N, D) that this epoch sees."""
-        view = epoch % self.settings.views
-        features_ND = self._kept.pop(view, None)
-        if features_ND is None:
-            features_ND = encode(
-                self.model,
-                self.clips,
-                self.train_index,
-                self.augment,
-                training=True,
-                absent_bodies=self.settings.absent_bodies,
-                generator=seeded(self.seed, "view", view),
-            )
-        if epoch + self.settings.views < self.settings.epochs:
-            self._kept[view] = features_ND
-        return features_ND
-
-
-def build_probe(dim: int, classes: int, generator: torch.Generator) -> nn.Sequential:
-    """Batch normalisation without affine, then a linear layer: weights truncated normal, bias 0."""
-    linear = nn.utils.skip_init(nn.Linear, dim, classes)  # draws nothing from the global random state
-    nn.init.trunc_normal_(linear.weight, std=WEIGHT_STD, generator=generator)
-    nn.init.zeros_(linear.bias)
-    return nn.Sequential(nn.BatchNorm1d(dim, affine=False, eps=BATCH_NORM_EPS), linear)
-
-
-def train_epoch(
-    probe: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    features_ND: Tensor,
-    label_N: Tensor,
-    order_N: Tensor,
-    settings: LinearSettings,
-    epoch: int,
-) -> None:
-    """One pass in that order; a last partial batch is left out unless it is the only one. lr: cosine to 0, by step."""
-    probe.train()
-    steps = max(1, len(order_N) // settings.batch)
-    for step in range(steps):
-        lr = warmup_cosine(epoch + step / steps, epochs=settings.epochs, warmup_epochs=0, lr=settings.lr, min_lr=0.0)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        index_B = order_N[step * settings.batch : (step + 1) * settings.batch]
-        loss = nn.functional.cross_entropy(probe(features_ND[index_B]), label_N[index_B])
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-
-
-@torch.no_grad()
-def score(probe: nn.Module, features_ND: Tensor) -> NDArray[np.float32]:
-    """Class scores (N, K) by the probe in evaluation mode."""
-    probe.eval()
-    return probe(features_ND).cpu().numpy()
+        trained = train_probe(model, task, settings, seed, device, on_epoch)
+    return Outcome(
+        trained.scores_NK, trained.target_N, extra={"best_epoch_as_released_top1": trained.best_epoch_top1}
+    )  # fmt: skip

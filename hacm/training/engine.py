@@ -290,6 +290,10 @@ def check_fit(
     joints = clips.joints_RVC.shape[1]
     if joints != skeleton.joints:
         raise ValueError(f"the clips have {joints} joints, the skeleton {skeleton.joints}")
+    if settings.augment.stream == "bone" and clips.parents != skeleton.parents:
+        raise ValueError(
+            f"augment.stream bone: the clips have parents {clips.parents}, the skeleton {skeleton.parents}"
+        )
     if settings.needs_hierarchies and clips.hierarchy_RJ is None:
         source = settings.masking.spatial.source
         raise ValueError(f"masking.spatial.source {source} needs the clips' precomputed hierarchies")

@@ -1,29 +1,26 @@
 """The report: everything under results/ as one self-contained page and as Markdown."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.files import replace_file
+from pipeline.report.comparisons import compare
 from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
-from pipeline.report.results import read_results
+from pipeline.report.results import Selection, read_results
 from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
 
 
-def build(
-    results_dir: Path,
-    benchmarks: Collection[str],
-    datasets: Collection[str],
-    protocols: Collection[str],
-    out_dir: Path,
-) -> None:
+def build(results_dir: Path, selection: Selection, out_dir: Path) -> None:
     """Writes out_dir/report.html and out_dir/report.md from what the stages left in results_dir.
 
     Equal results give equal files. Raises UserError, one line, where a result is missing, malformed or does not fit
     the others; nothing is written then.
     """
-    report = compose(read_results(results_dir, benchmarks, datasets, protocols))
+    results = read_results(results_dir, selection)
+    comparisons = {benchmark.name: compare(benchmark) for benchmark in results.benchmarks if benchmark.several}
+    report = compose(results, comparisons)
     pages = {"report.html": to_html(report), "report.md": to_text(report)}
     for name, page in pages.items():
         with replace_file(out_dir / name) as temporary:

@@ -18,6 +18,8 @@ from pipeline.report.svg import BLUE, GREY, GRID, INK, MUTED, ORANGE, STYLE, can
 
 WIDTH = 420
 NAMED_CLASSES = 32
+RANDOM = "Random weights"
+"""The control's title in tables and charts that hold several variants."""
 
 
 @dataclass(frozen=True)

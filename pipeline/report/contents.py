@@ -1,13 +1,14 @@
 """What the report says and in which order: sections of blocks, from which the page and the Markdown are written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.report import charts, skeletons, tables
+from pipeline.report import charts, conditions, curves, skeletons, tables, variants, worst
+from pipeline.report.comparisons import Comparison
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
-from pipeline.report.results import Benchmark, Dataset, Example, Results, Run
+from pipeline.report.results import Audit, Benchmark, Dataset, Example, Finding, Results, Run
 
 TITLE = "Self-supervised skeleton action recognition with HA-CM"
 
@@ -99,15 +100,17 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def compose(results: Results) -> Report:
-    """The report on these results."""
+def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
+    """The report on these results. comparisons: of each benchmark with more than one variant or seed, by its name."""
     names = [benchmark.name for benchmark in results.benchmarks if benchmark.synthetic]
     names += [dataset.name for dataset in results.datasets if dataset.audit.synthetic]
     protocols = dict.fromkeys(tables.protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
+    protocols |= dict.fromkeys(tables.protocol_name("transfer") for _ in results.transfers)
     benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
     sections = [
-        Section("What was run", "run", (Tabular(tables.runs_table(results)), Tabular(tables.origin_table(results)))),
-        _results_section(results),
+        _run_section(results),
+        _results_section(results, comparisons),
+        *(_conditions_section(benchmark) for benchmark in results.benchmarks if _has_conditions(benchmark)),
         *(_benchmark_section(benchmark) for benchmark in results.benchmarks),
         *(_hierarchy_section(dataset) for dataset in results.datasets),
         *(_audit_section(dataset) for dataset in results.datasets),
@@ -116,14 +119,30 @@ def compose(results: Results) -> Report:
     ]
     return Report(
         title=TITLE,
-        summary=f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.",
+        summary=f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.{_variants_and_seeds(results)}",
         synthetic=tuple(dict.fromkeys(names)),
         sections=tuple(sections),
     )
 
 
-def _results_section(results: Results) -> Section:
-    runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.runs]
+def _run_section(results: Results) -> Section:
+    """What was run on what; the origin of every result on demand where there are many."""
+    origin: Block = Tabular(tables.origin_table(results))
+    if any(benchmark.several for benchmark in results.benchmarks):
+        origin = Folded("Origin of each result", (origin,))
+    return Section("What was run", "run", (Tabular(tables.runs_table(results)), origin))
+
+
+def _variants_and_seeds(results: Results) -> str:
+    """Named where there are several; they are the same for all benchmarks."""
+    first = results.benchmarks[0]
+    if not first.several:
+        return ""
+    return f" Variants: {', '.join(first.variants)}. Seeds: {', '.join(map(str, first.seeds))}."
+
+
+def _results_section(results: Results, comparisons: Mapping[str, Comparison]) -> Section:
+    runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
     titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     verdicts = tuple(
         (title, tables.verdict(run, benchmark.floor.metrics.first))
@@ -139,6 +158,8 @@ def _results_section(results: Results) -> Section:
         any(benchmark.synthetic for benchmark in results.benchmarks),
     )
     blocks: tuple[Block, ...] = (
+        *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
+        *([Tabular(variants.transfer_table(results))] if results.transfers else []),
         Tabular(tables.results_table(results)),
         Figures((figure,), beside=(Bullets(verdicts),)),
         Folded("The ridge floor on its own", (Tabular(tables.floor_table(results)),)),
@@ -146,20 +167,59 @@ def _results_section(results: Results) -> Section:
     return Section("Results", "results", blocks)
 
 
+def _variants_blocks(benchmark: Benchmark, comparisons: Mapping[str, Comparison]) -> list[Block]:
+    """The ablation table and the paired differences, where there is more than one variant or seed."""
+    comparison = comparisons.get(benchmark.name)
+    if comparison is None:
+        return []
+    blocks: list[Block] = [Tabular(variants.variants_table(benchmark, comparison))]
+    differences = variants.differences_table(benchmark, comparison)
+    if differences:
+        title = f"Each variant against {benchmark.reference} on {benchmark.name}, clip by clip"
+        blocks.append(Folded(title, (Tabular(differences),)))
+    blocks.append(
+        Text(f"Below, {benchmark.name} is shown in full for {benchmark.reference} from seed {benchmark.seeds[0]}.")
+    )
+    return blocks
+
+
+def _has_conditions(benchmark: Benchmark) -> bool:
+    return any(run.conditions for run in benchmark.runs)
+
+
+def _conditions_section(benchmark: Benchmark) -> Section:
+    """Accuracy against level, drawn and as tables, protocol by protocol."""
+    blocks: list[Block] = []
+    for protocol in benchmark.protocols:
+        key = f"{benchmark.name}-{protocol}"
+        figures = [
+            Figure(
+                curves.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
+                f"{benchmark.name}, {tables.protocol_name(protocol)}: top-1 against {kind}.",
+                benchmark.synthetic,
+            )
+            for number, (kind, entries) in enumerate(conditions.series(benchmark, protocol).items())
+        ]
+        blocks += [Figures(tuple(figures))] if figures else []
+        blocks += [Tabular(table) for table in conditions.conditions_tables(benchmark, protocol)]
+    return Section(f"Conditions on {benchmark.name}", f"conditions-{benchmark.name}", tuple(blocks))
+
+
 def _run_title(run: Run) -> str:
     return f"{run.benchmark}, {tables.protocol_name(run.protocol)}"
 
 
 def _benchmark_section(benchmark: Benchmark) -> Section:
-    name, mark = benchmark.name, benchmark.synthetic
+    name, mark, pretraining = benchmark.name, benchmark.synthetic, benchmark.pretraining
     loss = Figure(
-        charts.loss_chart(benchmark.losses, f"loss-{name}"),
-        f"Pretraining on {name}: mean loss of each epoch over {benchmark.pretrain.clips:,} clips. Scales differ.",
+        charts.loss_chart(pretraining.losses, f"loss-{name}"),
+        f"Pretraining on {name}: mean loss of each epoch over {pretraining.metrics.clips:,} clips. Scales differ.",
         mark,
     )
-    strips, grids = _example_figures(benchmark.example, name, mark)
+    assert pretraining.example is not None, "read_results reads it of the pretraining that is drawn"
+    strips, grids = _example_figures(pretraining.example, name, mark)
     blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
-    blocks += [_run_figures(run) for run in benchmark.runs]
+    blocks += [_run_figures(run) for run in benchmark.drawn]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
 
 
@@ -247,16 +307,35 @@ def _audit_section(dataset: Dataset) -> Section:
     )
     blocks: list[Block] = [facts]
     if audit.findings:
-        blocks.append(Bullets(tuple((finding.severity, finding.text) for finding in audit.findings)))
+        blocks.append(Bullets(tuple((_lead(finding), finding.text) for finding in audit.findings)))
+    if audit.worst:
+        figures = (_worst_figure(audit, number) for number in range(len(audit.worst)))
+        blocks.append(Folded("The worst clips, drawn", (Figures(tuple(figures)),)))
     blocks += [Tabular(table) for table in tables.audit_tables(audit)]
     details = tuple(Tabular(table) for table in tables.detail_tables(audit))
     blocks.append(Folded("Each class, subject and excluded clip", details))
     return Section(f"Audit of {audit.dataset}", f"audit-{audit.dataset}", tuple(blocks))
 
 
+def _lead(finding: Finding) -> str:
+    return f"{finding.severity}, {finding.kind}" if finding.kind else finding.severity
+
+
+def _worst_figure(audit: Audit, number: int) -> Figure:
+    moment = audit.worst[number]
+    joints = f", {', '.join(moment.joints)}" if 0 < len(moment.joints) < 4 else ""
+    return Figure(
+        worst.pose_row(moment, f"worst-{audit.dataset}-{number}"),
+        f"{moment.kind}: clip {moment.clip}, body {moment.body + 1}, frame {moment.frame}{joints}. Numbers are frames;"
+        " the joints in question are filled.",
+        audit.synthetic,
+    )
+
+
 def _published_section(results: Results) -> Section:
     datasets = {benchmark.dataset for benchmark in results.benchmarks if not benchmark.synthetic}
     protocols = {run.protocol for benchmark in results.benchmarks for run in benchmark.runs}
+    protocols |= {"transfer" for _ in results.transfers}
     shown, others = split_published(datasets, protocols)
     blocks: list[Block] = [
         Text("Top-1 on the joint stream, as reported by papers; none of it was measured by this project.")

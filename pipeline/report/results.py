@@ -5,9 +5,11 @@ missing or malformed ends in a one-line UserError that names the file and the fi
 """
 
 import csv
+import dataclasses
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -18,6 +20,8 @@ from pipeline.errors import UserError
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0)]
 Record = TypeVar("Record")
+REFERENCE = "hacm"
+"""The variant that others are compared with, where it is among them."""
 FINITE: dict[str, Any] = {"allow_inf_nan": False}
 
 
@@ -108,9 +112,8 @@ class FloorMetrics:
 
 @dataclass(frozen=True)
 class Details:
-    """details.json: where a result comes from. seconds: cost of its stage. encoder_hash: null for the floor."""
+    """details.json: where a result comes from. seconds: cost of its stage. The floor has no seed and no encoder."""
 
-    seed: int
     data_version: str
     dataset: str
     synthetic: bool
@@ -118,6 +121,7 @@ class Details:
     dirty: bool
     machine: dict[str, Any]
     seconds: Annotated[float, Field(ge=0)]
+    seed: int | None = None
     encoder_hash: str | None = None
     __pydantic_config__: ClassVar[Any] = FINITE
 
@@ -148,6 +152,39 @@ class PretrainMetrics:
     loss: float
     clips: Count
     parameters: Count
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """What the network was fed."""
+
+    stream: str
+
+
+@dataclass(frozen=True)
+class TrainedBy:
+    """Of the settings of a pretraining, those that the report needs."""
+
+    augment: InputSettings
+
+
+@dataclass(frozen=True)
+class JudgedDetails(Details):
+    """details.json of a protocol or the floor. bootstrap: resamples behind each interval."""
+
+    bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class PretrainDetails(Details):
+    """details.json of a pretraining."""
+
+    settings: TrainedBy = field(kw_only=True)
+
+    @property
+    def stream(self) -> str:
+        """What the network was fed: joint, bone or motion."""
+        return self.settings.augment.stream
 
 
 @dataclass(frozen=True)
@@ -207,15 +244,51 @@ class Example:
 
 
 @dataclass(frozen=True)
+class ConditionAccuracy:
+    """A row of conditions.csv: top-1 under one condition of several. level: in its natural unit; draw: from 0."""
+
+    kind: str
+    level: float
+    draw: Count
+    top1: Percent
+    top1_low: Percent
+    top1_high: Percent
+    random_top1: Percent
+    __pydantic_config__: ClassVar[Any] = FINITE
+
+    def __post_init__(self) -> None:
+        _ordered("top1", self.top1_low, self.top1_high)
+
+
+@dataclass(frozen=True)
 class Run:
-    """One protocol on one benchmark."""
+    """One protocol on one pretrained encoder. folder: where its files lie.
+
+    classes, predictions: of the runs that are drawn (Benchmark.drawn) alone.
+    """
 
     benchmark: str
+    variant: str
+    seed: int
     protocol: str
+    folder: Path
     metrics: ProtocolMetrics
-    details: Details
-    classes: tuple[ClassAccuracy, ...]
-    predictions: tuple[Prediction, ...]
+    details: JudgedDetails
+    conditions: tuple[ConditionAccuracy, ...] = ()
+    classes: tuple[ClassAccuracy, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One pretraining. losses, example: of the one that is drawn alone."""
+
+    variant: str
+    seed: int
+    metrics: PretrainMetrics
+    details: PretrainDetails
+    losses: tuple[EpochLoss, ...] = ()
+    example: Example | None = None
 
 
 @dataclass(frozen=True)
@@ -223,23 +296,76 @@ class Floor:
     """The raw-joint ridge floor of a benchmark."""
 
     metrics: FloorMetrics
-    details: Details
+    details: JudgedDetails
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All results of one benchmark. dataset, version and synthetic hold for every one of them."""
+    """All results of one benchmark. dataset, version and synthetic hold for every one of them.
+
+    pretrainings, runs: of every variant and seed. reference: the variant that the others are compared with; of its
+    first seed, the classes, confusions, losses and masks are drawn.
+    """
 
     name: str
     dataset: str
     version: str
     synthetic: bool
-    pretrain: PretrainMetrics
-    pretrain_details: Details
-    losses: tuple[EpochLoss, ...]
-    example: Example
+    reference: str
+    pretrainings: tuple[Pretraining, ...]
     runs: tuple[Run, ...]
     floor: Floor
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """In the order of params.yaml's list."""
+        return tuple(dict.fromkeys(entry.variant for entry in self.pretrainings))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """In the order of params.yaml's list."""
+        return tuple(dict.fromkeys(entry.seed for entry in self.pretrainings))
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """In the order of params.yaml's list."""
+        return tuple(dict.fromkeys(run.protocol for run in self.runs))
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one variant or seed."""
+        return len(self.pretrainings) > 1
+
+    @property
+    def drawn(self) -> tuple[Run, ...]:
+        """The runs that are drawn: the reference's first seed, by every protocol."""
+        return tuple(run for run in self.runs if (run.variant, run.seed) == (self.reference, self.seeds[0]))
+
+    @property
+    def pretraining(self) -> Pretraining:
+        """The pretraining behind the runs that are drawn."""
+        wanted = (self.reference, self.seeds[0])
+        return next(entry for entry in self.pretrainings if (entry.variant, entry.seed) == wanted)
+
+    def stream(self, variant: str) -> str:
+        """What a variant's networks were fed."""
+        return next(entry.details.stream for entry in self.pretrainings if entry.variant == variant)
+
+    def of(self, variant: str, protocol: str) -> tuple[Run, ...]:
+        """The runs of a variant by a protocol, one a seed."""
+        return tuple(run for run in self.runs if (run.variant, run.protocol) == (variant, protocol))
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """An encoder pretrained on the benchmark `source`, fine-tuned and judged on the benchmark `target`."""
+
+    source: str
+    target: str
+    variant: str
+    seed: int
+    metrics: ProtocolMetrics
+    details: JudgedDetails
 
 
 @dataclass(frozen=True)
@@ -295,6 +421,39 @@ class Finding:
 
     severity: str
     text: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class WorstMoment:
+    """Where the worst clip of a finding has its worst frame, and the poses of one body around it.
+
+    marked: joints at fault. frames: those of the poses (frames, V, 3), metres.
+    """
+
+    kind: str
+    clip: str
+    body: int
+    frame: int
+    joints: tuple[str, ...]
+    marked: tuple[int, ...]
+    frames: tuple[int, ...]
+    parents: tuple[int, ...]
+    poses: tuple[tuple[tuple[float, float, float], ...], ...]
+    __pydantic_config__: ClassVar[Any] = FINITE
+
+    def __post_init__(self) -> None:
+        if len(self.poses) != len(self.frames) or any(len(pose) != len(self.parents) for pose in self.poses):
+            raise ValueError("poses must be one a frame, and of as many joints as parents")
+
+
+@dataclass(frozen=True)
+class Alteration:
+    """What was done to how many clips, by which rule."""
+
+    action: str
+    rule: str
+    clips: Count
 
 
 @dataclass(frozen=True)
@@ -325,6 +484,9 @@ class Audit:
     exclusions: tuple[Exclusion, ...]
     cleaning: tuple[CleaningNote, ...]
     findings: tuple[Finding, ...]
+    alterations: tuple[Alteration, ...] = ()
+    values: dict[str, dict[str, float | None]] = dataclasses.field(default_factory=dict)
+    worst: tuple[WorstMoment, ...] = ()
     __pydantic_config__: ClassVar[Any] = FINITE
 
     def split(self, benchmark: str) -> Split | None:
@@ -377,80 +539,147 @@ class Results:
 
     benchmarks: tuple[Benchmark, ...]
     datasets: tuple[Dataset, ...]
+    transfers: tuple[Transfer, ...] = ()
+
+    def benchmark(self, name: str) -> Benchmark:
+        """A benchmark that is part of these results."""
+        return next(entry for entry in self.benchmarks if entry.name == name)
 
     def audit(self, dataset: str) -> Audit:
         """The audit of a data set that is part of these results."""
         return next(entry.audit for entry in self.datasets if entry.name == dataset)
 
 
-def read_results(
-    folder: Path, benchmarks: Collection[str], datasets: Collection[str], protocols: Collection[str]
-) -> Results:
+@dataclass(frozen=True)
+class Selection:
+    """What the report covers: `active` of params.yaml."""
+
+    benchmarks: Collection[str]
+    datasets: Collection[str]
+    protocols: Collection[str]
+    variants: Collection[str] = ("hacm",)
+    seeds: Collection[int] = (0,)
+    sources: Collection[str] = ()
+    targets: Collection[str] = ()
+
+
+def read_results(folder: Path, selection: Selection) -> Results:
     """Reads what the report needs of the folder results/.
 
     Raises UserError, one line, where a file is missing or malformed, where results of one benchmark come from
     different data versions, or where they do not fit the audit of their data set.
     """
-    if not benchmarks or not protocols:
-        raise UserError("nothing to report: name at least one benchmark and one protocol in params.yaml")
+    if not (selection.benchmarks and selection.protocols and selection.variants and selection.seeds):
+        raise UserError("nothing to report: name a benchmark, variant, seed and protocol in params.yaml (active)")
     results = Results(
-        benchmarks=tuple(_read_benchmark(folder / "benchmarks" / name, name, protocols) for name in benchmarks),
-        datasets=tuple(_read_dataset(folder / "datasets" / name, name) for name in datasets),
+        benchmarks=tuple(
+            _read_benchmark(folder / "benchmarks" / name, name, selection) for name in selection.benchmarks
+        ),
+        datasets=tuple(_read_dataset(folder / "datasets" / name, name) for name in selection.datasets),
     )
     for benchmark in results.benchmarks:
         _check_audit(folder, results, benchmark)
-    return results
+    return replace(results, transfers=_read_transfers(folder / "transfer", selection, results))
 
 
-def _read_benchmark(folder: Path, name: str, protocols: Collection[str]) -> Benchmark:
-    runs = tuple(_read_run(folder / protocol, name, protocol) for protocol in protocols)
+def _read_transfers(folder: Path, selection: Selection, results: Results) -> tuple[Transfer, ...]:
+    """Every transfer of the selection; UserError also where one was not measured on its target's data."""
+    found = []
+    runs = product(selection.sources, selection.targets, selection.variants, selection.seeds)
+    for source, target, variant, seed in runs:
+        part = folder / source / target / variant / f"seed-{seed}"
+        metrics = read_json(part / "metrics.json", ProtocolMetrics)
+        entry = Transfer(source, target, variant, seed, metrics, read_json(part / "details.json", JudgedDetails))
+        _check_same(
+            part / "details.json", "data_version", results.benchmark(target).version, entry.details.data_version
+        )
+        found.append(entry)
+    return tuple(found)
+
+
+def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
+    variants, seeds = list(selection.variants), list(selection.seeds)
+    reference = REFERENCE if REFERENCE in variants else variants[0]
+    pretrainings, runs = [], []
+    for variant, seed in product(variants, seeds):
+        drawn = (variant, seed) == (reference, seeds[0])
+        part = folder / variant / f"seed-{seed}"
+        pretrainings.append(_read_pretraining(part / "pretrain", variant, seed, drawn=drawn))
+        runs += [_read_run(part / entry, name, variant, seed, drawn=drawn) for entry in selection.protocols]
     floor = Floor(
         metrics=read_json(folder / "floor" / "metrics.json", FloorMetrics),
-        details=read_json(folder / "floor" / "details.json", Details),
+        details=read_json(folder / "floor" / "details.json", JudgedDetails),
     )
-    first = read_json(folder / "pretrain" / "details.json", Details)
-    for result, details in [*((run.protocol, run.details) for run in runs), ("floor", floor.details)]:
-        for field in ("data_version", "dataset", "synthetic"):
-            _check_same(folder, field, getattr(first, field), getattr(details, field), result)
+    first = pretrainings[0].details
+    others = [(folder / entry.variant / f"seed-{entry.seed}" / "pretrain", entry.details) for entry in pretrainings[1:]]
+    for path, details in [*others, *((run.folder, run.details) for run in runs), (folder / "floor", floor.details)]:
+        for fact in ("data_version", "dataset", "synthetic"):
+            _check_same(path / "details.json", fact, getattr(first, fact), getattr(details, fact))
+    for run in runs:
+        _check_clips(run, runs[0], floor)
     return Benchmark(
         name=name,
         dataset=first.dataset,
         version=first.data_version,
         synthetic=first.synthetic,
-        pretrain=read_json(folder / "pretrain" / "metrics.json", PretrainMetrics),
-        pretrain_details=first,
-        losses=read_csv(folder / "pretrain" / "loss.csv", EpochLoss),
-        example=read_json(folder / "pretrain" / "example.json", Example),
-        runs=runs,
+        reference=reference,
+        pretrainings=tuple(pretrainings),
+        runs=tuple(runs),
         floor=floor,
     )
 
 
-def _check_same(folder: Path, field: str, pretrained: str | bool, found: str | bool, result: str) -> None:
+def _check_same(path: Path, field: str, pretrained: str | bool, found: str | bool) -> None:
     """UserError unless a result was measured on the data that the encoder was pretrained on."""
     if found != pretrained:
         raise UserError(
-            f"{folder / result / 'details.json'}: {field} is {found} but pretraining has {pretrained}; "
-            "run both again on the same data (dvc repro)"
+            f"{path}: {field} is {found} but pretraining has {pretrained}; run both again on the same data (dvc repro)"
         )
 
 
-def _read_run(folder: Path, benchmark: str, protocol: str) -> Run:
+def _check_clips(run: Run, first: Run, floor: Floor) -> None:
+    """UserError unless all results of a benchmark count the same test clips."""
+    for found in (first.metrics, floor.metrics):
+        if (run.metrics.n, run.metrics.classes) != (found.n, found.classes):
+            raise UserError(
+                f"{run.folder / 'metrics.json'}: n is {run.metrics.n} of {run.metrics.classes} classes, but another"
+                f" result of the benchmark has {found.n} of {found.classes}; run both again (dvc repro)"
+            )
+
+
+def _read_pretraining(folder: Path, variant: str, seed: int, *, drawn: bool) -> Pretraining:
+    return Pretraining(
+        variant=variant,
+        seed=seed,
+        metrics=read_json(folder / "metrics.json", PretrainMetrics),
+        details=read_json(folder / "details.json", PretrainDetails),
+        losses=read_csv(folder / "loss.csv", EpochLoss) if drawn else (),
+        example=read_json(folder / "example.json", Example) if drawn else None,
+    )
+
+
+def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: bool) -> Run:
     run = Run(
         benchmark=benchmark,
-        protocol=protocol,
+        variant=variant,
+        seed=seed,
+        protocol=folder.name,
+        folder=folder,
         metrics=read_json(folder / "metrics.json", ProtocolMetrics),
-        details=read_json(folder / "details.json", Details),
-        classes=read_csv(folder / "per_class.csv", ClassAccuracy, renamed={"class": "name"}),
-        predictions=read_csv(folder / "confusion.csv", Prediction),
+        details=read_json(folder / "details.json", JudgedDetails),
+        conditions=read_csv(folder / "conditions.csv", ConditionAccuracy, may_be_empty=True),
     )
+    if not drawn:
+        return run
+    classes = read_csv(folder / "per_class.csv", ClassAccuracy, renamed={"class": "name"})
+    predictions = read_csv(folder / "confusion.csv", Prediction)
     path = folder / "confusion.csv"
-    if len(run.predictions) != run.metrics.n:
-        raise UserError(f"{path}: {len(run.predictions)} rows but n in metrics.json is {run.metrics.n}; run it again")
-    unknown = {row.actual for row in run.predictions} - {row.name for row in run.classes}
+    if len(predictions) != run.metrics.n:
+        raise UserError(f"{path}: {len(predictions)} rows but n in metrics.json is {run.metrics.n}; run it again")
+    unknown = {row.actual for row in predictions} - {row.name for row in classes}
     if unknown:
         raise UserError(f"{path}: actual: class {min(unknown)!r} is not in per_class.csv; run the protocol again")
-    return run
+    return replace(run, classes=classes, predictions=predictions)
 
 
 def _read_dataset(folder: Path, name: str) -> Dataset:
@@ -493,15 +722,18 @@ def read_json(path: Path, kind: type[Record]) -> Record:
         raise UserError(f"{path}: {_first_problem(error)}; run the stage that writes it again") from None
 
 
-def read_csv(path: Path, kind: type[Record], renamed: dict[str, str] | None = None) -> tuple[Record, ...]:
+def read_csv(
+    path: Path, kind: type[Record], renamed: dict[str, str] | None = None, *, may_be_empty: bool = False
+) -> tuple[Record, ...]:
     """The file's rows as records of that dataclass; UserError naming file, line and field otherwise.
 
-    renamed: columns whose name is no Python name, and the field each goes to. A table without rows is an error.
+    renamed: columns whose name is no Python name, and the field each goes to. A table without rows is an error unless
+    it may be empty.
     """
     lines = csv.reader(_read_text(path).splitlines())
     header = [(renamed or {}).get(column, column) for column in next(lines, [])]
     rows = [dict(zip(header, line, strict=False)) for line in lines if line]
-    if not rows:
+    if not rows and not (may_be_empty and header):
         raise UserError(f"{path}: no rows; run the stage that writes it again")
     try:
         return tuple(TypeAdapter(list[kind]).validate_python(rows))  # type: ignore[valid-type]
@@ -523,6 +755,6 @@ def _read_text(path: Path) -> str:
 def _first_problem(error: ValidationError, skip: int = 0) -> str:
     """`field: what is wrong with it`, without the first parts of the field's path that the caller names itself."""
     problem = error.errors()[0]
-    field = ".".join(str(part) for part in problem["loc"][skip:])
+    place = ".".join(str(part) for part in problem["loc"][skip:])
     message = " ".join(problem["msg"].removeprefix("Value error, ").split())
-    return f"{field}: {message}" if field else message
+    return f"{place}: {message}" if place else message

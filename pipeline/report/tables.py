@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.report.charts import confusion_counts
 from pipeline.report.published import LABEL, PROTOCOLS, Published
-from pipeline.report.results import Audit, Benchmark, Dataset, Estimate, Results, Run
+from pipeline.report.results import Audit, Benchmark, Dataset, Details, Estimate, Results, Run
 
 SYNTHETIC = "[synthetic]"
 UNKNOWN = "–"
@@ -132,7 +132,7 @@ def _compared(ours: Estimate, control: Estimate, name: str) -> str:
 
 def results_table(results: Results) -> Table:
     """The main table: each benchmark × protocol with its controls beside it."""
-    released = any(run.metrics.best_epoch_as_released_top1 is not None for b in results.benchmarks for run in b.runs)
+    released = any(run.metrics.best_epoch_as_released_top1 is not None for b in results.benchmarks for run in b.drawn)
     columns = [
         Column("Benchmark", numeric=False),
         Column("Protocol", numeric=False),
@@ -144,7 +144,7 @@ def results_table(results: Results) -> Table:
     rows = []
     for benchmark in results.benchmarks:
         floor = benchmark.floor.metrics.first
-        for run in benchmark.runs:
+        for run in benchmark.drawn:
             metrics = run.metrics
             cells: list[str | Cell] = [
                 benchmark.name,
@@ -205,7 +205,7 @@ def runs_table(results: Results) -> Table:
     for benchmark in results.benchmarks:
         split = results.audit(benchmark.dataset).split(benchmark.name)
         assert split is not None, "read_results checks it"
-        pretrain = benchmark.pretrain
+        pretrain = benchmark.pretraining.metrics
         counts = (split.train, split.test, benchmark.runs[0].metrics.classes, pretrain.epochs)
         cells: list[str | Cell] = [benchmark.name, benchmark.dataset, fingerprint(benchmark.version)]
         cells += [integer(count) for count in (*counts, pretrain.parameters)]
@@ -219,17 +219,28 @@ def origin_table(results: Results) -> Table:
     rows = []
     machines: dict[str, str] = {}
     for benchmark in results.benchmarks:
-        entries = [("Pretraining", benchmark.pretrain_details)]
-        entries += [(protocol_name(run.protocol), run.details) for run in benchmark.runs]
-        for name, details in [*entries, ("Raw-joint ridge", benchmark.floor.details)]:
+        entries: list[tuple[str, str, Details]] = []
+        for pretraining in benchmark.pretrainings:
+            entries.append((pretraining.variant, "Pretraining", pretraining.details))
+            entries += [
+                (run.variant, protocol_name(run.protocol), run.details)
+                for run in benchmark.runs
+                if (run.variant, run.seed) == (pretraining.variant, pretraining.seed)
+            ]
+        entries += [
+            (entry.variant, f"Transfer from {entry.source}", entry.details)
+            for entry in results.transfers
+            if entry.target == benchmark.name
+        ]
+        for variant, name, details in [*entries, (UNKNOWN, "Raw-joint ridge", benchmark.floor.details)]:
             code = fingerprint(details.code)
             if details.dirty:
                 code = replace(code, aside="+ uncommitted changes")
-            cells: list[str | Cell] = [benchmark.name, name, code, fingerprint(details.encoder_hash)]
+            cells: list[str | Cell] = [benchmark.name, variant, name, code, fingerprint(details.encoder_hash)]
             number = machines.setdefault(machine(details.machine), str(len(machines) + 1))
-            cells += [number, str(details.seed), f"{details.seconds:,.1f}"]
+            cells += [number, UNKNOWN if details.seed is None else str(details.seed), f"{details.seconds:,.1f}"]
             rows.append(row(cells, synthetic=benchmark.synthetic))
-    words = ("Benchmark", "Result", "Code commit", "Encoder", "Machine")
+    words = ("Benchmark", "Variant", "Result", "Code commit", "Encoder", "Machine")
     columns = (*(Column(title, numeric=False) for title in words), Column("Seed"), Column("Cost, s"))
     note = "Cost: wall-clock seconds, as recorded by the stage that computed the result."
     described = "".join(f" Machine {number}: {facts}." for facts, number in machines.items())
@@ -305,7 +316,34 @@ def audit_tables(audit: Audit) -> list[Table]:
         rows = tuple(row([entry.note, integer(entry.clips)], synthetic=mark) for entry in audit.cleaning)
         columns = (Column("What cleaning did", numeric=False), Column("Clips"))
         tables.append(Table(f"Cleaning, {audit.dataset}", columns, rows))
+    if audit.alterations:
+        tables.append(_alteration_table(audit))
+    if audit.values:
+        tables.append(_value_table(audit))
     return tables
+
+
+def _alteration_table(audit: Audit) -> Table:
+    """How many clips were altered by which rule."""
+    rows = [row([one.action, one.rule, integer(one.clips)], synthetic=audit.synthetic) for one in audit.alterations]
+    columns = (Column("Action", numeric=False), Column("Rule", numeric=False), Column("Clips"))
+    return Table(f"By which rule, {audit.dataset}", columns, tuple(rows))
+
+
+def _value_table(audit: Audit) -> Table:
+    """The measurements behind the findings, over clips."""
+    rows = tuple(
+        row(
+            [name.replace("_", " "), *(UNKNOWN if value is None else f"{value:.3g}" for value in statistics.values())],
+            synthetic=audit.synthetic,
+        )
+        for name, statistics in audit.values.items()
+    )
+    columns = (Column("Measurement", numeric=False), Column("Median"), Column("99th percentile"), Column("Most"))
+    note = (
+        "Of each clip: speed of its fastest joint in m/s, deviation of its least steady bone and span of its body in m."
+    )
+    return Table(f"Values, {audit.dataset}", columns, rows, note)
 
 
 def _split_table(audit: Audit) -> Table:
@@ -350,14 +388,17 @@ def version_table(results: Results) -> Table:
     rows = []
     for benchmark in results.benchmarks:
         rows.append(_version_row(benchmark, "data version", benchmark.version))
-        hashes = dict.fromkeys(run.details.encoder_hash for run in benchmark.runs if run.details.encoder_hash)
-        rows += [_version_row(benchmark, "encoder weights", value) for value in hashes]
+        for run in benchmark.runs:
+            entry = _version_row(
+                benchmark, f"encoder weights, {run.variant}, seed {run.seed}", run.details.encoder_hash
+            )
+            rows += [entry] if run.details.encoder_hash and entry not in rows else []
     columns = tuple(Column(title, numeric=False) for title in ("Benchmark", "What", "Hash"))
     return Table("Hashes to compare", columns, tuple(rows))
 
 
-def _version_row(benchmark: Benchmark, what: str, value: str) -> Row:
-    return row([benchmark.name, what, fingerprint(value, most=len(value))], synthetic=benchmark.synthetic)
+def _version_row(benchmark: Benchmark, what: str, value: str | None) -> Row:
+    return row([benchmark.name, what, fingerprint(value, most=len(value or ""))], synthetic=benchmark.synthetic)
 
 
 def published_tables(figures: Sequence[Published]) -> list[Table]:

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from hacm import checkpoint
+from hacm import checkpoint, ridge
 from hacm.clips import Clips, pack_clips
+from hacm.evaluation.task import Task
 from hacm.hierarchy import embed_tree, frame_hierarchy
 from hacm.masking import token_budget
-from hacm.protocols import knn, linear, ridge
+from hacm.protocols import knn, linear
 from hacm.settings import (
     AugmentSettings,
-    KnnSettings,
-    LinearSettings,
     LossSettings,
     MaskingSettings,
     ModelSettings,
@@ -87,10 +86,11 @@ def test_from_clips_to_accuracies(name: str, strategy: str, tmp_path: Path) -> N
     assert loaded.skeleton == skeleton
     x = torch.rand(2, 12, skeleton.joints, 3)
     assert torch.equal(loaded.features(x), model.eval().features(x))
-    probe = LinearSettings(epochs=2, views=1, batch=4)
+    probe = linear.Settings(epochs=2, views=1, batch=4)
     train, test = index[:6], index[6:]
-    linear_outcome = linear.run(loaded, clips, train, test, 2, settings.augment, probe, 0, "cpu")
-    knn_outcome = knn.run(loaded, clips, train, test, 2, settings.augment, KnnSettings(), 0, "cpu")
+    task = Task(clips, train, test, 2, settings.augment)
+    linear_outcome = linear.run(loaded, task, probe, 0, "cpu")
+    knn_outcome = knn.run(loaded, task, knn.Settings(), 0, "cpu")
     floor = ridge.run(clips, train, test, 2, np.arange(8) // 2, skeleton.centre)
     for outcome in (linear_outcome, knn_outcome, floor):
         assert np.isfinite(outcome.scores_NK).all()

@@ -86,3 +86,19 @@ def test_what_does_not_fit_is_refused(name: str, value: Tensor, message: str) ->
     clips = random_clips([(1, 4), (2, 3)])
     with pytest.raises(ValueError, match=message):
         change(clips, name, value)
+
+
+def test_clips_are_taken_out_in_any_order_with_rows_of_their_own() -> None:
+    clips = random_clips([(1, 4), (2, 3), (2, 5), (1, 2)], classes=4)
+    start = int(clips.offset_N[2]) + 5
+    clips.joints_RVC[start : start + 5] = 0
+    before = clips.joints_RVC.clone()
+    taken = clips.take(torch.tensor([2, 0, 2]))
+    assert taken.label_N.tolist() == [2, 0, 2]
+    assert taken.hierarchy_RJ is None
+    expected = [clips.joints_RVC[start - 5 : start + 5], clips.joints_RVC[:4], clips.joints_RVC[start - 5 : start + 5]]
+    assert torch.equal(taken.joints_RVC, torch.cat(expected))
+    assert taken.offset_N.tolist() == [0, 10, 14]
+    taken.joints_RVC[:] = 0
+    assert torch.equal(clips.joints_RVC, before)
+    assert taken.present_NM.tolist() == [[True, False], [True, False], [True, False]]

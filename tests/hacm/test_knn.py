@@ -1,13 +1,17 @@
 """Neighbours' votes against a plain count."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
+from hacm.evaluation.features import extract
+from hacm.evaluation.task import Task
 from hacm.model import HACM
 from hacm.protocols import knn
-from hacm.protocols.features import extract
-from hacm.settings import AugmentSettings, KnnSettings
+from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -61,8 +65,8 @@ def test_a_clip_finds_itself() -> None:
     model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
     clips, index, augment = moving_clips(20), torch.arange(20), AugmentSettings(min_frames=6)
     clips.label_N[:] = torch.arange(20)
-    settings = KnnSettings(k=1)
-    outcome = knn.run(model, clips, index, index, 20, augment, settings, 0, "cpu")
+    settings = knn.Settings(k=1)
+    outcome = knn.run(model, Task(clips, index, index, 20, augment), settings, 0, "cpu")
     assert np.array_equal(outcome.scores_NK.argmax(1), np.arange(20))
     assert outcome.scores_NK.dtype == np.float32
     # and the features are the centre crop's
@@ -75,4 +79,55 @@ def test_more_neighbours_than_clips_are_refused() -> None:
     model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
     index = torch.arange(3)
     with pytest.raises(ValueError, match="k 4 neighbours"):
-        knn.run(model, moving_clips(), index, index, 2, AugmentSettings(), KnnSettings(k=4), 0, "cpu")
+        knn.run(model, Task(moving_clips(), index, index, 2, AugmentSettings()), knn.Settings(k=4), 0, "cpu")
+
+
+def plain_average_precision(query: Tensor, label: int) -> float:
+    """By the textbook: the mean, over the ranks at which a relevant clip stands, of the precision at that rank."""
+    similarity = [float(query @ each / query.norm() / each.norm()) for each in GALLERY.double()]
+    ranking = sorted(range(40), key=lambda place: -similarity[place])
+    hits, precisions = 0, []
+    for rank, place in enumerate(ranking, start=1):
+        if int(LABEL[place]) == label:
+            hits += 1
+            precisions.append(hits / rank)
+    return sum(precisions) / len(precisions) if precisions else math.nan
+
+
+def test_average_precision_is_the_textbooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    label_N = torch.arange(17) % 6  # nobody in the gallery is of class 5
+    expected = [
+        plain_average_precision(query, int(label)) for query, label in zip(QUERY.double(), label_N, strict=True)
+    ]
+    found_N = knn.average_precision(QUERY, GALLERY, label_N, LABEL)
+    np.testing.assert_allclose(found_N.numpy(), expected, rtol=1e-12)
+    assert found_N.isnan().sum() == 2
+    monkeypatch.setattr(knn, "CELLS", knn.RANKING * 40 * 3)  # three clips at a time
+    assert torch.equal(knn.average_precision(QUERY, GALLERY, label_N, LABEL).nan_to_num(), found_N.nan_to_num())
+
+
+def test_equally_similar_clips_are_one_place_whatever_their_order() -> None:
+    """Right, wrong, wrong at the first place, right at the next: (1/3 + 2/4) / 2 in any order."""
+    gallery = torch.tensor([[1.0, 0], [2, 0], [4, 0], [0, 1]])
+    for order in ([0, 1, 2, 3], [1, 0, 2, 3], [2, 1, 0, 3], [3, 2, 1, 0]):
+        labels = torch.tensor([1, 0, 0, 1])[order]
+        found = knn.average_precision(torch.tensor([[3.0, 0]]), gallery[order], torch.tensor([1]), labels)
+        assert float(found) == pytest.approx((1 / 3 + 2 / 4) / 2)
+
+
+def test_retrieval_stands_beside_the_votes_and_clips_without_their_class_are_counted() -> None:
+    torch.manual_seed(0)
+    model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
+    clips, augment = moving_clips(24), AugmentSettings(min_frames=6)
+    clips.label_N[20:22] = 2
+    gallery, queries = torch.arange(14), torch.arange(14, 24)
+    extra = knn.run(model, Task(clips, gallery, queries, 3, augment), knn.Settings(), 0, "cpu").extra
+    assert extra["retrieval_left_out"] == 2
+    features = [
+        extract(model, clips, index, augment, training=False, absent_bodies="drop") for index in (queries, gallery)
+    ]
+    precision = knn.average_precision(*features, clips.label_N[queries], clips.label_N[gallery])
+    assert extra["retrieval_map"] == pytest.approx(float(precision.nanmean()))
+    assert extra["retrieval_map"] > 0.5  # the two classes are of different size and speed
+    nobody = knn.run(model, Task(clips, gallery, queries[6:8], 3, augment), knn.Settings(), 0, "cpu").extra
+    assert nobody == {"retrieval_left_out": 2}

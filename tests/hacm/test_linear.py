@@ -10,14 +10,17 @@ from torch import Tensor, nn
 from hacm import metrics
 from hacm.augment import sample_batch, seeded
 from hacm.clips import Clips, pack_clips
+from hacm.evaluation import features
+from hacm.evaluation import probe as probing
+from hacm.evaluation.task import Task
 from hacm.model import HACM
-from hacm.protocols import features, linear
-from hacm.settings import AugmentSettings, LinearSettings
+from hacm.protocols import linear
+from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 
 AUGMENT = AugmentSettings(min_frames=6)
 TRAIN, TEST = torch.arange(0, 24), torch.arange(24, 36)
-PROBE = LinearSettings(epochs=6, views=2, batch=8)
+PROBE = linear.Settings(epochs=6, views=2, batch=8)
 
 
 @pytest.fixture
@@ -26,8 +29,8 @@ def model() -> HACM:
     return HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
 
 
-def probe(model: HACM, settings: LinearSettings = PROBE, seed: int = 0, **more: object) -> linear.Outcome:
-    return linear.run(model, moving_clips(36), TRAIN, TEST, 2, AUGMENT, settings, seed, "cpu", **more)  # type: ignore[arg-type]
+def probe(model: HACM, settings: linear.Settings = PROBE, seed: int = 0, **more: object) -> linear.Outcome:
+    return linear.run(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), settings, seed, "cpu", **more)  # type: ignore[arg-type]
 
 
 def first_absent_second() -> Clips:
@@ -67,7 +70,7 @@ def test_a_changed_encoder_is_found_out(model: HACM) -> None:
         next(model.encoder.parameters()).add_(1)
 
 
-def plain_probe(model: HACM, settings: LinearSettings, seed: int) -> tuple[Tensor, list[float]]:
+def plain_probe(model: HACM, settings: linear.Settings, seed: int) -> tuple[Tensor, list[float]]:
     """The recipe written out: scores of the last epoch, and the test accuracy of each."""
     clips = moving_clips(36)
     test = features.extract(model, clips, TEST, AUGMENT, training=False, absent_bodies="drop")
@@ -113,7 +116,7 @@ def test_the_probe_is_the_recipe_written_out(model: HACM) -> None:
 
 
 def test_it_learns_what_random_weights_can_tell_apart(model: HACM) -> None:
-    outcome = probe(model, LinearSettings(epochs=30, views=5, batch=8))
+    outcome = probe(model, linear.Settings(epochs=30, views=5, batch=8))
     top1 = metrics.top_k(outcome.scores_NK, outcome.target_N, 1).mean()
     assert top1 >= 0.9
     assert outcome.extra["best_epoch_as_released_top1"] >= top1
@@ -126,14 +129,14 @@ def test_each_view_is_encoded_once_and_held_no_longer_than_needed(model: HACM, m
         encoded.append(training)
         return features.encode(*arguments, training=training, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(linear, "encode", count)
-    views = linear.Views(model, moving_clips(36), TRAIN, AUGMENT, PROBE, 0)
+    monkeypatch.setattr(probing, "encode", count)
+    views = probing.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), PROBE, 0)
     seen = [views.of(epoch) for epoch in range(6)]
     assert encoded == [True, True]
     assert all(torch.equal(seen[epoch], seen[epoch % 2]) for epoch in range(6))
     assert not torch.equal(seen[0], seen[1])
     assert not views._kept
-    published = linear.Views(model, moving_clips(36), TRAIN, AUGMENT, replace(PROBE, views=6), 0)
+    published = probing.Views(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), replace(PROBE, views=6), 0)
     for epoch in range(6):
         published.of(epoch)
         assert not published._kept
@@ -156,4 +159,4 @@ def test_a_batch_larger_than_the_set_is_the_whole_set(model: HACM) -> None:
 
 def test_one_clip_is_too_few(model: HACM) -> None:
     with pytest.raises(ValueError, match="two training clips"):
-        linear.run(model, moving_clips(), TRAIN[:1], TRAIN[:4], 2, AUGMENT, PROBE, 0, "cpu")
+        linear.run(model, Task(moving_clips(), TRAIN[:1], TRAIN[:4], 2, AUGMENT), PROBE, 0, "cpu")

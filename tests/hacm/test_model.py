@@ -49,9 +49,10 @@ def check_places() -> None:
         nn.init.normal_(position)
     x, hierarchy = sequences()
     noise = torch.full((3, 20), 0.5)  # equal for all: the largest scores are kept
-    embedded = model.encoder.embed(x)
-    output = model(x, hierarchy, noise=noise)
-    found = output.prediction_BSJP.detach()
+    with torch.no_grad():
+        embedded = model.encoder.embed(x)
+        output = model(x, hierarchy, noise=noise)
+    found = output.prediction_BSJP
     chosen = chosen_by_loops(model, embedded, hierarchy)
     for b, s, j in itertools.product(range(3), range(5), range(4)):
         kept = (b, s, j) in chosen
@@ -103,7 +104,11 @@ def put_in_temporal_branch(kept_BKD: Tensor, keep_BK: Tensor, filler_D: Tensor, 
 real_put = hacm.transformer.put
 RELEASED_ERRORS: dict[str, tuple[object, str, Callable[..., Tensor]]] = {
     "a: spatial scores joint-major": (hacm.masking, "to_branches", lambda cells: joint_major(cells, spatial=True)),
-    "b: temporal tokens joint-major": (hacm.model, "to_branches", lambda cells: joint_major(cells, spatial=False)),
+    "b: temporal tokens joint-major": (
+        hacm.transformer,
+        "to_branches",
+        lambda cells: joint_major(cells, spatial=False),
+    ),
     "c: spatial tokens in temporal slots": (hacm.transformer, "put", put_in_temporal_branch),
     "d: positions in natural order on slots in branch order": (
         hacm.transformer,

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from hacm.evaluation import transfer
+from hacm.protocols import finetune, knn, linear, semi
 from hacm.settings import (
     AugmentSettings,
     HierarchySettings,
-    KnnSettings,
-    LinearSettings,
     LossSettings,
     MaskingSettings,
     ModelSettings,
@@ -28,6 +28,23 @@ POSITIVE_REAL = (0.0, -0.5, nan, inf)
 NOT_NEGATIVE = (-0.1, nan, inf)
 FRACTION_BELOW_1 = (-0.1, 1.0, 1.5, nan)
 BODIES = ("absent", "")
+
+RECIPE = {
+    "epochs": (*POSITIVE, 5),
+    "warmup_epochs": (-1, 100, 101, nan),
+    "batch": (*POSITIVE, 1),
+    "lr": (*POSITIVE_REAL, 9e-6),
+    "min_lr": (-1e-6, 4e-4, nan),
+    "weight_decay": NOT_NEGATIVE,
+    "beta1": FRACTION_BELOW_1,
+    "beta2": FRACTION_BELOW_1,
+    "layer_decay": (0.0, -0.5, 1.1, nan),
+    "drop_path": FRACTION_BELOW_1,
+    "dropout": FRACTION_BELOW_1,
+    "hidden": POSITIVE,
+    "label_smoothing": FRACTION_BELOW_1,
+    "absent_bodies": BODIES,
+}
 
 # Values that each setting refuses. Switches (true or false) and sections are listed apart: any other type is refused
 # where params.yaml and checkpoints are read.
@@ -61,7 +78,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "min_frames": POSITIVE,
         "rotation": NOT_NEGATIVE,
         "test_crop": (0.0, -0.5, 1.1, nan),
-        "stream": ("bone", ""),
+        "stream": ("velocity", ""),
     },
     PretrainSettings: {
         "epochs": (*POSITIVE, 20),
@@ -76,7 +93,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "checkpoint_epochs": POSITIVE,
         "precision": ("float16", ""),
     },
-    LinearSettings: {
+    linear.Settings: {
         "epochs": (*POSITIVE, 99),
         "views": (*POSITIVE, 101),
         "batch": (*POSITIVE, 1),
@@ -85,7 +102,16 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "weight_decay": NOT_NEGATIVE,
         "absent_bodies": BODIES,
     },
-    KnnSettings: {"k": POSITIVE, "absent_bodies": BODIES},
+    finetune.Settings: RECIPE,
+    semi.Settings: RECIPE
+    | {
+        "shares": ((), (0.0, 0.1), (0.1, 1.5), (0.1, nan), (0.1, 0.1), (0.2,)),
+        "headline": (0.3, nan),
+        "draws": POSITIVE,
+        "least_steps": POSITIVE,
+    },
+    transfer.Settings: RECIPE,
+    knn.Settings: {"k": POSITIVE, "absent_bodies": BODIES},
     TreeSettings: {
         "dim": (1, 0, -2),
         "scale": POSITIVE_REAL,
@@ -102,6 +128,7 @@ SWITCHES = {
     TemporalSettings: {"enabled"},
     LossSettings: {"contrast"},
     PretrainSettings: {"compile"},
+    finetune.Settings: {"best_epoch"},
 }
 SECTIONS = {
     MaskingSettings: {"spatial", "temporal"},

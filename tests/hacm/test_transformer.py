@@ -7,13 +7,15 @@ from torch import nn
 from hacm.geometry import FlatSpace, PoincareBall
 from hacm.settings import ModelSettings
 from hacm.skeleton import Skeleton
-from hacm.transformer import Block, Decoder, Encoder
+from hacm.tokens import take, to_branches
+from hacm.transformer import SHORT, Block, Decoder, Encoder
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 SETTINGS = ModelSettings(dim=16, heads=4, encoder_blocks=3, decoder_blocks=1, frames=12)
 
 
-def test_block_matches_pytorchs_own_layer() -> None:
+@pytest.mark.parametrize("tokens", [7, SHORT + 1])
+def test_block_matches_pytorchs_own_layer(tokens: int) -> None:
     torch.manual_seed(0)
     block = Block(SETTINGS)
     for parameter in block.parameters():
@@ -31,7 +33,7 @@ def test_block_matches_pytorchs_own_layer() -> None:
     }
     weights = block.state_dict()
     layer.load_state_dict({name: weights[names.get(name, name)] for name in layer.state_dict()})
-    x = torch.randn(2, 7, 16)
+    x = torch.randn(2, tokens, 16)
     assert torch.allclose(block(x), layer(x), atol=1e-5)
 
 
@@ -49,6 +51,21 @@ def test_embedding_is_the_papers_convolution() -> None:
         for j, joint in enumerate((1, 2, 3, 5)):
             expected = bare_BSVD[:, s, joint] + encoder.segment_embedding[s] + encoder.joint_embedding[j]
             assert torch.allclose(found[:, s, j], expected, atol=1e-6)
+
+
+def test_kept_tokens_alone_are_embedded_as_among_all_and_give_the_same_gradients() -> None:
+    torch.manual_seed(0)
+    encoder = Encoder(SKELETON, SETTINGS, FlatSpace())
+    x_BTVC, keep_BK = torch.randn(2, 12, 6, 3), torch.tensor([[0, 3, 9], [1, 5, 15]])
+    weight_BKD = torch.randn(2, 3, 16)
+    trained = [encoder.segment_embedding, encoder.joint_embedding, *encoder.embedding.parameters()]
+    expected = take(to_branches(encoder.embed(x_BTVC)), keep_BK)
+    found = encoder.embed_kept(x_BTVC, keep_BK)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(
+        torch.autograd.grad((found * weight_BKD).sum(), trained),
+        torch.autograd.grad((expected * weight_BKD).sum(), trained),
+    )
 
 
 def test_features_are_the_blocks_of_the_mapped_embedding() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from hacm.settings import KnnSettings, LinearSettings, TrainSettings
+from hacm.protocols import knn, linear
+from hacm.settings import TrainSettings
 from pipeline.cleaning import CleaningSettings
 from pipeline.errors import UserError
 from pipeline.params import Params, merge, read_yaml
@@ -30,20 +31,31 @@ def edited(tmp_path):
 
 def complaint(path: Path) -> str:
     with pytest.raises(UserError) as caught:
-        parameters.check_file(path)
+        parameters.check_file(path, protocol_settings=True)
     message = str(caught.value)
     assert "\n" not in message
     return message
 
 
 def test_the_projects_own_file_is_valid():
-    parameters.check_file(PROJECT / "params.yaml")
+    parameters.check_file(PROJECT / "params.yaml", protocol_settings=True)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "key", "reason"),
     [
-        ("seed: 0\n\n", "sede: 0\n\n", "sede", "unknown key"),
+        ("hierarchy:\n", "heirarchy:\n", "heirarchy", "unknown key"),
+        ("  variants: [hacm]", "  variants: [hcam]", "active.variants", "'hcam' is unknown"),
+        ("  seeds: [0]", "  seeds: [-1]", "active.seeds.0", "greater than or equal to 0"),
+        ("  seeds: [0]", "  seeds: [1, 2, 1]", "active.seeds", "names 1 more than once"),
+        ("{sources: [], targets: []}", "{sources: [ntu60-xsub], targets: []}", "active.transfer.sources", "none of active.benchmarks"),
+        ("{sources: [], targets: []}", "{sources: [kinect-sim-xsub], targets: [kinect-sim-xsub]}", "active.transfer", "both a source and a target"),
+        ("  no-contrast:\n", "  floor:\n", "variants.floor", "none of floor"),
+        ("  no-contrast:\n", "  no_contrast:\n", "variants.no_contrast", "small letters"),
+        ("    loss: {contrast: false}\n  no-pruning", "    loss: {contrats: false}\n  no-pruning", "variants.no-contrast.loss.contrats", "unknown"),
+        ("  hacm: {}\n", "  hacm: {masking: {strategy: random}}\n", "variants.hacm", "loss.contrast"),
+        ("  hacm: {}\n", "  hacm: {model: {dim: 64.5}}\n", "variants.hacm.model.dim", "integer"),
+        ("  hacm: {}\n", "  hacm: {model: 7}\n", "variants.hacm.model", "must be a mapping"),
         ("    dim: 256", "    dmi: 256", "train.model.dmi", "unknown key"),
         ("    dim: 256", "    dim: 2.5", "train.model.dim", "integer"),
         ("    dim: 256", "    dim: '256'", "train.model.dim", "integer"),
@@ -89,17 +101,17 @@ def test_absent_file_is_one_line(tmp_path):
 
 
 def test_absent_key_is_named_by_the_stage_that_needs_it(edited):
-    path, _ = edited("seed: 0\n\n", "")
-    parameters.check_file(path)
-    with pytest.raises(UserError, match="seed: missing"):
-        Params(path, ["seed"])
+    path, _ = edited("  bootstrap: 2000 # resamples behind each 95 % interval\n", "")
+    parameters.check_file(path, protocol_settings=True)
+    with pytest.raises(UserError, match=r"evaluate\.bootstrap: missing"):
+        Params(path, ["evaluate.bootstrap"])
 
 
 def test_only_declared_keys_can_be_read():
-    params = Params(PROJECT / "params.yaml", ["seed", "train.model"])
-    assert params.value("seed") == 0
+    params = Params(PROJECT / "params.yaml", ["evaluate.bootstrap", "train.model"])
+    assert params.value("evaluate.bootstrap") == 2000
     assert params.value("train.model.dim") == 256
-    for undeclared in ("train", "train.masking", "seeds", "evaluate.bootstrap"):
+    for undeclared in ("train", "train.masking", "evaluate", "active.seeds"):
         with pytest.raises(AssertionError, match="not declared"):
             params.value(undeclared)
 
@@ -109,8 +121,8 @@ def test_published_recipe_in_the_file_is_the_librarys_default():
     tree = read_yaml(PROJECT / "params.yaml")
     params = Params(PROJECT / "params.yaml", ["train", "evaluate", "cleaning"])
     assert params.section("train", TrainSettings) == TrainSettings()
-    assert params.section("evaluate.linear", LinearSettings) == LinearSettings()
-    assert params.section("evaluate.knn", KnnSettings) == KnnSettings()
+    assert params.section("evaluate.linear", linear.Settings) == linear.Settings()
+    assert params.section("evaluate.knn", knn.Settings) == knn.Settings()
     assert params.section("cleaning", CleaningSettings) == CleaningSettings()
     for section in ("model", "masking", "loss", "augment", "pretrain"):
         stated = set(tree["train"][section])
@@ -119,7 +131,7 @@ def test_published_recipe_in_the_file_is_the_librarys_default():
 
 def test_overrides_go_over_the_base_and_no_further():
     params = Params(PROJECT / "params.yaml", ["train", "benchmarks.kinect-sim-xsub.train"])
-    settings = params.section("train", TrainSettings, override="benchmarks.kinect-sim-xsub.train")
+    settings = params.section("train", TrainSettings, "benchmarks.kinect-sim-xsub.train")
     assert settings.model.dim == 64
     assert settings.model.frames == 72
     assert settings.masking.spatial.source == "precomputed"
@@ -128,3 +140,34 @@ def test_overrides_go_over_the_base_and_no_further():
         "d": 1,
         "e": 2,
     }
+
+
+def test_every_variant_goes_with_every_benchmark():
+    """The settings that stages.pretrain would train by: 12 variants on 11 benchmarks, none the same as another."""
+    tree = read_yaml(PROJECT / "params.yaml")
+    params = Params(PROJECT / "params.yaml", ["train", "benchmarks", "variants"])
+    assert {"hacm", "random", "motion", "mamp", "no-hyperbolic", "no-spatial", "no-temporal"} <= set(tree["variants"])
+    for benchmark in tree["benchmarks"]:
+        built = {variant: parameters.train_settings(params, benchmark, variant) for variant in tree["variants"]}
+        assert built["hacm"] == params.section("train", TrainSettings, f"benchmarks.{benchmark}.train")
+        assert built["mamp"].model.frames == 120
+        assert built["mamp"].model.dim == built["hacm"].model.dim
+        streams = {variant for variant in built if variant.endswith("-stream")}
+        for variant in streams:
+            assert built[variant].augment.stream == variant.removesuffix("-stream")
+        assert len({str(built[variant]) for variant in set(built) - streams}) == len(set(built) - streams)
+
+
+def test_a_variant_that_is_not_run_is_no_obstacle(edited):
+    """Learned attention needs the masking of HA-CM, whatever is tried with the recipe otherwise."""
+    path, _ = edited("    strategy: hacm", "    strategy: random")
+    path.write_text(path.read_text().replace("contrast: true", "contrast: false", 1))
+    parameters.check_file(path)
+    path.write_text(path.read_text().replace("variants: [hacm]", "variants: [hacm, learned-attention]"))
+    assert "variants.learned-attention.masking: masking.temporal.attention learned needs" in complaint(path)
+
+
+def test_a_variant_goes_over_the_benchmark_and_the_benchmark_over_the_recipe(edited):
+    path, _ = edited("  no-temporal:\n", "  mine:\n    model: {dim: 32}\n  no-temporal:\n")
+    settings = parameters.train_settings(Params(path, ["train", "benchmarks", "variants"]), "kinect-sim-xsub", "mine")
+    assert (settings.model.dim, settings.model.heads, settings.model.frames) == (32, 4, 72)

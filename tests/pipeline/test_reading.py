@@ -151,6 +151,7 @@ def test_packing_makes_no_difference_but_to_the_fingerprint(tmp_path, texts):
         (folder / name).write_bytes(text)
     ingest(folder, tmp_path / "folder")
     tables = [SkeletonStore.open(tmp_path / name).manifest for name in ("deflated", "stored", "folder")]
+    packing = ["source_fingerprint", "row_hash"]  # the row's hash covers the fingerprint
     for other in tables[1:]:
-        assert other.drop("source_fingerprint").equals(tables[0].drop("source_fingerprint"))
+        assert other.drop(packing).equals(tables[0].drop(packing))
     assert tables[1].equals(tables[2])

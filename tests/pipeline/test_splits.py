@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.datasets import DATASETS, find_benchmark
 from pipeline.errors import UserError
-from pipeline.splits import SplitRule, assign, select
+from pipeline.splits import SplitRule, assign, rank_labels, select
 
 MANIFEST = pl.DataFrame(
     {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}
@@ -46,3 +46,21 @@ def test_parts_that_the_authors_list():
     manifest = pl.DataFrame({"name": ["a", "b", "c"], "xsub_part": ["train", "test", None]})
     table = assign(manifest, {"xsub": SplitRule("xsub_part", frozenset({"train"}))})
     assert table["xsub"].to_list() == ["train", "test", None]
+
+
+def test_labelled_clips_are_stratified_nested_and_the_same_whatever_the_order():
+    clips = pl.DataFrame({"name": [f"clip{number}" for number in range(60)], "label": [n % 3 for n in range(60)]})
+    ranks = rank_labels(clips).join(clips, on="name")
+    assert [column for column in ranks.columns if column.startswith("draw_")] == [f"draw_{n}" for n in range(5)]
+    for draw in range(5):
+        for label in range(3):
+            assert sorted(ranks.filter(label=label)[f"draw_{draw}"]) == list(range(20))
+    first = {draw: set(ranks.filter(pl.col(f"draw_{draw}") < 2)["name"]) for draw in range(5)}
+    assert all(len(names) == 6 for names in first.values())
+    assert len({frozenset(names) for names in first.values()}) == 5
+    shuffled = rank_labels(clips.sample(fraction=1, shuffle=True, seed=1)).sort("name")
+    assert shuffled.equals(rank_labels(clips).sort("name"))
+    fewer = rank_labels(clips.filter(pl.col("label") < 2)).sort("name")  # a class more changes nothing for the others
+    assert fewer.equals(
+        rank_labels(clips).join(clips, on="name").filter(pl.col("label") < 2).drop("label").sort("name")
+    )

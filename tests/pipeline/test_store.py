@@ -1,6 +1,7 @@
 """Stores give back exactly what was put in, by name, in bulk and streamed; their version follows the contents."""
 
 import hashlib
+import json
 import multiprocessing
 import pickle
 
@@ -128,6 +129,7 @@ def test_files_are_hashed_and_few(tmp_path, store):
     recorded = read_json(store.path / "files.json")
     found = hash_tree(store.path)
     found.pop("files.json")
+    assert recorded.pop("files.json") == hashlib.sha256(json.dumps(found).encode()).hexdigest()
     assert recorded == found
     assert len(found) < 50
 

@@ -19,12 +19,14 @@ from tests.conftest import environment, run, write_small_params
 
 
 def test_everything_is_there(small_project):
-    metrics = json.loads((small_project / "results/benchmarks/kinect-sim-xsub/linear/metrics.json").read_text())
+    metrics = json.loads(
+        (small_project / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear/metrics.json").read_text()
+    )
     assert metrics["n"] == 2 * 4 * 2  # performers 3 and 6, four actions, two cameras
     assert 0 <= metrics["top1_low"] <= metrics["top1"] <= metrics["top1_high"] <= 100
     assert {"random_top1", "top5", "mean_class", "best_epoch_as_released_top1"} <= set(metrics)
     store = SkeletonStore.open(small_project / "data/kinect-sim/clips")
-    for part in ("linear", "knn", "floor"):
+    for part in ("hacm/seed-0/linear", "hacm/seed-0/knn", "floor"):
         folder = small_project / "results/benchmarks/kinect-sim-xsub" / part
         details = json.loads((folder / "details.json").read_text())
         assert details["data_version"] == store.version
@@ -57,7 +59,7 @@ def test_each_stage_runs_with_nothing_but_the_keys_it_declares(small_project, tm
             (stage.name, stage.cmd, sorted(key for dep in stage.deps if hasattr(dep, "params") for key in dep.params))
             for stage in stages
         ]
-    assert len(plans) == 9
+    assert len(plans) == 10
     for name, command, keys in plans:
         tree: dict = {}
         for key in keys:
@@ -68,7 +70,7 @@ def test_each_stage_runs_with_nothing_but_the_keys_it_declares(small_project, tm
             place[last] = look_up(full, key)
             assert place[last] is not ABSENT
         with open(target / "params.yaml", "w") as stream:
-            YAML().dump(tree or {"seed": 99}, stream)
+            YAML().dump(tree or {"variants": {}}, stream)
         run(target, "sh", "-c", command)
         assert same_metrics(small_project, target), name
 
@@ -127,8 +129,8 @@ def test_one_changed_raw_file_is_parsed_again_alone(project_copy):
         (lambda p: (p / "data/kinect-sim/recordings/manifest.parquet").write_bytes(b"x"), "normalize", "manifest.parquet"),
         (lambda p: shutil.rmtree(p / "data/kinect-sim/clips"), "audit", "store.json"),
         (lambda p: (p / "data/kinect-sim/hierarchy/hierarchy.json").write_text("{"), "pretrain", "hierarchy.json"),
-        (lambda p: (p / "models/kinect-sim-xsub/weights.safetensors").write_bytes(b"x" * 99), "evaluate", "weights.safetensors"),
-        (lambda p: (p / "results/benchmarks/kinect-sim-xsub/linear/metrics.json").unlink(), "report", "metrics.json"),
+        (lambda p: (p / "models/kinect-sim-xsub/hacm/seed-0/weights.safetensors").write_bytes(b"x" * 99), "evaluate", "weights.safetensors"),
+        (lambda p: (p / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear/metrics.json").unlink(), "report", "metrics.json"),
         (lambda p: write_small_params(p / "params.yaml", {"train.model.dmi": 3}), "pretrain", "train.model.dmi"),
         (lambda p: write_small_params(p / "params.yaml", {"active.datasets": ["ntu"]}), "report", "active.datasets"),
     ],
@@ -166,7 +168,7 @@ def test_repro_continues_after_an_error_is_mended(project_copy):
 
 def test_killed_pretraining_resumes_to_the_same_weights(project_copy):
     """kill -9 in the middle, run again: bit for bit the weights of the run that was left alone."""
-    name, command = "kinect-sim-xsub", ["python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub"]
+    name, command = "kinect-sim-xsub/hacm/seed-0", ["python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub"]
     changes = {
         "benchmarks.kinect-sim-xsub.train.pretrain": {
             "epochs": 60,
@@ -221,6 +223,8 @@ def test_other_ways_to_train_go_through(project_copy, train):
     write_small_params(project_copy / "params.yaml", {"benchmarks.kinect-sim-xsub.train": train | small})
     run(project_copy, "python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub")
     run(project_copy, "python", "-m", "stages.evaluate", "--benchmark", "kinect-sim-xsub", "--protocol", "knn")
-    metrics = json.loads((project_copy / "results/benchmarks/kinect-sim-xsub/pretrain/metrics.json").read_text())
+    metrics = json.loads(
+        (project_copy / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/pretrain/metrics.json").read_text()
+    )
     assert metrics["epochs"] == 2
     assert metrics["loss"] > 0

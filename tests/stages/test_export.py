@@ -32,11 +32,11 @@ def call(monkeypatch, stage, folder, *options) -> str | int:
 def expected(small_project):
     """Per part: name → (clip, class), from the store and the split as they lie on disk."""
     store = SkeletonStore.open(small_project / "data/kinect-sim/clips")
-    parts = pl.read_parquet(small_project / "data/benchmarks" / NAME / "split.parquet")
+    parts = pl.read_parquet(small_project / "data/benchmarks" / NAME / "split" / "split.parquet")
     classes = {label: number for number, label in enumerate(sorted(set(store.manifest["label"])))}
     assert list(classes) == [5, 7, 22, 57]
     found = {"train": {}, "test": {}}
-    for name, part in parts.iter_rows():
+    for name, part in parts.select("name", "part").iter_rows():
         found[part][name] = (store[name], classes[store.row(name)["label"]])
     assert {len(clip) for clip, _ in found["test"].values()} == {1, 2}
     return found
@@ -82,7 +82,10 @@ def test_pyskl_of_a_whole_project(small_project, expected, tmp_path, monkeypatch
     ("options", "words"),
     [
         ("--benchmark kinect-sim-xsbu --format pyskl --out {tmp}/x.pkl", "unknown benchmark 'kinect-sim-xsbu'"),
-        ("--benchmark kinect-sim-xview --format pyskl --out {tmp}/x.pkl", "kinect-sim-xview/split.json: not found"),
+        (
+            "--benchmark kinect-sim-xview --format pyskl --out {tmp}/x.pkl",
+            "kinect-sim-xview/split/split.json: not found",
+        ),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pickle", "expects a name that ends in .pkl"),
         (f"--benchmark {NAME} --format ntu-npz --out {{tmp}}/here.npz", "here.npz: exists; move it away"),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pkl --frames 64", "--frames: an option of ntu-npz"),
@@ -123,7 +126,7 @@ def artefacts(small_project, tmp_path):
 
 @pytest.mark.parametrize(("format", "out"), [("ntu-npz", "x.npz"), ("pyskl", "x.pkl")])
 def test_another_version_than_the_split_s_is_refused(format, out, artefacts, tmp_path, monkeypatch):
-    facts = artefacts / "data/benchmarks" / NAME / "split.json"
+    facts = artefacts / "data/benchmarks" / NAME / "split" / "split.json"
     facts.write_text(json.dumps(json.loads(facts.read_text()) | {"data_version": "f" * 32}))
     code = call(monkeypatch, export, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
     assert "computed from data version ffffffffffff…" in str(code)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
+from stages.parameters import check_file
 from tests.conftest import shipped_params
 
 PROJECT = Path(__file__).parents[2]
@@ -21,11 +22,15 @@ INFRASTRUCTURE = {
 """Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
 
 READING = {
+    "hacm/chunks.py",
     "hacm/clips.py",
     "hacm/losses.py",
     "hacm/masking.py",
+    "hacm/evaluation/__init__.py",
+    "hacm/evaluation/outcome.py",
+    "hacm/evaluation/task.py",
     "hacm/protocols/__init__.py",
-    "hacm/protocols/outcome.py",
+    "hacm/training/__init__.py",
     "pipeline/datasets.py",
     "pipeline/layouts.py",
     "pipeline/manifest.py",
@@ -40,7 +45,11 @@ READING = {
 def stages(tmp_path_factory):
     """The resolved stages of the project's dvc.yaml by name."""
     folder = tmp_path_factory.mktemp("graph")
-    (folder / "params.yaml").write_text(shipped_params())
+    # With a transfer, so that its stage is looked at, too.
+    text = shipped_params().replace(
+        "{sources: [], targets: []}", "{sources: [kinect-sim-xsub], targets: [kinect-sim-xsub]}"
+    )
+    (folder / "params.yaml").write_text(text)
     shutil.copy(PROJECT / "dvc.yaml", folder)
     with Repo.init(str(folder), no_scm=True) as repo:
         return {stage.name: stage for stage in repo.index.stages if stage.path.endswith("dvc.yaml")}
@@ -62,10 +71,11 @@ def parts(stage):
 
 def test_the_graph_is_the_one_in_the_readme(stages):
     assert {name.split("@")[0] for name in stages} == {
-        "download", "ingest", "normalize", "audit", "hierarchy", "split", "pretrain", "floor", "evaluate", "report",
+        "download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate",
+        "transfer", "report",
     }  # fmt: skip
-    assert "evaluate@kinect-sim-xsub-linear" in stages
-    assert "evaluate@kinect-sim-xsub-knn" in stages
+    assert "evaluate@kinect-sim-xsub-hacm-0-linear" in stages
+    assert "evaluate@kinect-sim-xsub-hacm-0-knn" in stages
 
 
 def test_every_stage_declares_exactly_the_parameters_it_reads(stages):
@@ -85,7 +95,9 @@ def test_code_that_decides_a_result_is_declared(stages):
     missing = {}
     for name, stage in stages.items():
         module, _ = parts(stage)
-        code = f"import sys; import {module}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
+        protocol = re.search(r"--protocol (\w+)", stage.cmd)
+        also = f"; import hacm.protocols.{protocol[1]}" if protocol else ""
+        code = f"import sys; import {module}{also}; print(*[m.__file__ for m in list(sys.modules.values()) if getattr(m, '__file__', None)])"
         loaded = subprocess.run(
             [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
         ).stdout
@@ -100,14 +112,14 @@ def test_code_that_decides_a_result_is_declared(stages):
 def test_what_reads_own_data_sets_depends_on_them(stages):
     """The module is imported when a data set is looked for, which the test above does not see."""
     for name, stage in stages.items():
-        reads_definition = name.split("@")[0] in ("download", "ingest", "audit", "hierarchy", "split")
+        reads_definition = name.split("@")[0] in ("download", "ingest", "audit", "hierarchy", "split", "transfer")
         assert ("pipeline/own" in declared_paths(stage)) == reads_definition, name
 
 
 UNUSED = {
     # imported for their settings' types only, to check params.yaml in full
     stage: {"pipeline/cleaning.py", "pipeline/recordings/__init__.py"} for stage in
-    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "pretrain", "floor", "evaluate", "report")
+    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate", "transfer", "report")
 }  # fmt: skip
 
 
@@ -123,24 +135,41 @@ def test_declared_paths_exist_or_are_made_by_a_stage(stages):
             assert made_here or (PROJECT / path).exists(), (name, path)
 
 
-@pytest.mark.parametrize(
-    "benchmarks", ["{utd-mhad-xsub: utd-mhad}", "{kinect-sim-xsub: kinect-sim, kinect-sim-xview: kinect-sim}"]
-)
-def test_other_benchmarks_resolve(tmp_path, benchmarks):
-    """The graph follows params.yaml: one instance a data set, benchmark and protocol."""
-    text = shipped_params().replace("{kinect-sim-xsub: kinect-sim}", benchmarks)
-    text = text.replace(
-        "datasets: [kinect-sim]", "datasets: [utd-mhad]" if "utd" in benchmarks else "datasets: [kinect-sim]"
+def resolve(folder, active):
+    """Names of the stages under this section `active` (its lines)."""
+    text = re.sub(r"^active:\n(  .*\n)+", f"active:\n{active}", shipped_params(), count=1, flags=re.MULTILINE)
+    text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}, transfer: {}}}\n"
+    (folder / "params.yaml").write_text(text)
+    check_file(folder / "params.yaml")
+    shutil.copy(PROJECT / "dvc.yaml", folder)
+    with Repo.init(str(folder), no_scm=True) as repo:
+        return {stage.name for stage in repo.index.stages}
+
+
+def test_one_instance_a_combination(tmp_path):
+    """The graph follows params.yaml: data sets, benchmarks, variants, seeds and protocols."""
+    names = resolve(
+        tmp_path,
+        """\
+  datasets: [utd-mhad, kinect-sim]
+  benchmarks: {kinect-sim-xsub: kinect-sim, utd-mhad-xsub: utd-mhad, kinect-sim-xview: kinect-sim}
+  variants: [hacm, no-contrast]
+  seeds: [0, 7]
+  protocols: [knn]
+  transfer: {sources: [utd-mhad-xsub], targets: [kinect-sim-xview]}
+""",
     )
-    text += "  kinect-sim-xview: {train: {}, evaluate: {linear: {}, knn: {}}}\n"
-    (tmp_path / "params.yaml").write_text(text)
-    shutil.copy(PROJECT / "dvc.yaml", tmp_path)
-    with Repo.init(str(tmp_path), no_scm=True) as repo:
-        names = {stage.name for stage in repo.index.stages}
-    for benchmark in re.findall(r"([\w-]+):", benchmarks):
-        assert {
-            f"split@{benchmark}",
-            f"pretrain@{benchmark}",
-            f"floor@{benchmark}",
-            f"evaluate@{benchmark}-knn",
-        } <= names
+    benchmarks = ("kinect-sim-xsub", "utd-mhad-xsub", "kinect-sim-xview")
+    pretrained = {
+        f"{benchmark}-{variant}-{seed}"
+        for benchmark in benchmarks for variant in ("hacm", "no-contrast") for seed in (0, 7)
+    }  # fmt: skip
+    expected = {f"{stage}@{data}" for stage in ("download", "ingest", "normalize", "audit", "hierarchy")
+                for data in ("utd-mhad", "kinect-sim")}  # fmt: skip
+    expected |= {f"{stage}@{benchmark}" for stage in ("split", "prepare", "floor") for benchmark in benchmarks}
+    expected |= {f"pretrain@{name}" for name in pretrained} | {f"evaluate@{name}-knn" for name in pretrained}
+    expected |= {
+        f"transfer@utd-mhad-xsub-kinect-sim-xview-{variant}-{seed}"
+        for variant in ("hacm", "no-contrast") for seed in (0, 7)
+    }  # fmt: skip
+    assert names == expected | {"report"}

@@ -1,7 +1,6 @@
 """The command that takes in a released checkpoint, and what stages.evaluate makes of it."""
 
 import json
-import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -33,16 +32,17 @@ def call(monkeypatch, *options) -> str | int:
     return ended.value.code
 
 
-def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys):
-    assert call(monkeypatch, file, "--out", tmp_path / "model", "--stream", "motion") == 0
+@pytest.mark.parametrize("stream", ["motion", "bone"])
+def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys, stream):
+    assert call(monkeypatch, file, "--out", tmp_path / "model", "--stream", stream) == 0
     said = capsys.readouterr().err
     assert "HA-CM, D 16, 1 + 1 blocks, 24 segments of 3 frames, 18 joints" in said
-    assert "taken on trust, as the file does not say: --heads 8, --stream motion" in said
+    assert f"taken on trust, as the file does not say: --heads 8, --stream {stream}" in said
     assert "never used by its code: decoder_embed_s.bias, " in said
     model, facts = checkpoint.load(tmp_path / "model")
     assert model.model_settings.heads == 8
     assert facts["data_version"] is None
-    assert facts["settings"]["augment"]["stream"] == "motion"
+    assert facts["settings"]["augment"]["stream"] == stream
     assert facts["released"]["method"] == "HA-CM"
     assert facts["released"]["file"] == "released.pth"
     assert facts["released"]["epoch"] == 499
@@ -88,11 +88,12 @@ def test_no_data_version_fits_every_store():
 
 def test_it_can_be_judged_on_a_benchmark(file, project_copy):
     name = "kinect-sim-xsub"
-    shutil.rmtree(project_copy / "models" / name)
-    run(project_copy, "python", "-m", "stages.import_released", str(file), "--out", f"models/{name}")
-    run(project_copy, "python", "-m", "stages.evaluate", "--benchmark", name, "--protocol", "knn")
-    results = project_copy / "results/benchmarks" / name / "knn"
+    model = f"models/{name}/released/seed-0"
+    run(project_copy, "python", "-m", "stages.import_released", str(file), "--out", model)
+    options = ("--benchmark", name, "--variant", "released", "--protocol", "knn")
+    run(project_copy, "python", "-m", "stages.evaluate", *options)
+    results = project_copy / "results/benchmarks" / name / "released/seed-0/knn"
     details = json.loads((results / "details.json").read_text())
     assert details["released"]["method"] == "HA-CM"
-    assert details["encoder_hash"] == checkpoint.encoder_hash(checkpoint.load(project_copy / "models" / name)[0])
+    assert details["encoder_hash"] == checkpoint.encoder_hash(checkpoint.load(project_copy / model)[0])
     assert json.loads((results / "metrics.json").read_text())["n"] == 16

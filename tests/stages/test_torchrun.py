@@ -18,7 +18,7 @@ BENCHMARK = "kinect-sim-xsub"
 TORCHRUN = (
     "torchrun", "--nproc-per-node", "2", "-m", "stages.pretrain", "--benchmark", BENCHMARK, "--device", "cpu",
 )  # fmt: skip
-RESULTS = f"results/benchmarks/{BENCHMARK}/pretrain"
+RESULTS = f"results/benchmarks/{BENCHMARK}/hacm/seed-0/pretrain"
 
 
 def losses(folder: Path) -> list[list[float]]:
@@ -62,7 +62,7 @@ def test_a_run_shared_by_torchrun_survives_a_kill_and_ends_with_the_same_bits(pr
 
     shutil.rmtree(project_copy / RESULTS)
     process = subprocess.Popen(TORCHRUN, cwd=project_copy, env=environment(), stderr=subprocess.PIPE, text=True)
-    state = project_copy / ".state" / "pretrain" / BENCHMARK / "state.pt"
+    state = project_copy / ".state" / "pretrain" / BENCHMARK / "hacm" / "seed-0" / "state.pt"
     while not state.exists() and process.poll() is None:
         time.sleep(0.02)
     os.kill(find_rank(process.pid, 1), signal.SIGKILL)
@@ -96,7 +96,9 @@ def test_commands_of_several_gpus_run(project_copy):
     assert len(alone) == 4
     for line in lines:
         output = run(project_copy, "sh", "-ec", line)
-    assert f"Stage 'pretrain@{BENCHMARK}' didn't change, skipping" in output.stdout  # what torchrun computed is taken
+    assert (
+        f"Stage 'pretrain@{BENCHMARK}-hacm-0' didn't change, skipping" in output.stdout
+    )  # what torchrun computed is taken
     assert "Running stage 'evaluate" in output.stdout
     assert (details(project_copy)["processes"], alone_details["processes"]) == (2, 1)
     for one, two in zip(alone, losses(project_copy), strict=True):

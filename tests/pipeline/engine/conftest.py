@@ -108,13 +108,17 @@ def snakemake_project(tmp_path_factory) -> Path:
     return folder
 
 
-NAME = "kinect-sim-xsub"
-LONGER = {f"benchmarks.{NAME}.train.pretrain": {"epochs": 15, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}}
+NAME, FOLDER = "kinect-sim-xsub-hacm-0", "kinect-sim-xsub/hacm/seed-0"
+"""Of the one pretraining of the small project: in DVC, and on disk."""
+PRETRAIN = ("python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub")
+LONGER = {
+    "benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 15, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1}
+}
 
 
 @pytest.fixture(scope="session")
 def weights_of_a_run_left_alone(small_project, tmp_path_factory):
     project = shutil.copytree(small_project, tmp_path_factory.mktemp("alone") / "project", symlinks=True)
     write_small_params(project / "params.yaml", LONGER)
-    run(project, "python", "-m", "stages.pretrain", "--benchmark", NAME)
-    return (project / f"models/{NAME}/weights.safetensors").read_bytes()
+    run(project, *PRETRAIN)
+    return (project / f"models/{FOLDER}/weights.safetensors").read_bytes()

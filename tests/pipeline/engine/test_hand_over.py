@@ -71,7 +71,7 @@ def test_after_dvc_repro_snakemake_has_nothing_to_do(project_copy):
     (project_copy / "hacm" / "losses.py").write_text(
         (project_copy / "hacm" / "losses.py").read_text() + "\n# A remark.\n"
     )
-    assert "pretrain@kinect-sim-xsub" in wants(project_copy)
+    assert "pretrain@kinect-sim-xsub-hacm-0" in wants(project_copy)
     assert "hierarchy@kinect-sim" not in wants(project_copy)
 
 
@@ -259,5 +259,5 @@ def test_a_benchmark_and_a_log_of_every_job(snakemake_project):
 def test_changed_settings_run_the_same_stages_as_with_dvc(project_copy):
     write_small_params(project_copy / "params.yaml", {"evaluate.bootstrap": 100})
     by_dvc = set(json.loads(run(project_copy, "dvc", "status", "--json").stdout))
-    assert {"evaluate@kinect-sim-xsub-knn", "floor@kinect-sim-xsub"} <= by_dvc
+    assert {"evaluate@kinect-sim-xsub-hacm-0-knn", "floor@kinect-sim-xsub"} <= by_dvc
     assert by_dvc <= wants(project_copy) <= by_dvc | {"report"}

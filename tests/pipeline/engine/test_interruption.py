@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.conftest import environment, run, write_small_params
-from tests.pipeline.engine.conftest import LONGER, NAME
+from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME
 from tests.pipeline.engine.test_hand_over import CLEAN, LOCAL, artefacts, lines, status, wants
 
 DVC = ("dvc", "repro")
@@ -59,17 +59,17 @@ def test_pretraining_begun_by_one_engine_is_ended_by_the_other(project_copy, wei
         begin, cwd=project_copy, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    state = project_copy / f".state/pretrain/{NAME}"
+    state = project_copy / f".state/pretrain/{FOLDER}"
     while process.poll() is None and not (state.exists() and any(state.iterdir())):
         time.sleep(0.005)
     assert kill(process, group=True), "it ended before it could be killed"
-    assert not (project_copy / f"models/{NAME}").exists()
+    assert not (project_copy / f"models/{FOLDER}").exists()
     assert any(state.iterdir())
     if first is DVC:
         run(project_copy, *LOCAL, "--cores", "1", f".state/engine/done/pretrain@{NAME}")
     else:
         run(project_copy, *DVC, f"pretrain@{NAME}")
-    assert (project_copy / f"models/{NAME}/weights.safetensors").read_bytes() == weights_of_a_run_left_alone
+    assert (project_copy / f"models/{FOLDER}/weights.safetensors").read_bytes() == weights_of_a_run_left_alone
     assert not state.exists()
     assert f"pretrain@{NAME}" not in wants(project_copy)
     assert "up to date" in run(project_copy, "dvc", "status", f"pretrain@{NAME}").stdout

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hacm.clips import MAX_BODIES, Clips
-from hacm.protocols.outcome import Outcome
+from hacm.evaluation.outcome import Outcome
 
 FRAMES = 24
 STRENGTHS = tuple(10.0 ** (half / 2) for half in range(-6, 7))  # 1e-3 … 1e3, two a decade

@@ -1,0 +1,249 @@
+"""What can go wrong with a recording, done to whole clips before they are cropped and resampled.
+
+Every corruption says its `kind` and `level` (outcome.Condition) and which random repetition, `draw`, it is; `apply`
+gives the corrupted rows of clips that were taken out of a data set, and changes no tensor that it is given. Random
+numbers are drawn on the CPU, for each clip by itself, from (seed, kind, draw, the clip's number): a clip is corrupted
+the same way whatever others are beside it, on any device. The level is not among them, so that of two levels of one
+draw the greater takes away what the lesser does, and more. What is absent (a body in a frame without it, all zeros) is
+left as it is.
+
+Shapes: N clips, S sequences (one a body), F frames of a clip, R rows (one a body's frame), V joints, C coordinates.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from hacm.augment import rotation_matrix, seeded
+from hacm.clips import MAX_BODIES, Clips, send
+from hacm.skeleton import Skeleton
+
+# What is read where a joint is missing: the origin, as in the field's occlusion protocols, or the joint it hangs on.
+Missing = Literal["zeros", "parent"]
+Axis = Literal["x", "y", "z"]
+
+
+class Corruption(Protocol):
+    """One condition to judge under; kind, level and draw as in outcome.Condition."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def level(self) -> float: ...
+    @property
+    def draw(self) -> int: ...
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """The corrupted rows (R, V, C), on the clips' device. number_N: each clip's number in the data set."""
+        ...
+
+
+@dataclass(frozen=True)
+class MissingJoints:
+    """A share of the joints, to the nearest whole number and at least one, is not seen.
+
+    by_frame: others in every frame; otherwise the same throughout the clip. Either way others for each body.
+    """
+
+    level: float
+    draw: int
+    by_frame: bool
+    skeleton: Skeleton
+    missing: Missing = "zeros"
+
+    @property
+    def kind(self) -> str:
+        return "joints missing by frame" if self.by_frame else "joints missing"
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        joints = self.skeleton.joints
+        sequences_N = clips.frames_N * clips.bodies_N if self.by_frame else torch.full_like(number_N, MAX_BODIES)
+        draws = [
+            torch.rand(sequences, joints, generator=generator)
+            for sequences, generator in zip(sequences_N.tolist(), generators(self, number_N, seed), strict=True)
+        ]
+        # A joint is missing if its draw is among the clip's (or frame's) `count` smallest.
+        missing_LV = torch.cat(draws).argsort(1).argsort(1) < whole(self.level, joints)
+        if not self.by_frame:
+            missing_LV = missing_LV[sequence_of_rows(clips)]
+        return take_out(clips.joints_RVC, send(missing_LV, clips.device), self.skeleton, self.missing)
+
+
+@dataclass(frozen=True)
+class MissingLimb:
+    """One limb (see `limbs`) is not seen at all, of neither body. level: its share of the joints."""
+
+    limb: tuple[int, ...]
+    skeleton: Skeleton
+    missing: Missing = "zeros"
+    draw: ClassVar[int] = 0
+
+    @property
+    def kind(self) -> str:
+        return f"limb of joint {self.limb[0]} missing"
+
+    @property
+    def level(self) -> float:
+        return len(self.limb) / self.skeleton.joints
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        missing_V = torch.zeros(self.skeleton.joints, dtype=torch.bool)
+        missing_V[list(self.limb)] = True
+        missing_RV = send(missing_V, clips.device).expand(len(clips.joints_RVC), -1)
+        return take_out(clips.joints_RVC, missing_RV, self.skeleton, self.missing)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Each coordinate of each joint in each frame is wrong by a normal error. level: its standard deviation, metres."""
+
+    level: float
+    draw: int
+    kind: ClassVar[str] = "gaussian noise"
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        rows_N = clips.frames_N * clips.bodies_N
+        shape = clips.joints_RVC.shape[1:]
+        errors = [
+            torch.randn(rows, *shape, generator=generator)
+            for rows, generator in zip(rows_N.tolist(), generators(self, number_N, seed), strict=True)
+        ]
+        seen_R = (clips.joints_RVC != 0).flatten(1).any(1)
+        error_RVC = send(torch.cat(errors), clips.device) * (self.level * seen_R[:, None, None])
+        return clips.joints_RVC + error_RVC
+
+
+@dataclass(frozen=True)
+class LostFrames:
+    """A share of a clip's frames, to the nearest whole number, at least one and never all, is lost.
+
+    The last frame that was seen stands in for them, before the first seen one that one. block: they are consecutive;
+    otherwise scattered. Both bodies lose the same frames.
+    """
+
+    level: float
+    draw: int
+    block: bool
+
+    @property
+    def kind(self) -> str:
+        return "block of frames lost" if self.block else "frames lost"
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        rows = []
+        for (offset, frames, bodies), generator in zip(
+            torch.stack([clips.offset_N, clips.frames_N, clips.bodies_N], 1).tolist(),
+            generators(self, number_N, seed),
+            strict=True,
+        ):
+            source_F = last_seen(self._lost(frames, generator))
+            rows += [source_F + (offset + body * frames) for body in range(bodies)]
+        return clips.joints_RVC.index_select(0, send(torch.cat(rows), clips.device))
+
+    def _lost(self, frames: int, generator: torch.Generator) -> Tensor:
+        """Bool (F,)."""
+        count = min(whole(self.level, frames), frames - 1)
+        if not self.block:
+            return torch.rand(frames, generator=generator).argsort().argsort() < count
+        start = int(torch.rand((), dtype=torch.float64, generator=generator) * (frames - count + 1))
+        place_F = torch.arange(frames)
+        return (place_F >= start) & (place_F < start + count)
+
+
+@dataclass(frozen=True)
+class View:
+    """Seen from elsewhere: everything turned about the vertical axis through the origin. level: degrees."""
+
+    level: float
+    vertical: Axis = "y"
+    kind: ClassVar[str] = "view"
+    draw: ClassVar[int] = 0
+
+    def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        angle_C = torch.zeros(3, dtype=torch.float64)
+        angle_C["xyz".index(self.vertical)] = math.radians(self.level)
+        rotation_CC = send(rotation_matrix(angle_C[None])[0].float(), clips.device)
+        return clips.joints_RVC @ rotation_CC.T
+
+
+def corrupt(clips: Clips, index_N: Tensor, corruption: Corruption, seed: int) -> Clips:
+    """The clips `index_N` (CPU, int64), corrupted, as clips of their own; `clips` stay as they are."""
+    taken = clips.take(index_N)
+    taken.joints_RVC = corruption.apply(taken, index_N, seed)
+    return taken
+
+
+def limbs(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+    """The limbs of any skeleton, each from the joint next to the trunk outwards: arms, legs, neck and head, a tail.
+
+    A hub is a joint where at least three branches meet that reach a third as far as the skeleton's longest path (so
+    fingers make no hub of a hand); the trunk is what lies on the paths between hubs, the centre joint if there is no
+    hub; the limbs are what falls apart when the trunk is taken out, in order of their first joints.
+    """
+    beside = {
+        joint: [*skeleton.children(joint), *(parent for parent in [skeleton.parents[joint]] if parent >= 0)]
+        for joint in range(skeleton.joints)
+    }
+
+    def branch(start: int, origin: int) -> list[tuple[int, int]]:
+        """(joint, steps) of the branch that begins with `start` beside `origin`, the nearest first."""
+        found, came_from = [(start, 1)], {start: origin}
+        for joint, steps in found:
+            for other in beside[joint]:
+                if other != came_from[joint]:
+                    came_from[other] = joint
+                    found.append((other, steps + 1))
+        return found
+
+    reach = {joint: [branch(start, joint)[-1][1] for start in beside[joint]] for joint in beside}
+    longest = max((max(steps, default=0) for steps in reach.values()), default=0)
+    hubs = {joint for joint in beside if sum(3 * steps >= longest for steps in reach[joint]) >= 3}
+    trunk = {
+        joint
+        for joint in beside
+        if joint in hubs
+        or sum(any(other in hubs for other, _ in branch(start, joint)) for start in beside[joint]) >= 2
+    } or {skeleton.centre}  # fmt: skip
+    edges = sorted((start, joint) for joint in trunk for start in beside[joint] if start not in trunk)
+    return tuple(tuple(joint for joint, _ in branch(start, joint)) for start, joint in edges)
+
+
+def whole(share: float, total: int) -> int:
+    """The whole number nearest to that share of the total (halves up), at least one."""
+    return max(1, math.floor(share * total + 0.5))
+
+
+def generators(corruption: Corruption, number_N: Tensor, seed: int) -> list[torch.Generator]:
+    """A generator for each clip, by its number."""
+    return [seeded(seed, f"{corruption.kind} {corruption.draw}", number) for number in number_N.tolist()]
+
+
+def sequence_of_rows(clips: Clips) -> Tensor:
+    """For every row the number 2·clip + body of its sequence, int64 (R,), where clips lie one after another."""
+    body_S = torch.cat([torch.arange(bodies) for bodies in clips.bodies_N.tolist()])
+    clip_S = torch.arange(len(clips)).repeat_interleave(clips.bodies_N)
+    return (MAX_BODIES * clip_S + body_S).repeat_interleave(clips.frames_N[clip_S])
+
+
+def take_out(x_RVC: Tensor, missing_RV: Tensor, skeleton: Skeleton, missing: Missing) -> Tensor:
+    """The rows without the missing joints: zeros in their place, or the nearest seen joint towards the root.
+
+    Where every joint up to the root is missing there is none, and `parent` reads zeros too.
+    """
+    taken_RVC = x_RVC.masked_fill(missing_RV[..., None], 0)
+    if missing == "parent":
+        for joint in sorted(range(skeleton.joints), key=lambda joint: len(skeleton.chain(joint))):
+            parent = skeleton.parents[joint]
+            if parent >= 0:
+                taken_RVC[:, joint] = torch.where(missing_RV[:, joint, None], taken_RVC[:, parent], taken_RVC[:, joint])
+    return taken_RVC
+
+
+def last_seen(lost_F: Tensor) -> Tensor:
+    """The frame that stands in for each: the last one that is not lost, before the first such frame that one."""
+    place_F = torch.arange(len(lost_F))
+    seen_F = torch.where(lost_F, -1, place_F).cummax(0).values
+    return torch.where(seen_F < 0, (~lost_F).int().argmax(), seen_F)

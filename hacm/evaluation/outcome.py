@@ -1,0 +1,43 @@
+"""What a protocol hands back: class scores of the test clips. N test clips, K classes."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hacm.metrics import check_scores
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Scores of the same test clips under one condition of several, such as a share of labels or a degree of noise.
+
+    kind: what was varied, in words ("labels", "gaussian noise"). level: how much of it, in its natural unit. draw:
+    which of several random repetitions, from 0. scores_NK: float32.
+    """
+
+    kind: str
+    level: float
+    draw: int
+    scores_NK: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Scores of the test clips, in the order of the task's test_index; higher means more likely.
+
+    scores_NK: float32. target_N: int64. extra: further numbers by their full names. Those that end in `_top1` are
+    accuracies, those in `_map` mean average precisions, both shares of 1: `best_epoch_as_released_top1` is the linear
+    probe's optimistic one, chosen on the test split. Others are what the protocol settled by itself, e.g. ridge's
+    `strength`. conditions: where the protocol judges under several, all of them; scores_NK is then the one that stands
+    for it.
+    """
+
+    scores_NK: NDArray[np.float32]
+    target_N: NDArray[np.int64]
+    extra: dict[str, float] = field(default_factory=dict)
+    conditions: tuple[Condition, ...] = ()
+
+    def __post_init__(self) -> None:
+        for scores_NK in (self.scores_NK, *(condition.scores_NK for condition in self.conditions)):
+            check_scores(scores_NK, self.target_N)

@@ -1,0 +1,54 @@
+"""Transfer (hacm.md §6): an encoder pretrained on one data set, fine-tuned on the labels of another.
+
+Shapes: N clips, R rows, V joints of the encoder's skeleton, U joints of the clips', C coordinates.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from hacm.clips import Clips
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
+from hacm.evaluation.tuning import Recipe, tune
+from hacm.model import HACM
+
+
+@dataclass(frozen=True)
+class Settings(Recipe):
+    """The fine-tune recipe, on the other data set."""
+
+
+def run(
+    model: HACM,
+    task: Task,
+    joint_V: Sequence[int],
+    settings: Settings,
+    seed: int,
+    device: str,
+    on_epoch: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Fine-tune the encoder on the task's training clips, score its test clips; the model is left as it is.
+
+    task: the other data set's, clips in its own skeleton, augmented as the encoder's clips were (what matters is the
+    stream; its crop may suit the clips). joint_V: for each of the encoder's joints the clips' joint that it is read
+    from. on_epoch: called with the number of epochs done. ValueError if joint_V does not fit the encoder or the clips.
+    """
+    if len(joint_V) != model.skeleton.joints:
+        raise ValueError(f"{len(joint_V)} joints are read, but the encoder's skeleton has {model.skeleton.joints}")
+    return tune(model, replace(task, clips=reread(task.clips, joint_V)), settings, seed, device, on_epoch)
+
+
+def reread(clips: Clips, joint_V: Sequence[int]) -> Clips:
+    """The clips with joints (R, V, C) read from their (R, U, C); without hierarchies, which are of their skeleton.
+
+    Joints that are read as they stand are not copied. ValueError if a number is no joint of theirs.
+    """
+    joints = clips.joints_RVC.shape[1]
+    if not all(0 <= joint < joints for joint in joint_V):
+        raise ValueError(f"joints {list(joint_V)} are read, but the clips have {joints}")
+    if list(joint_V) == list(range(joints)):
+        return replace(clips, hierarchy_RJ=None)
+    index_V = torch.tensor(list(joint_V), device=clips.device)
+    return replace(clips, joints_RVC=clips.joints_RVC.index_select(1, index_V), hierarchy_RJ=None)

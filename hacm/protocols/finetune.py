@@ -1,0 +1,33 @@
+"""Fine-tuning (hacm.md §6): the encoder itself goes on learning, with labels; see hacm/evaluation/tuning.py."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
+from hacm.evaluation.tuning import Recipe, tune
+from hacm.model import HACM
+
+
+@dataclass(frozen=True)
+class Settings(Recipe):
+    """The recipe. best_epoch: also judge after every epoch and report the best, as the released code does; scoring the
+    test clips each time makes an epoch about a third longer."""
+
+    best_epoch: bool = False
+
+
+def run(
+    model: HACM,
+    task: Task,
+    settings: Settings,
+    seed: int,
+    device: str,
+    on_epoch: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Scores of the last epoch; the model is left as it is.
+
+    Of a model with random weights this is the same encoder supervised from scratch. ValueError with fewer than two
+    training clips, or if training runs away.
+    """
+    return tune(model, task, settings, seed, device, on_epoch, best_epoch=settings.best_epoch)

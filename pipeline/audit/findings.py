@@ -1,0 +1,70 @@
+"""What an audit finds: a kind, how serious it is, the clips it stands on, and a sentence.
+
+Severities: `error`, the version does not hold what it says or a result measured on it is not worth much; `warning`,
+something a reader of such a result should know; `note`, how the data are.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import UserError
+
+SEVERITIES = ("error", "warning", "note")
+
+KINDS = {
+    "counts": "a part of a split, or the whole, has another number of clips than its authors state",
+    "classes": "a class has no clip in a part of a split",
+    "balance": "classes or subjects differ much in their number of clips",
+    "leak-subject": "a person is on both sides of a split by persons",
+    "leak-recording": "clips cut from one recording, or views of one performance, are on both sides of a split",
+    "leak-identical": "byte-identical clips, or clips of byte-identical raw files, are on both sides of a split",
+    "leak-near": "nearly identical clips are on both sides of a split",
+    "identical": "byte-identical clips, or clips of byte-identical raw files",
+    "near-identical": "clips that differ by a few millimetres",
+    "labels": "identical or nearly identical clips with different labels",
+    "provenance": "a clip or the store cannot be traced to what it was made from",
+    "non-finite": "coordinates that are no finite numbers",
+    "empty": "frames or whole clips without anybody",
+    "absent-body": "a second body that is there in no frame",
+    "frozen": "a joint that does not move at all while others do",
+    "repeated": "frames that repeat the frame before",
+    "teleport": "a joint that moves faster than any joint can",
+    "bones": "a bone whose length is not constant",
+    "swap": "left and right limbs that change places from one frame to the next",
+    "size": "a body too large or too small for metres",
+    "length": "clips of very few frames",
+    "frame-rate": "frame rates that differ or cannot be",
+}
+"""Every kind of finding, and what it says."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """kind: of KINDS. severity: of SEVERITIES. clips: names, the worst first where there is an order."""
+
+    kind: str
+    severity: str
+    clips: tuple[str, ...]
+    text: str
+
+    def __post_init__(self) -> None:
+        assert self.kind in KINDS, self.kind
+        assert self.severity in SEVERITIES, self.severity
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The most serious first, then in the order of KINDS."""
+    kinds = list(KINDS)
+    return sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), kinds.index(one.kind), one.text))
+
+
+def choose_strict(findings: Sequence[Finding], chosen: Sequence[str]) -> list[Finding]:
+    """The findings that a strict audit fails on.
+
+    chosen: severities, each meaning itself and what is more serious, and kinds; UserError naming an unknown word.
+    """
+    for word in chosen:
+        if word not in SEVERITIES and word not in KINDS:
+            raise UserError(f"--strict {word}: unknown; severities: {', '.join(SEVERITIES)}; kinds: {', '.join(KINDS)}")
+    worst = max((SEVERITIES.index(word) for word in chosen if word in SEVERITIES), default=-1)
+    return [one for one in findings if one.kind in chosen or SEVERITIES.index(one.severity) <= worst]

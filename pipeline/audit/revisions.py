@@ -1,0 +1,215 @@
+"""A data set as some revision of the project has it: a git revision, tag or experiment, or the workspace.
+
+Read by DVC from its cache or a remote, without checking anything out; dvc.lock must have been committed.
+"""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import polars as pl
+import yaml
+
+from pipeline.audit.versions import Held
+from pipeline.datasets import DataSet
+from pipeline.errors import UserError, in_one_line
+from pipeline.files import read_json
+from pipeline.splits import assign
+from pipeline.store import SkeletonStore, read_parquet
+
+STAGES = ("download", "ingest", "normalize")
+"""Those that make a data set's clips."""
+
+WORKSPACE = "workspace"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a data set's clips and its benchmarks' splits lie in the project, relative to its top folder."""
+
+    clips: Path
+    splits: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A data set at a revision. rev: None for the workspace. lock: what dvc.lock says, {} where there is none."""
+
+    rev: str | None
+    version: str
+    held: Held
+    lock: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """How to call it."""
+        return self.rev or WORKSPACE
+
+
+def read_revision(rev: str | None, place: Place, dataset: DataSet) -> Revision:
+    """The manifest, exclusions and splits of a revision; UserError naming what it does not have."""
+    with _open_tables(rev, place) as folder:
+        manifest, excluded = (read_parquet(folder / f"{table}.parquet") for table in ("manifest", "excluded"))
+        version = str(read_json(folder / "store.json")["version"])
+        parts = assign(manifest, dataset.splits)
+        for rule in place.splits:
+            file = folder / f"{rule}.split.parquet"
+            if file.exists():
+                listed = read_parquet(file).select("name", pl.col("part").alias(rule))
+                parts = parts.drop(rule).join(listed, on="name", how="left", maintain_order="left")
+        lock = folder / "dvc.lock"
+        facts = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
+    return Revision(rev, version, Held(manifest, excluded, parts.select("name", *dataset.splits)), facts or {})
+
+
+@contextmanager
+def _open_tables(rev: str | None, place: Place) -> Iterator[Path]:
+    """A folder with the small files of a revision: the store's tables, the splits, dvc.lock."""
+    needed = {name: place.clips / name for name in ("manifest.parquet", "excluded.parquet", "store.json")}
+    optional = {f"{rule}.split.parquet": path / "split.parquet" for rule, path in place.splits.items()}
+    optional["dvc.lock"] = Path("dvc.lock")
+    with TemporaryDirectory(prefix="hacm-revision-") as name:
+        folder = Path(name)
+        fetch = _workspace_fetcher() if rev is None else _fetcher(rev)
+        for file, path in needed.items():
+            fetch(path, folder / file, True)
+        for file, path in optional.items():
+            fetch(path, folder / file, False)
+        yield folder
+
+
+def _workspace_fetcher() -> Any:
+    def fetch(path: Path, target: Path, required: bool) -> None:
+        if path.exists():
+            target.symlink_to(path.resolve())
+        elif required:
+            raise UserError(f"{path}: not found in the workspace; run dvc repro, or name a revision")
+
+    return fetch
+
+
+def _fetcher(rev: str) -> Any:
+    from dvc.exceptions import DvcException
+
+    system = _open_revision(rev)
+
+    def fetch(path: Path, target: Path, required: bool) -> None:
+        try:
+            if system.exists(path.as_posix()):
+                system.get_file(path.as_posix(), str(target))
+            elif required:
+                raise UserError(f"{path}: not in {rev}; was dvc.lock committed there after dvc repro?")
+        except (DvcException, OSError) as error:
+            if required:
+                raise _unavailable(path, rev, error) from error
+
+    return fetch
+
+
+def _unavailable(path: Path, rev: str, error: BaseException) -> UserError:
+    reason = in_one_line(error)
+    return UserError(
+        f"{path}: {rev} has it, but neither the cache nor a remote does ({reason}); dvc push it from there"
+    )
+
+
+def _open_revision(rev: str) -> Any:
+    """DVC's view of the project at a revision; UserError if there is none."""
+    from dvc.api import DVCFileSystem
+
+    return DVCFileSystem(url=".", rev=resolve(rev))
+
+
+def resolve(rev: str) -> str:
+    """The commit of a git revision, tag or experiment; UserError if there is none."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+    from dvc.scm import resolve_rev
+    from scmrepo.exceptions import SCMError
+
+    try:
+        with Repo(".") as repo:
+            return str(resolve_rev(repo.scm, rev))
+    except (DvcException, SCMError) as error:
+        raise UserError(f"{rev}: no git revision, tag or experiment of this project ({in_one_line(error)})") from error
+
+
+@contextmanager
+def open_store(revision: Revision, place: Place) -> Iterator[SkeletonStore | None]:
+    """The whole store of a revision, while the block lasts; None where neither the cache nor a remote has it."""
+    if revision.rev is None:
+        yield SkeletonStore.open(place.clips)
+        return
+    from dvc.exceptions import DvcException
+
+    with TemporaryDirectory(prefix="hacm-revision-") as name:
+        try:
+            _open_revision(revision.rev).get(place.clips.as_posix(), name + "/store", recursive=True)
+            store: SkeletonStore | None = SkeletonStore.open(Path(name) / "store")
+        except (DvcException, OSError, UserError):
+            store = None
+        yield store
+
+
+def find_causes(before: Revision, after: Revision, dataset: str) -> list[dict[str, Any]]:
+    """What dvc.lock says has changed of what the clips were made of: parameters, code, raw data.
+
+    Of code, the commits between the two revisions that touched it, where git can tell.
+    """
+    causes = []
+    for stage in STAGES:
+        old, new = (revision.lock.get("stages", {}).get(f"{stage}@{dataset}", {}) for revision in (before, after))
+        params = [_flatten({} if not one else one.get("params", {})) for one in (old, new)]
+        causes += [
+            {
+                "stage": stage,
+                "kind": "parameter",
+                "what": key,
+                "before": params[0].get(key),
+                "after": params[1].get(key),
+            }
+            for key in sorted(params[0].keys() | params[1].keys())
+            if params[0].get(key) != params[1].get(key)
+        ]
+        deps = [{dep["path"]: dep.get("md5") for dep in one.get("deps", [])} for one in (old, new)]
+        for path in sorted(deps[0].keys() | deps[1].keys()):
+            if deps[0].get(path) != deps[1].get(path):
+                kind = "data" if path.startswith("data/") else "code"
+                commits = _commits(before.rev, after.rev, path) if kind == "code" else []
+                causes.append({"stage": stage, "kind": kind, "what": path, "commits": commits})
+    return causes
+
+
+def _flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """dvc.lock nests parameters by file, and their values as they stand in it; here by dotted key."""
+    found: dict[str, Any] = {}
+    for file in tree.values():
+        for key, value in file.items():
+            found |= _flatten_value(key, value)
+    return found
+
+
+def _flatten_value(key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {key: value}
+    return {
+        name: leaf for part, inner in value.items() for name, leaf in _flatten_value(f"{key}.{part}", inner).items()
+    }
+
+
+def _commits(before: str | None, after: str | None, path: str) -> list[str]:
+    """One line a commit that touched a path between two revisions, the latest first; empty where git cannot tell."""
+    if before is None:
+        return []
+    span = f"{resolve(before)}..{resolve(after) if after else 'HEAD'}"
+    done = subprocess.run(
+        ["git", "log", "--oneline", "--no-decorate", span, "--", path],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    changed = after is None and subprocess.run(["git", "diff", "--quiet", "HEAD", "--", path], check=False).returncode
+    return (["uncommitted changes"] if changed else []) + lines

@@ -1,0 +1,256 @@
+"""Whether the joints of a clip can be those of a body: measurements, one row a clip, and what is out of the ordinary.
+
+Everything is computed on many clips at once, row below row. Absent bodies are all zero, and a pair of frames in one of
+which the body is absent says nothing of its movement.
+Legend: R rows (one body in one frame), V joints, B bones, L limbs (pairs of left and right), C coordinates (metres).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.audit.batches import Batch
+from pipeline.audit.findings import Finding
+from pipeline.errors import name_some
+from pipeline.topology import Topology
+
+MOST_SPREAD_OF_LIMBS = 0.15
+"""Metres between left and right (root mean square over a limb's joints): nearer ones cannot be told from a crossing."""
+
+SWAP_RATIO = 4.0
+"""A limb pair has changed places where keeping its names costs so many times the squared distance of changing them."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A limit on a measurement. kind: of the finding. what: it finds, in words; over the limit, or under it where
+    `above` is false. why: the reason for the limit."""
+
+    kind: str
+    column: str
+    limit: float
+    unit: str
+    severity: str
+    what: str
+    why: str
+    above: bool = True
+
+    def finds(self) -> pl.Expr:
+        """Whether a row of measurements is found."""
+        return pl.col(self.column) > self.limit if self.above else pl.col(self.column) < self.limit
+
+    @property
+    def bound(self) -> str:
+        """The limit in words."""
+        return f"{'more' if self.above else 'less'} than {self.limit:g} {self.unit}"
+
+
+CHECKS = (
+    Check("non-finite", "non_finite", 0, "values", "error", "not finite", "clean clips hold finite numbers only"),
+    Check("empty", "empty_share", 0.999, "of the frames", "error", "nobody in", "such a clip shows no action"),
+    Check("empty", "empty_frames", 0, "frames", "warning", "nobody in", "cleaning drops frames without a body"),
+    Check("absent-body", "absent_bodies", 0, "bodies", "note", "never there", "cleaning leaves a body 1 that is empty"),
+    Check(
+        "frozen", "frozen_frames", 9, "frames", "warning", "a joint still for", "noise never gives one float32 twice"
+    ),
+    Check("repeated", "repeated_frames", 0, "frames", "warning", "a pose repeated for", "noise never repeats a pose"),
+    Check("teleport", "speed", 20.0, "m/s", "warning", "a joint at", "a boxer's fist reaches 10, a pitcher's hand 35"),
+    Check("bones", "bone_spread", 0.10, "m", "warning", "a bone's length deviates by", "bones are rigid"),
+    Check("swap", "swaps", 0, "times", "warning", "left and right change places", "limbs 0.15 m apart cannot"),
+    Check("size", "size", 3.5, "m", "error", "a body spans", "other units, or joints of two people"),
+    Check("size", "size", 0.3, "m", "error", "a body spans", "other units, or joints in one point", above=False),
+    Check("length", "frames", 10, "frames", "warning", "a clip has", "a third of a second at 30 frames/s", above=False),
+)
+"""The limits, their units and their reasons: physical ones, not fitted to a data set. `bones`: standard deviation."""
+
+MEASURES = (
+    "non_finite", "empty_share", "empty_frames", "absent_bodies", "frozen_frames", "repeated_frames", "speed",
+    "bone_spread", "swaps", "size",
+)  # fmt: skip
+
+
+def find_limbs(topology: Topology) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Joints called `left …` with their `right …`, by limb: those that hang on the same first such joint.
+
+    Empty where the names do not tell left from right.
+    """
+    number = {name: joint for joint, name in enumerate(topology.joints)}
+    pairs = {
+        joint: number["right" + name[4:]]
+        for name, joint in number.items()
+        if name.startswith("left") and "right" + name[4:] in number
+    }
+    limbs: dict[int, list[int]] = {}
+    for joint in pairs:
+        top = joint
+        while topology.parents[top] in pairs:
+            top = topology.parents[top]
+        limbs.setdefault(top, []).append(joint)
+    return [(np.array(left), np.array([pairs[joint] for joint in left])) for _, left in sorted(limbs.items())]
+
+
+def find_present(rows_RVC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(R,): whether the body is there; an absent one is all zero."""
+    return np.asarray(rows_RVC.any(axis=(1, 2)))
+
+
+def measure_steps(rows_RVC: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(R, V) metres that each joint moved since the row before; 0 in the first row."""
+    steps_RV = np.zeros(rows_RVC.shape[:2], np.float32)
+    moved_RVC = rows_RVC[1:] - rows_RVC[:-1]
+    np.sqrt(np.einsum("rvc,rvc->rv", moved_RVC, moved_RVC), out=steps_RV[1:])
+    return steps_RV
+
+
+def measure_bones(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
+    """(R, B) metres, in the order of topology.bones."""
+    joints, parents = np.array(topology.bones).T
+    bones_RBC = rows_RVC[:, joints] - rows_RVC[:, parents]
+    return np.sqrt(np.einsum("rbc,rbc->rb", bones_RBC, bones_RBC))
+
+
+def find_swaps(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.bool_]:
+    """(R, L): whether a limb pair has changed places since the row before.
+
+    So it is where Σ|l(t) − r(t−1)|² + |r(t) − l(t−1)|² is under a quarter of Σ|l(t) − l(t−1)|² + |r(t) − r(t−1)|²,
+    and left and right are apart in both rows.
+    """
+    limbs = find_limbs(topology)
+    swapped_RL = np.zeros((len(rows_RVC), len(limbs)), bool)
+    for limb, (left, right) in enumerate(limbs):
+        left_RVC, right_RVC = rows_RVC[:, left], rows_RVC[:, right]
+        apart_R = _squares(left_RVC - right_RVC) > len(left) * MOST_SPREAD_OF_LIMBS**2
+        kept_R = _squares(left_RVC[1:] - left_RVC[:-1]) + _squares(right_RVC[1:] - right_RVC[:-1])
+        changed_R = _squares(left_RVC[1:] - right_RVC[:-1]) + _squares(right_RVC[1:] - left_RVC[:-1])
+        swapped_RL[1:, limb] = (kept_R > SWAP_RATIO * changed_R) & apart_R[1:] & apart_R[:-1]
+    return swapped_RL
+
+
+def _squares(rows_RVC: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.einsum("rvc,rvc->r", rows_RVC, rows_RVC)
+
+
+def count_runs(same_RV: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(R, V): how many rows up to this one are true without a gap."""
+    row_R1 = np.arange(len(same_RV))[:, np.newaxis]
+    return row_R1 - np.maximum.accumulate(np.where(same_RV, -1, row_R1), axis=0)
+
+
+def measure(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> pl.DataFrame:
+    """MEASURES of every clip of a batch, whose rows these are, with its name."""
+    first, clip = batch.segments
+    finite_RVC = np.isfinite(rows_RVC)
+    bad_R = np.zeros(len(rows_RVC)) if finite_RVC.all() else (~finite_RVC).sum(axis=(1, 2))
+    rows_RVC = rows_RVC if finite_RVC.all() else np.where(finite_RVC, rows_RVC, np.float32(0))
+    present_R = find_present(rows_RVC)
+    joined_R = present_R.copy()
+    joined_R[1:] &= present_R[:-1]
+    joined_R[first] = False
+    frozen, repeated = _longest_stills(rows_RVC, joined_R, first)
+    span_RC = np.where(present_R[:, np.newaxis], rows_RVC.max(axis=1) - rows_RVC.min(axis=1), 0)
+    steps_R = np.where(joined_R, measure_steps(rows_RVC).max(axis=1), 0)
+    swaps_R = find_swaps(rows_RVC, topology).any(axis=1) & joined_R
+    seen = np.add.reduceat(present_R, first, dtype=np.int64)
+    empty = _empty_frames(batch, present_R)
+    by_body = {
+        "non_finite": np.add.reduceat(bad_R, first),
+        "absent_bodies": seen == 0,
+        "frozen_frames": frozen,
+        "repeated_frames": repeated,
+        "speed": np.maximum.reduceat(steps_R, first),
+        "bone_spread": _spread_of_bones(measure_bones(rows_RVC, topology), present_R, first),
+        "swaps": np.add.reduceat(swaps_R, first, dtype=np.int64),
+        "size": np.maximum.reduceat(span_RC.max(axis=1), first),
+    }
+    added = ("non_finite", "absent_bodies", "swaps")
+    by_clip = pl.DataFrame({"clip": clip, **by_body}).group_by("clip", maintain_order=True)
+    table = by_clip.agg(pl.col(name).sum() if name in added else pl.col(name).max() for name in by_body)
+    facts = batch.clips.select("name", "frames", "fps").with_columns(table.drop("clip"), empty_frames=empty)
+    return facts.select(
+        "name",
+        "frames",
+        "fps",
+        pl.col("non_finite").cast(pl.Int64),
+        (pl.col("empty_frames") / pl.col("frames")).alias("empty_share"),
+        "empty_frames",
+        # A clip whose bodies are all absent is empty, which is said elsewhere.
+        pl.when(pl.col("empty_frames") < pl.col("frames")).then(pl.col("absent_bodies")).otherwise(0).cast(pl.Int64)
+        .alias("absent_bodies"),
+        pl.when(pl.col("frozen_frames") > pl.col("repeated_frames")).then("frozen_frames").otherwise(0)
+        .alias("frozen_frames"),
+        "repeated_frames",
+        (pl.col("speed") * pl.col("fps")).cast(pl.Float64).alias("speed"),
+        pl.col("bone_spread").cast(pl.Float64),
+        "swaps",
+        pl.when(pl.col("empty_frames") < pl.col("frames")).then(pl.col("size")).cast(pl.Float64).alias("size"),
+    )  # fmt: skip
+
+
+def _longest_stills(
+    rows_RVC: NDArray[np.float32], joined_R: NDArray[np.bool_], first: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each body: the most frames on end in which some joint, and in which all joints, did not move at all."""
+    same_RV = np.zeros(rows_RVC.shape[:2], bool)
+    same_RV[1:] = (rows_RVC[1:] == rows_RVC[:-1]).all(axis=2)
+    same_RV &= joined_R[:, np.newaxis]
+    if not same_RV.any():
+        return np.zeros(len(first), np.int64), np.zeros(len(first), np.int64)
+    joint_R = count_runs(same_RV).max(axis=1)
+    body_R = count_runs(np.asarray(same_RV.all(axis=1, keepdims=True)))[:, 0]
+    return np.maximum.reduceat(joint_R, first), np.maximum.reduceat(body_R, first)
+
+
+def _spread_of_bones(
+    lengths_RB: NDArray[np.float32], present_R: NDArray[np.bool_], first: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Of each body, metres: the standard deviation over its frames of the bone that has the largest."""
+    weight_R1 = present_R[:, np.newaxis].astype(np.float64)
+    count = np.maximum(np.add.reduceat(weight_R1, first), 1)
+    mean = np.add.reduceat(lengths_RB * weight_R1, first) / count
+    frames = np.diff(np.append(first, len(lengths_RB)))
+    deviation_RB = (lengths_RB - np.repeat(mean, frames, axis=0)) * weight_R1
+    return np.sqrt((np.add.reduceat(deviation_RB**2, first) / count).max(axis=1))
+
+
+def _empty_frames(batch: Batch, present_R: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Of each clip: frames in which none of its bodies is present."""
+    counts = []
+    clips = batch.clips
+    for start, bodies, frames in zip(batch.first_row, clips["bodies"], clips["frames"], strict=True):
+        counts.append(frames - int(present_R[start : start + bodies * frames].reshape(bodies, frames).any(0).sum()))
+    return np.array(counts, np.int64)
+
+
+def find_value_faults(measures: pl.DataFrame) -> list[Finding]:
+    """What CHECKS find, one finding a check, the worst clips first."""
+    findings = []
+    taken = set[str]()
+    for check in CHECKS:
+        order = [pl.col(check.column), pl.col("name")]
+        found = measures.filter(check.finds()).sort(order, descending=[check.above, False])
+        found = found.filter(~pl.col("name").is_in(list(taken))) if check.kind == "empty" else found
+        if found.is_empty():
+            continue
+        names = found["name"].to_list()
+        taken.update(names if check.kind == "empty" else ())
+        worst = f"{names[0]}, {found[check.column][0]:.3g}"
+        share = f"{len(found)} of {len(measures)} clips"
+        text = f"{share}: {check.what} {check.bound} ({check.why}); the worst is {worst}"
+        findings.append(Finding(check.kind, check.severity, tuple(names), text))
+    return findings + _find_frame_rates(measures)
+
+
+def _find_frame_rates(measures: pl.DataFrame) -> list[Finding]:
+    rates = measures["fps"].value_counts().sort("count", "fps", descending=[True, False])
+    findings = []
+    impossible = measures.filter(~pl.col("fps").is_between(5, 240) | pl.col("fps").is_nan())["name"].to_list()
+    if impossible:
+        text = f"frame rates outside 5 to 240 frames/s: {name_some(impossible)}"
+        findings.append(Finding("frame-rate", "error", tuple(impossible), text))
+    if len(rates) > 1:
+        odd = measures.filter(pl.col("fps") != rates["fps"][0])["name"].to_list()
+        text = f"{len(rates)} frame rates; most clips have {rates['fps'][0]:g} frames/s, not {name_some(odd)}"
+        findings.append(Finding("frame-rate", "warning", tuple(odd), text))
+    return findings

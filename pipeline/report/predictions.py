@@ -1,0 +1,71 @@
+"""The scores behind a result, for what is done with two results of the same test clips. N test clips, K classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True)
+class Scores:
+    """predictions.parquet: every test clip's name, true class and score of each class; higher means more likely."""
+
+    names: tuple[str, ...]
+    label_N: NDArray[np.int64]
+    scores_NK: NDArray[np.float32]
+
+    @property
+    def hits_N(self) -> NDArray[np.bool_]:
+        """Which clips are recognised; as for the accuracies, one that shares the highest score is none."""
+        own_N1 = np.take_along_axis(self.scores_NK, self.label_N[:, None], axis=1)
+        hits_N: NDArray[np.bool_] = (~(self.scores_NK < own_N1)).sum(axis=1) <= 1
+        return hits_N
+
+    def fits(self, other: "Scores") -> bool:
+        """Whether both are of the same clips in the same order."""
+        return self.names == other.names and np.array_equal(self.label_N, other.label_N)
+
+
+def read_scores(path: Path) -> Scores:
+    """The file; UserError naming it if it is missing, damaged or holds something else."""
+    try:
+        table = pl.read_parquet(path)
+        label_N = table["label"].cast(pl.Int64).to_numpy()
+        if table.is_empty() or table["scores"].list.len().n_unique() != 1:
+            raise ValueError("scores must be one a class, of the same classes for every clip")
+        scores_NK = table["scores"].explode().cast(pl.Float32).to_numpy().reshape(len(table), -1)
+        if not ((label_N >= 0) & (label_N < scores_NK.shape[1])).all():
+            raise ValueError(f"label must be a class number below {scores_NK.shape[1]}")
+        return Scores(tuple(table["name"].to_list()), label_N, scores_NK)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run the stage that writes it (dvc repro)") from None
+    except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(f"{path}: cannot be read ({reason}); run the stage that writes it again") from None
+
+
+def fuse(results: Sequence[Scores]) -> Scores:
+    """Several encoders as one: softmax over the classes of each, summed, as the field fuses its input streams.
+
+    ValueError unless all are of the same clips.
+    """
+    first = results[0]
+    for other in results[1:]:
+        if not other.fits(first):
+            raise ValueError("they are not of the same test clips in the same order")
+    total_NK = np.zeros(first.scores_NK.shape)
+    for result in results:
+        total_NK += softmax(result.scores_NK.astype(np.float64))
+    return Scores(first.names, first.label_N, total_NK.astype(np.float32))
+
+
+def softmax(scores_NK: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(s) / Σ exp(s) over the classes."""
+    power_NK = np.exp(scores_NK - scores_NK.max(axis=1, keepdims=True))
+    shares_NK: NDArray[np.float64] = power_NK / power_NK.sum(axis=1, keepdims=True)
+    return shares_NK

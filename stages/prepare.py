@@ -1,0 +1,33 @@
+"""Put under one name, by hash, all that pretraining on a benchmark reads: clips, split and joint hierarchies.
+
+dvc.yaml runs pretraining as a matrix, whose templates know the benchmark but not its data set, so they cannot name the
+data set's folders: they depend on this file instead. That the three belong together is checked on the way.
+"""
+
+from pipeline.files import hash_tree, read_json, write_json
+from stages import arguments, places
+from stages.console import run, say
+from stages.loading import expect_version, open_benchmark
+
+PARAMS: tuple[str, ...] = ()
+
+
+def main() -> None:
+    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    dataset, store, _ = open_benchmark(name)
+    folder = places.hierarchy(dataset.name)
+    expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)
+    facts = {
+        "benchmark": name,
+        "dataset": dataset.name,
+        "data_version": store.version,
+        "store_files": read_json(store.path / "files.json"),
+        "split_hash": read_json(places.split(name) / "split.json")["split_hash"],
+        "hierarchy_files": hash_tree(folder),
+    }
+    write_json(places.inputs(name), facts)
+    say(f"{name}: clips, split and hierarchies are of version {store.version}")
+
+
+if __name__ == "__main__":
+    run(main)

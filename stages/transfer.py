@@ -1,0 +1,107 @@
+"""Judge an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
+
+import argparse
+import time
+from dataclasses import asdict, replace
+
+from hacm import checkpoint
+from hacm.evaluation import transfer
+from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.task import Task
+from hacm.model import HACM
+from pipeline.correspondence import read_joints
+from pipeline.datasets import find_benchmark
+from pipeline.errors import UserError
+from stages import arguments, console, devices, parameters
+from stages.console import Work
+from stages.encoders import like, load_model
+from stages.judging import write_outcome
+from stages.loading import load_benchmark, skeleton_of
+from stages.places import Run
+
+PARAMS = (
+    "train",
+    "benchmarks.{target}.train",
+    "variants.{variant}",
+    "evaluate.bootstrap",
+    "evaluate.transfer",
+    "benchmarks.{target}.evaluate.transfer",
+)
+
+
+def main() -> None:
+    options = parse()
+    run, target, device = Run(options.source, options.variant, options.seed), options.target, options.device
+    params = parameters.load(PARAMS, target=target, variant=run.variant)
+    settings = params.section("evaluate.transfer", transfer.Settings, f"benchmarks.{target}.evaluate.transfer")
+    model, facts = load_model(run, device)
+    benchmark = load_benchmark(target, hierarchies=False, device=device)
+    joint_V = joints_of(run, model, target)
+    # Cropped as suits the target's clips; but the encoder is fed the stream that it was trained on.
+    augment = parameters.train_settings(params, target, run.variant).augment
+    task = benchmark.task(replace(augment, stream=facts["settings"]["augment"]["stream"]))
+    began = time.monotonic()
+    trained = fine_tune("trained", model, task, joint_V, settings, run.seed, device)
+    control = fine_tune("random weights", like(model, run.seed), task, joint_V, settings, run.seed, device)
+    write_outcome(
+        run.transfer_results(target),
+        f"{run}, transferred to {target}",
+        benchmark,
+        trained,
+        control,
+        bootstrap=int(params.value("evaluate.bootstrap")),
+        details={
+            "source": run.benchmark,
+            "benchmark": target,
+            "protocol": "transfer",
+            "variant": run.variant,
+            "seed": run.seed,
+            "encoder_hash": checkpoint.encoder_hash(model),
+            "released": facts.get("released"),  # only stages.import_released states it
+            "settings": asdict(settings),
+            "device": device,
+            "seconds": round(time.monotonic() - began, 1),
+        },
+    )
+
+
+def parse() -> argparse.Namespace:
+    """The command line; device: the one chosen."""
+    parser = arguments.parser(__doc__, "source", "target")
+    arguments.add_run(parser)
+    devices.add_option(parser)
+    options = parser.parse_args()
+    options.device = devices.choose(options.device)
+    return options
+
+
+def joints_of(run: Run, model: HACM, target: str) -> tuple[int, ...]:
+    """For each of the encoder's joints the joint of the target's clips that it is read from.
+
+    UserError if that is not known, or the encoder was trained on another skeleton than the source has now.
+    """
+    source_topology, target_topology = (find_benchmark(name)[0].topology for name in (run.benchmark, target))
+    if model.skeleton != skeleton_of(source_topology):
+        raise UserError(f"{run.model}: of another skeleton than {source_topology.name} is now; run dvc repro")
+    return read_joints(source_topology, target_topology)
+
+
+def fine_tune(
+    title: str,
+    model: HACM,
+    task: Task,
+    joint_V: tuple[int, ...],
+    settings: transfer.Settings,
+    seed: int,
+    device: str,
+) -> Outcome:
+    """The scores on the target's test clips."""
+    with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
+        try:
+            return transfer.run(model, task, joint_V, settings, seed, device, work.update)
+        except ValueError as error:
+            raise UserError(f"transfer: {error}") from error
+
+
+if __name__ == "__main__":
+    console.run(main)
