@@ -37,13 +37,15 @@ def find_files(folder: Path, dataset: DataSet) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path))
 
 
-def read_raw(files: Sequence[Path], dataset: DataSet, limit: int | None) -> Iterator[RawRecording | Excluded]:
-    """The raw recordings in the archives' order; `limit` of them, where it is given.
+def read_raw(
+    files: Sequence[Path], dataset: DataSet, limit: int | None, shard: tuple[int, int] | None = None
+) -> Iterator[RawRecording | Excluded]:
+    """The raw recordings in the archives' order; `limit` of them, where it is given; shard (i, n): the i-th of n parts.
 
     What an archive holds of the data set but cannot be read safely is Excluded. Companions without a main file are
     passed over.
     """
-    chosen = _choose(files, dataset, limit)
+    chosen = _choose(files, dataset, limit, shard)
     companions = _read_companions(files, dataset, chosen)
     shared = companions.get(None, {})
     for file in files:
@@ -59,17 +61,24 @@ def _name(part: Part | None, path: str) -> str:
     return part.recording if part and part.recording else path.rsplit("/", 1)[-1]
 
 
-def _choose(files: Sequence[Path], dataset: DataSet, limit: int | None) -> frozenset[str] | None:
-    """`limit` recordings spread over the data set without regard to their order: those whose hashes come first."""
-    if limit is None:
+def _choose(
+    files: Sequence[Path], dataset: DataSet, limit: int | None, shard: tuple[int, int] | None
+) -> frozenset[str] | None:
+    """`limit` recordings spread over the data set without regard to their order: those whose hashes come first.
+
+    Of these a shard's: those whose hash, as a number, leaves its number when divided by their count.
+    """
+    if limit is None and shard is None:
         return None
+    index, count = shard or (0, 1)
     hashes = {}
     for file in files:
         for path in (locate(file, name) for name in member_names(file)):
             part = dataset.part_of(path)
             if part is not None and part.role == MAIN:
                 hashes[_name(part, path)] = hashlib.blake2b(path.rsplit("/", 1)[-1].encode()).digest()
-    return frozenset(sorted(hashes, key=lambda name: hashes[name])[:limit])
+    first = sorted(hashes, key=lambda name: hashes[name])[:limit]
+    return frozenset(name for name in first if int.from_bytes(hashes[name]) % count == index)
 
 
 def _read_companions(files: Sequence[Path], dataset: DataSet, chosen: frozenset[str] | None) -> Companions:

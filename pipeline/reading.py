@@ -1,7 +1,7 @@
 """Raw recordings → recordings: several at a time, and nothing twice that an earlier store holds already."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,30 +46,32 @@ def hash_reader() -> str:
 
 
 def read_recordings(
-    raw: Iterable[RawRecording | Excluded], dataset: DataSet, earlier: Path | None = None, workers: int | None = None
+    raw: Iterable[RawRecording | Excluded], dataset: DataSet, earlier: Sequence[Path] = (), workers: int | None = None
 ) -> Iterator[Reading]:
     """What each raw recording holds, in the same order; workers: at most so many threads, by default one a core.
 
-    earlier: a store that this code wrote before. What it holds of an unchanged raw recording is taken from it, so that
-    after a change of one file one file is parsed. It makes no difference to what comes out.
+    earlier: stores that this code wrote before. What one holds of an unchanged raw recording is taken from it, so that
+    after a change of one file one file is parsed, and none if shards hold all. What comes out is the same.
     """
     missing = dataset.missing_names()
-    store = _EarlierStore.open(earlier) if earlier else None
+    stores = [store for path in earlier if (store := _EarlierStore.open(path))]
 
-    def read(one: RawRecording | Excluded) -> Reading | RawRecording:
+    def read(one: RawRecording | Excluded) -> Reading | tuple[RawRecording, _EarlierStore]:
         if one.name in missing:
             return Reading(one.source, [Excluded(one.name, one.source, LISTED_MISSING)])
         if isinstance(one, Excluded):
             return Reading(one.source, [one])
-        if store and store.holds(one):
-            return one  # rows are read one after the other, below
+        holder = next((store for store in stores if store.holds(one)), None)
+        if holder:
+            return one, holder  # rows are read one after the other, below
         return _parse(one, dataset)
 
     for reading in map_ahead(read, raw, min(workers or count_cores(), MOST_WORKERS)):
         if isinstance(reading, Reading):
             yield reading
         else:
-            yield (store and store.read(reading)) or _parse(reading, dataset)
+            recording, holder = reading
+            yield holder.read(recording) or _parse(recording, dataset)
 
 
 def _parse(raw: RawRecording, dataset: DataSet) -> Reading:

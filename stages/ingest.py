@@ -1,4 +1,11 @@
-"""Parse raw recordings into the raw Zarr store. Slow, and therefore kept apart: it depends on raw files alone."""
+"""Parse raw recordings into the raw Zarr store. Slow, and therefore kept apart: it depends on raw files alone.
+
+A large data set may be parsed by several processes first: `--shard I --of N` leaves the I-th part (from 0) in
+.state/ingest/DATASET, and the plain command then takes from there what was parsed; the store is the same bytes.
+"""
+
+import argparse
+import shutil
 
 from pipeline.datasets import DataSet, find_dataset
 from pipeline.differences import find_differences, summarise
@@ -18,6 +25,8 @@ def main() -> None:
     parser = arguments.parser(__doc__, "dataset")
     parser.add_argument("--limit", type=int, help="this many recordings only, spread over the data set")
     parser.add_argument("--workers", type=int, help="threads that parse; default: one a core")
+    parser.add_argument("--shard", type=int, help="parse this part only, from 0, for the plain command to take")
+    parser.add_argument("--of", type=int, default=1, help="so many parts there are")
     options = parser.parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(PARAMS, dataset=dataset.name).section(
@@ -27,22 +36,37 @@ def main() -> None:
     for option, number in (("--limit", limit), ("--workers", options.workers)):
         if number is not None and number < 1:
             raise UserError(f"{option}: must be at least 1")
-    facts = {"kind": "recordings", "partial": limit is not None, "reader": hash_reader()}
+    shard = shard_of(options)
+    facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader()}
     receipt = read_json(places.raw(dataset.name) / RECEIPT)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
-    target = places.recordings(dataset.name)
+    whole, shards = places.recordings(dataset.name), places.shards(dataset.name)
+    target = whole if shard is None else shards / "{}-of-{}".format(*shard)
+    earlier = [whole, *(sorted(shards.iterdir()) if shards.is_dir() else ())]
     reused = 0
     with (
         StoreWriter(target, dataset.name, dataset.topology, facts) as store,
-        Work("parsing", limit or receipt["recordings"], "recordings") as work,
+        Work("parsing", (limit or receipt["recordings"]) // options.of, "recordings") as work,
     ):
-        for reading in read_recordings(read_raw(files, dataset, limit), dataset, target, options.workers):
+        for reading in read_recordings(read_raw(files, dataset, limit, shard), dataset, earlier, options.workers):
             add(store, reading, dataset, strict=settings.strict)
             reused += reading.reused
             work.advance()
-        check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
+        if shard is None:
+            check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
+    if shard is None:
+        shutil.rmtree(shards, ignore_errors=True)
     kept = f", {reused} unchanged and not parsed again" if reused else ""
     say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded{kept}")
+
+
+def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
+    """Which part of how many, if one was asked for; UserError if there is no such part."""
+    if options.shard is None:
+        return None
+    if not 0 <= options.shard < options.of:
+        raise UserError(f"--shard: {options.shard} is none of {options.of} parts; they count from 0")
+    return options.shard, options.of
 
 
 def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool) -> None:

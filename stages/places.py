@@ -17,6 +17,11 @@ def recordings(dataset: str) -> Path:
     return Path("data", dataset, "recordings")
 
 
+def shards(dataset: str) -> Path:
+    """Parts of the raw store that several processes parsed, until one makes the whole of them. Not an output."""
+    return Path(".state", "ingest", dataset)
+
+
 def differences(dataset: str) -> Path:
     """How the recordings found differ from the complete data set, when they do; no artefact, only for reading."""
     return Path("data", dataset, "differences.txt")

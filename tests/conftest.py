@@ -91,9 +91,9 @@ def shell_lines(page: str, heading: str) -> list[str]:
 def copy_project(target: Path) -> Path:
     """The code and the graph, under git and DVC, without any artefact."""
     target.mkdir(parents=True)
-    for name in ("hacm", "pipeline", "stages"):
+    for name in ("hacm", "pipeline", "stages", "profiles"):
         shutil.copytree(PROJECT / name, target / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+    for name in ("dvc.yaml", "Snakefile", ".dvcignore", ".gitignore"):
         shutil.copy(PROJECT / name, target)
     write_small_params(target / "params.yaml")
     run(target, "git", "init", "-q")

@@ -71,6 +71,13 @@ def test_commands_of_the_audit_between_versions_run(project_copy):
     assert json.loads(output)["same"] is True
 
 
+def test_commands_of_the_cluster_page_run(project_copy):
+    lines = shell_lines((PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8"), "1. On this machine")
+    outputs = [run(project_copy, "sh", "-ec", line) for line in lines]
+    assert "up to date" in outputs[2].stdout
+    assert all("Nothing to be done" in outputs[index].stdout + outputs[index].stderr for index in (0, 1, 3))
+
+
 def follow(page: str, project: Path) -> None:
     """Do what a page says: write its files, put what it says of params.yaml there, run its commands."""
     text = (PROJECT / "docs" / page).read_text(encoding="utf-8")

@@ -51,7 +51,9 @@ def ingest(
     reused = 0
     facts = {"kind": "recordings", "partial": False, "reader": reader or hash_reader()}
     with StoreWriter(target, "kinect-sim", KINECT_SIM.topology, facts) as store:
-        for reading in read_recordings(read_raw([file], KINECT_SIM, None), KINECT_SIM, earlier, workers):
+        for reading in read_recordings(
+            read_raw([file], KINECT_SIM, None), KINECT_SIM, [earlier] if earlier else [], workers
+        ):
             reused += reading.reused
             for found in reading.found:
                 if isinstance(found, Recording):

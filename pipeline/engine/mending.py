@@ -1,0 +1,97 @@
+"""Before Snakemake plans: which stages are up to date, decided by content and not by the clock."""
+
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from pipeline.engine import plan as plans
+from pipeline.engine import records
+from pipeline.engine.content import Content
+from pipeline.engine.plan import Locked, Plan, Stage
+from pipeline.engine.records import Contents, Record
+from pipeline.files import hash_file, replace_file
+
+LOCK_FILE = Path("dvc.lock")
+SHARDS = plans.FOLDER / "shards"
+"""Marks of parts of data sets that are parsed; of no use once the whole is."""
+HANDED_OVER = plans.FOLDER / "handed-over"
+"""There while DVC knows of all that the records say; it holds the hash of dvc.lock."""
+
+
+def mend() -> Plan:
+    """The plan, with Snakemake's marks as its stages are: one for each that is up to date, none for the others.
+
+    A stage is up to date by its own record, or by what dvc.lock says of it, whichever is true now: after `dvc repro` or
+    `dvc pull` Snakemake has nothing to do.
+    """
+    plan = plans.load()
+    contents = Contents()
+    kept = {name: record for name in plan.stages if (record := records.read(name))}
+    for record in kept.values():
+        contents.remember(record)
+    fresh = {name: record for name, record in kept.items() if record.difference(plan.stages[name], contents) is None}
+    if len(fresh) < len(plan.stages) and LOCK_FILE.exists():
+        plan, locked = plans.resolve()
+        fresh |= take_over(plan, locked, fresh, contents)
+        if all(name in fresh and fresh[name].is_locked(locked[name]) for name in plan.stages):
+            note_handed_over()
+    mark(plan, fresh)
+    return plan
+
+
+def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], contents: Contents) -> dict[str, Record]:
+    """Of the stages not in `fresh` those that are up to date by dvc.lock, now with a record of their own."""
+    found = {}
+    for name, stage in plan.stages.items():
+        if name in fresh or not (record := by_dvc(stage, locked[name])):
+            continue
+        if record.difference(stage, contents) is None:
+            found[name] = record.seen(contents)
+            records.write(name, found[name])
+        elif records.read(name) is None:
+            # Not true now, but maybe again when the stages before it have run: then it need not run.
+            records.write(name, record)
+    return found
+
+
+def by_dvc(stage: Stage, locked: Locked) -> Record | None:
+    """What dvc.lock says of a stage as a record, if it says all of it."""
+    hashes = [*locked.deps.values(), *locked.outs.values()]
+    if not locked.same_cmd or any(md5 is None for md5 in hashes):
+        return None
+    deps, outs = ({path: Content(str(md5), "") for path, md5 in one.items()} for one in (locked.deps, locked.outs))
+    return Record(stage.cmd, locked.params, deps, outs)
+
+
+def mark(plan: Plan, fresh: dict[str, Record]) -> None:
+    """Give every stage in `fresh` its mark, all of one time, and take the others' away."""
+    now = time.time()
+    for name in plan.stages:
+        if name in fresh:
+            if not records.done_file(name).exists():
+                records.write_done(name, fresh[name])
+            os.utime(records.done_file(name), (now, now))
+        else:
+            records.done_file(name).unlink(missing_ok=True)
+            if plan.stages[name].kind == "ingest":
+                for path in SHARDS.glob(f"{plan.stages[name].instance}-*-of-*"):
+                    path.unlink()
+    if len(fresh) == len(plan.stages) and is_handed_over():
+        os.utime(HANDED_OVER, (now, now))
+    else:
+        HANDED_OVER.unlink(missing_ok=True)
+
+
+def note_handed_over() -> None:
+    """From now on, until dvc.lock or a record changes, DVC knows of all that the records say."""
+    with replace_file(HANDED_OVER) as temporary:
+        temporary.write_text(hash_file(LOCK_FILE) + "\n", encoding="utf-8")
+
+
+def is_handed_over() -> bool:
+    """Whether that was noted of the dvc.lock that is there now."""
+    try:
+        return HANDED_OVER.read_text(encoding="utf-8") == hash_file(LOCK_FILE) + "\n"
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,151 @@
+"""What the Snakefile asks: for every kind of stage its rule's inputs, outputs and resources, from the plan."""
+
+import fcntl
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from snakemake_interface_common.exceptions import WorkflowError
+
+from pipeline.engine import mending, records
+from pipeline.engine import plan as plans
+from pipeline.engine.needs import Needs
+from pipeline.engine.plan import Stage
+from pipeline.engine.running import PARENT
+from pipeline.errors import UserError
+
+LOCK = plans.FOLDER / "lock"
+BENCHMARKS = plans.FOLDER / "benchmarks"
+
+
+class Workflow:
+    """The plan as Snakemake's rules see it. Made when the Snakefile is read; the main process mends first.
+
+    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). shards: how
+    many, of data sets that are parsed in parts.
+    """
+
+    handed_over = str(mending.HANDED_OVER)
+    shard_pattern = str(mending.SHARDS / "{dataset}-{part}-of-{parts}")
+
+    def __init__(self, workflow: Any, needs: Mapping[str, Needs], shards: Mapping[str, int]) -> None:
+        self._workflow, self._needs, self._shards = workflow, needs, shards
+        self._alone = True
+        os.environ[PARENT] = str(os.getpid())
+        records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
+        if workflow.is_main_process:
+            self._lock = open_lock()
+            self._alone = self._lock is not None
+        try:
+            self.plan = mending.mend() if workflow.is_main_process and self._alone else plans.load()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        self.kinds = self.plan.kinds
+
+    def begin(self) -> None:
+        """Before the first job: WorkflowError if another Snakemake is here; forget what shall run in any case."""
+        if not self._alone:
+            raise WorkflowError("another snakemake is running in this project; wait for it, or end it")
+        if self._workflow.local_exec:  # nobody ends jobs here but the user; a second try would fail like the first
+            for rule in self._workflow.rules:
+                rule.restart_times = 0
+        dag = self._workflow.dag
+        for job in dag.needrun_jobs():
+            if dag.reason(job).forced and job.rule.name in self.kinds:
+                records.forget(job.params.stage)
+
+    def hand_over(self) -> None:
+        """Tell DVC what was made."""
+        from pipeline.engine.__main__ import report_hand_over
+
+        if not mending.is_handed_over() and report_hand_over():
+            raise WorkflowError("not everything was handed over to DVC; start snakemake again")
+
+    def needs(self, kind: str) -> Needs:
+        """What a kind of stage asks of a machine."""
+        return self._needs.get(kind, Needs())
+
+    def done_files(self) -> list[str]:
+        """The marks of all stages."""
+        return [str(records.done_file(name)) for name in self.plan.stages]
+
+    def done_pattern(self, kind: str) -> str:
+        """The mark of one stage of a kind, with the wildcard `instance` if there may be several."""
+        return str(records.done_file(self._pattern(kind)))
+
+    def log_pattern(self, kind: str) -> str:
+        """Where a job says why it failed."""
+        return str(records.LOGS / f"{self._pattern(kind)}.end")
+
+    def benchmark_pattern(self, kind: str) -> str:
+        """Where Snakemake writes a job's time and memory."""
+        return str(BENCHMARKS / f"{self._pattern(kind)}.tsv")
+
+    def _pattern(self, kind: str) -> str:
+        single = self.kinds[kind][0].instance is None
+        return kind if single else f"{kind}@{{instance}}"
+
+    def _ask(self, kind: str, question: Callable[[Stage], Any]) -> Callable[[Any], Any]:
+        """A function of Snakemake's wildcards that answers the question for the stage they stand for."""
+
+        def answer(wildcards: Any) -> Any:
+            instance = getattr(wildcards, "instance", None)
+            name = f"{kind}@{instance}" if instance else kind
+            if name not in self.plan.stages:
+                raise WorkflowError(f"{name}: dvc.yaml has no such stage")
+            return question(self.plan.stages[name])
+
+        return answer
+
+    def done_before(self, kind: str) -> Callable[[Any], list[str]]:
+        """The marks of the stages that a stage comes after."""
+
+        def marks(stage: Stage) -> list[str]:
+            return [*(str(records.done_file(name)) for name in stage.after), *self._shards_of(stage)]
+
+        return self._ask(kind, marks)
+
+    def _shards_of(self, stage: Stage) -> list[str]:
+        """The marks of the parts that a stage is parsed in."""
+        count = int(self._shards.get(stage.instance or "", 0)) if stage.kind == "ingest" else 0
+        return [self.shard_pattern.format(dataset=stage.instance, part=part, parts=count) for part in range(count)]
+
+    def before_shards(self, wildcards: Any) -> list[str]:
+        """What the parts of a data set come after: all that its ingest does."""
+        return [str(records.done_file(name)) for name in self.plan.stages[f"ingest@{wildcards.dataset}"].after]
+
+    def sources_of(self, kind: str) -> Callable[[Any], list[str]]:
+        """The code that a stage depends on."""
+        return self._ask(kind, lambda stage: self.plan.sources_of(stage))
+
+    def name_of(self, kind: str) -> Callable[[Any], str]:
+        """The stage's name in DVC."""
+        return self._ask(kind, lambda stage: stage.name)
+
+    def command_of(self, kind: str) -> Callable[[Any], str]:
+        """The stage's command."""
+        return self._ask(kind, lambda stage: stage.cmd)
+
+    def values_of(self, kind: str) -> Callable[[Any], dict[str, Any]]:
+        """The parameters that it depends on."""
+        return self._ask(kind, lambda stage: stage.params)
+
+    def memory_of(self, kind: str) -> Callable[[Any, int], int]:
+        """MB at an attempt."""
+
+        def memory(wildcards: Any, attempt: int) -> int:
+            return self.needs(kind).memory_at(attempt)
+
+        return memory
+
+
+def open_lock() -> Any:
+    """A lock that this process has until it ends; None if another has it."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    stream = open(LOCK, "a", encoding="utf-8")  # noqa: SIM115  (held until the process ends)
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        stream.close()
+        return None
+    return stream

@@ -1,0 +1,104 @@
+"""The graph on a real SLURM. Skipped, with a word on how to get it, where there is none."""
+
+import os
+import re
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import slurm
+from tests.conftest import environment, run, write_small_params
+from tests.pipeline.engine.conftest import FOLDER, LONGER
+from tests.pipeline.engine.test_hand_over import CLEAN, artefacts, lines, status, wants
+
+pytestmark = pytest.mark.skipif(not slurm.installed(), reason=slurm.GET_IT)
+ON_SLURM = ("snakemake", "--profile", "profiles/slurm", "--max-threads", "1", "--latency-wait", "10")
+GENERIC = ("snakemake", "--profile", "profiles/cluster", "--max-threads", "1", "--latency-wait", "10")
+NO_GPU = ("--set-resources", "pretrain:gpu=0", "evaluate:gpu=0")
+QUICK = ("--slurm-init-seconds-before-status-checks", "2")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    if not slurm.installed():  # another test run's may have come up since this file was read
+        pytest.skip(slurm.GET_IT)
+    with tempfile.TemporaryDirectory(prefix="slurm-") as folder, slurm.cluster(Path(folder)) as found:
+        yield found
+
+
+def test_slurm_executor_makes_what_a_local_run_makes(toy, finished_toy, cluster):
+    run(toy, *ON_SLURM, *QUICK, **cluster)
+    assert artefacts(toy) == artefacts(finished_toy)
+    assert status(toy) == CLEAN
+    assert wants(toy) == set()
+
+
+def test_a_job_that_the_scheduler_ends_is_tried_again(toy, cluster):
+    """scancel while it trains; the rest goes on, and the second try ends well with twice the memory."""
+    train = (toy / "train.sh").read_text()
+    (toy / "train.sh").write_text(f"test -e ended-$1 || {{ touch ended-$1; sleep 60; }}\n{train}")
+    script = (
+        (toy / "Snakefile")
+        .read_text()
+        .replace('    "report":', '    "train": Needs(memory=100, tries=1),\n    "report":')
+    )
+    (toy / "Snakefile").write_text(script)
+    process = subprocess.Popen(
+        GENERIC, cwd=toy, env=environment() | cluster, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    ended = set()
+    while len(ended) < 2:
+        assert process.poll() is None
+        queue = run(toy, "squeue", "-h", "-n", "train", "-t", "R", "-o", "%A %m", **cluster).stdout.split("\n")
+        for line in filter(None, queue):
+            job, memory = line.split()
+            if memory == "100M" and job not in ended and len(list(toy.glob("ended-*"))) > len(ended):
+                run(toy, "scancel", job, **cluster)
+                ended.add(job)
+        time.sleep(0.5)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert len(set(re.findall(r"Trying to restart job (\d+)", output))) == 2
+    assert sorted(lines(toy / "runs-of-train")) == ["one", "two"]
+    assert status(toy) == CLEAN
+
+
+def test_pretraining_ended_by_the_scheduler_goes_on_from_its_checkpoint(
+    project_copy, weights_of_a_run_left_alone, cluster
+):
+    """scancel in the middle: its state stays, the next try ends with the weights of the run that was left alone."""
+    write_small_params(project_copy / "params.yaml", LONGER)
+    process = subprocess.Popen(
+        [*GENERIC, *NO_GPU], cwd=project_copy, env=environment() | cluster, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    state = project_copy / f".state/pretrain/{FOLDER}"
+    while not (state.exists() and any(state.iterdir())):
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.05)
+    run(project_copy, "scancel", "--name", "pretrain", **cluster)
+    while run(project_copy, "squeue", "-h", "-n", "pretrain", "-t", "R", **cluster).stdout:
+        time.sleep(0.1)
+    assert any(state.iterdir())
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert "Trying to restart job" in output
+    assert (project_copy / f"models/{FOLDER}/weights.safetensors").read_bytes() == weights_of_a_run_left_alone
+    assert status(project_copy) == CLEAN
+
+
+def test_gpus_are_asked_for(project_copy, tmp_path):
+    """The command that would be submitted, by a stand-in for sbatch: pretraining asks for one GPU, the report for none."""
+    log = tmp_path / "submitted"
+    sbatch = tmp_path / "sbatch"
+    sbatch.write_text(f'#!/bin/sh\necho "$@" >> {log}\necho 1; exit 1\n')
+    sbatch.chmod(0o755)
+    (project_copy / "hacm/losses.py").write_text((project_copy / "hacm/losses.py").read_text() + "\n# A remark.\n")
+    path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
+    run(project_copy, *GENERIC, check=False, PATH=path)
+    (command, *_) = [line for line in lines(log) if "pretrain" in line]
+    assert "--gpus=1" in command
+    assert "--mem=8000" in command
