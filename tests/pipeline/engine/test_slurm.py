@@ -39,7 +39,7 @@ def test_slurm_executor_makes_what_a_local_run_makes(toy, finished_toy, cluster)
 def test_a_job_that_the_scheduler_ends_is_tried_again(toy, cluster):
     """scancel while it trains; the rest goes on, and the second try ends well with twice the memory."""
     train = (toy / "train.sh").read_text()
-    (toy / "train.sh").write_text(f"test -e ended-$1 || {{ touch ended-$1; sleep 60; }}\n{train}")
+    (toy / "train.sh").write_text(f"test -e ended-$1 || {{ touch ended-$1; sleep 60; exit 1; }}\n{train}")
     script = (
         (toy / "Snakefile")
         .read_text()
