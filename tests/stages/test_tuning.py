@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from tests.conftest import run
+from pipeline.errors import UserError
+from stages.parameters import check_file
+from tests.conftest import run, write_small_params
 
 
 @pytest.mark.parametrize("protocol", ["finetune", "semi"])
@@ -18,3 +20,12 @@ def test_protocols_that_train_run_as_a_stage(project_copy, protocol):
     assert details["settings"]["hidden"] == 32
     linear = json.loads((folder.parent / "linear/details.json").read_text())
     assert details["encoder_hash"] == linear["encoder_hash"]
+
+
+@pytest.mark.parametrize("section", ["evaluate.transfer", "benchmarks.kinect-sim-xsub.evaluate.transfer"])
+def test_transfer_is_a_section_like_those_of_the_protocols(tmp_path, section):
+    write_small_params(tmp_path / "params.yaml", {f"{section}.layer_decay": 1.0})
+    check_file(tmp_path / "params.yaml", protocol_settings=True)
+    write_small_params(tmp_path / "params.yaml", {f"{section}.layer_decay": 1.5})
+    with pytest.raises(UserError, match=rf"{section}(\.layer_decay)?: .*layer_decay 1.5 must lie in \(0, 1\]"):
+        check_file(tmp_path / "params.yaml", protocol_settings=True)
