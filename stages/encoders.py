@@ -1,5 +1,6 @@
 """A pretrained encoder as it is judged, and the control beside it."""
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -27,3 +28,15 @@ def like(model: HACM, seed: int) -> HACM:
         torch.manual_seed(seed + 1)
         fresh = HACM(model.skeleton, model.model_settings, model.masking_settings, model.loss_settings)
     return fresh.to(next(model.parameters()).device).eval()
+
+
+def describe_judged(run: Run, model: HACM, facts: dict[str, Any], settings: Any, device: str) -> dict[str, Any]:
+    """What a result says of the encoder and of how it was judged; settings: the protocol's."""
+    return {
+        "variant": run.variant,
+        "seed": run.seed,
+        "encoder_hash": checkpoint.encoder_hash(model),
+        "released": facts.get("released"),  # only stages.import_released states it
+        "settings": asdict(settings),
+        "device": device,
+    }

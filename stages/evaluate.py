@@ -1,10 +1,9 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
 import time
-from dataclasses import asdict
 from typing import Any
 
-from hacm import checkpoint, protocols
+from hacm import protocols
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
 from hacm.model import HACM
@@ -13,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.params import Params
 from stages import arguments, console, devices, parameters
 from stages.console import Work
-from stages.encoders import like, load_model
+from stages.encoders import describe_judged, like, load_model
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
 from stages.places import Run
@@ -68,12 +67,7 @@ def judge(
         details={
             "benchmark": run.benchmark,
             "protocol": protocol,
-            "variant": run.variant,
-            "seed": run.seed,
-            "encoder_hash": checkpoint.encoder_hash(model),
-            "released": facts.get("released"),  # only stages.import_released states it
-            "settings": asdict(settings),
-            "device": device,
+            **describe_judged(run, model, facts, settings, device),
             "seconds": round(time.monotonic() - began, 1),
         },
     )

@@ -2,9 +2,8 @@
 
 import argparse
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 
-from hacm import checkpoint
 from hacm.evaluation import transfer
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
@@ -14,7 +13,7 @@ from pipeline.datasets import find_benchmark
 from pipeline.errors import UserError
 from stages import arguments, console, devices, parameters
 from stages.console import Work
-from stages.encoders import like, load_model
+from stages.encoders import describe_judged, like, load_model
 from stages.judging import write_outcome
 from stages.loading import load_benchmark, skeleton_of
 from stages.places import Run
@@ -54,12 +53,7 @@ def main() -> None:
             "source": run.benchmark,
             "benchmark": target,
             "protocol": "transfer",
-            "variant": run.variant,
-            "seed": run.seed,
-            "encoder_hash": checkpoint.encoder_hash(model),
-            "released": facts.get("released"),  # only stages.import_released states it
-            "settings": asdict(settings),
-            "device": device,
+            **describe_judged(run, model, facts, settings, device),
             "seconds": round(time.monotonic() - began, 1),
         },
     )
