@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.errors import BadRecording, UserError
 from pipeline.layouts import Layout, Listed, NtuGrid
 from pipeline.recordings import Excluded, Part, RawFile, RawRecording, Recording
-from pipeline.splits import SplitRule
+from pipeline.splits import VALIDATION, SplitRule, hold_out
 from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
 FACTS = Path(__file__).parent / "facts"
@@ -216,6 +216,8 @@ KINECT_SIM = DataSet(
     },
 )
 
+UTD_MHAD_XSUB = SplitRule("subject", frozenset({1, 3, 5, 7}))
+
 UTD_MHAD = DataSet(
     name="utd-mhad",
     title="UTD-MHAD",
@@ -244,9 +246,13 @@ UTD_MHAD = DataSet(
     licence="authors: 'freely available', 'public domain dataset' (Chen, Jafari, Kehtarnavaz, ICIP 2015)",
     page="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
     clips=861,
-    splits={"xsub": SplitRule("subject", frozenset({1, 3, 5, 7}))},
+    splits={"xsub": UTD_MHAD_XSUB, VALIDATION: hold_out(UTD_MHAD_XSUB, 7)},
     expected={"xsub": (431, 430)},
 )
+
+UI_PRMD_XSUB = SplitRule("subject", frozenset({1, 3, 5, 7, 9}))
+# Subject 7 moves the other side of the body than the rest of the training subjects do: held out, half of the movements
+# are not recognised by anything (ridge on raw joints: 46 %), so it says nothing of settings.
 
 UI_PRMD_KINECT = DataSet(
     name="ui-prmd",
@@ -266,8 +272,8 @@ UI_PRMD_KINECT = DataSet(
     licence="Open Data Commons PDDL 1.0 (Vakanski et al., Data 3(1):2, 2018)",
     page="https://webpages.uidaho.edu/ui-prmd/",
     clips=2000,
-    splits={"xsub": SplitRule("subject", frozenset({1, 3, 5, 7, 9}))},
-    expected={"xsub": (1000, 1000)},
+    splits={"xsub": UI_PRMD_XSUB, VALIDATION: hold_out(UI_PRMD_XSUB, 1, 5)},
+    expected={"xsub": (1000, 1000), VALIDATION: (600, 400)},
     grid=Listed(
         frozenset(
             f"m{movement:02}_s{subject:02}_e{execution:02}{ending}"

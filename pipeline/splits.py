@@ -16,24 +16,44 @@ LABEL_DRAWS = 5
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Clips whose `column` of the manifest has one of the `train` values train; all others test."""
+    """Clips whose `column` of the manifest has one of the `train` values train; all others test.
+
+    test: the values that test, where the rest is in neither part: a rule that holds out some of another's training
+    subjects, so that settings can be chosen without its test clips.
+    """
 
     column: str
     train: frozenset[int] | frozenset[str]
+    test: frozenset[int] | frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        both = self.train & (self.test or frozenset())
+        if both:
+            raise UserError(f"split by {self.column}: {sorted(both)} cannot both train and test; choose one")
+
+
+VALIDATION = "validation"
+"""The name of such a rule."""
+
+
+def hold_out(rule: SplitRule, *values: int) -> SplitRule:
+    """The rule that tests on these of a rule's training values, and trains on its others."""
+    unknown = set(values) - set(rule.train)
+    if unknown:
+        raise UserError(f"split by {rule.column}: {sorted(unknown)} do not train, so they cannot be held out")
+    return SplitRule(rule.column, frozenset(rule.train - set(values)), frozenset(values))  # type: ignore[arg-type]
 
 
 def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
-    """One row a clip: its name and, for every rule, `train` or `test`; null where the rule's column is null."""
-    parts = [
-        pl.when(pl.col(rule.column).is_null())
-        .then(None)
-        .when(pl.col(rule.column).is_in(list(rule.train)))
-        .then(pl.lit("train"))
-        .otherwise(pl.lit("test"))
-        .alias(name)
-        for name, rule in rules.items()
-    ]
-    return manifest.select("name", *parts)
+    """One row a clip: its name and, for every rule, `train` or `test`; null where the rule's column is null, or has a
+    value that is in neither part."""
+    return manifest.select("name", *(_part_of(rule).alias(name) for name, rule in rules.items()))
+
+
+def _part_of(rule: SplitRule) -> pl.Expr:
+    value = pl.col(rule.column)
+    tests = value.is_not_null() if rule.test is None else value.is_in(list(rule.test))
+    return pl.when(value.is_in(list(rule.train))).then(pl.lit("train")).when(tests).then(pl.lit("test"))
 
 
 def select(splits: pl.DataFrame, rule: str, part: str) -> pl.Series:

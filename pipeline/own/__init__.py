@@ -64,7 +64,7 @@ def _check_splits(dataset: DataSet) -> None:
         if split.column not in SPLIT_COLUMNS:
             raise UserError(f"split rule {rule}: unknown column {split.column!r}; known: {', '.join(SPLIT_COLUMNS)}")
         kind = str if SCHEMA[split.column].is_(SCHEMA["variant"]) else int
-        if not all(isinstance(value, kind) for value in split.train):
+        if not all(isinstance(value, kind) for value in split.train | (split.test or frozenset())):
             raise UserError(f"split rule {rule}: {split.column} is compared with {kind.__name__} values only")
 
 

@@ -8,7 +8,8 @@ from hacm.protocols import knn, linear
 from hacm.settings import TrainSettings
 from pipeline.cleaning import CleaningSettings
 from pipeline.errors import UserError
-from pipeline.params import Params, merge, read_yaml
+from pipeline.params import Params, merge, plain, read_yaml
+from pipeline.splits import VALIDATION
 from stages import parameters
 from tests.conftest import shipped_params
 
@@ -142,8 +143,17 @@ def test_overrides_go_over_the_base_and_no_further():
     }
 
 
+def test_what_is_chosen_by_validation_is_what_is_judged():
+    """A validation benchmark has the settings of the one whose training subjects it is made of."""
+    benchmarks = plain(read_yaml(PROJECT / "params.yaml")["benchmarks"])
+    validations = [name for name in benchmarks if name.endswith(f"-{VALIDATION}")]
+    assert len(validations) == 2
+    for name in validations:
+        assert benchmarks[name] == benchmarks[name.replace(VALIDATION, "xsub")]
+
+
 def test_every_variant_goes_with_every_benchmark():
-    """The settings that stages.pretrain would train by: 12 variants on 11 benchmarks, none the same as another."""
+    """The settings that stages.pretrain would train by: 12 variants on 13 benchmarks, none the same as another."""
     tree = read_yaml(PROJECT / "params.yaml")
     params = Params(PROJECT / "params.yaml", ["train", "benchmarks", "variants"])
     assert {"hacm", "random", "motion", "mamp", "no-hyperbolic", "no-spatial", "no-temporal"} <= set(tree["variants"])

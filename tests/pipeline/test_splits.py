@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.datasets import DATASETS, find_benchmark
 from pipeline.errors import UserError
-from pipeline.splits import SplitRule, assign, rank_labels, select
+from pipeline.splits import VALIDATION, SplitRule, assign, hold_out, rank_labels, select
 
 MANIFEST = pl.DataFrame(
     {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}
@@ -25,6 +25,21 @@ def test_ntu_rules_as_published():
     assert len(rules["xsub"].train) == 20
     assert rules["xview"].train == {2, 3}
     assert all(setup % 2 == 0 for setup in rules["xset"].train)
+
+
+def test_a_validation_part_is_of_training_subjects_and_test_subjects_are_in_neither_part():
+    rule = SplitRule("subject", frozenset({1, 3}))
+    assert assign(MANIFEST, {"held": hold_out(rule, 3)})["held"].to_list() == ["train", None, "test", "train"]
+    with pytest.raises(UserError, match=r"\[2\] do not train"):
+        hold_out(rule, 2)
+    with pytest.raises(UserError, match=r"\[1\] cannot both train and test"):
+        SplitRule("subject", frozenset({1}), frozenset({1, 2}))
+    for name in ("utd-mhad", "ui-prmd"):
+        splits = DATASETS[name].splits
+        held = splits[VALIDATION]
+        assert held.train | held.test == splits["xsub"].train
+        assert held.train
+        assert held.test
 
 
 def test_empty_part_and_unknown_rule_are_one_line():
