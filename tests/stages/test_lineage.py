@@ -1,15 +1,22 @@
 """Lineage as a command, on the real graph: what it says is compared with the archives, stores and results themselves."""
 
+import contextlib
 import hashlib
+import io
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 
 import polars as pl
 import pytest
 
+import stages.lineage
+from pipeline.engine import content
 from pipeline.engine.content import hash_path
 from pipeline.files import hash_file, read_json
+from stages import console
 from tests.conftest import run
 
 RESULT = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear"
@@ -21,8 +28,27 @@ BEHIND = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def fresh_ignored_names():
+    content.ignored_names.cache_clear()
+    yield
+    content.ignored_names.cache_clear()
+
+
 def lineage(folder, *options, check=True):
-    return run(folder, "python", "-m", "stages.lineage", *options, check=check)
+    """The command in this process, which need not load everything again; its exit code as a shell would have it."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder), contextlib.redirect_stdout(out), pytest.MonkeyPatch.context() as patch,
+        pytest.raises(SystemExit) as end,
+    ):  # fmt: skip
+        patch.setattr(sys, "argv", ["lineage", *options])
+        console.run(stages.lineage.main)
+    message = end.value.code if isinstance(end.value.code, str) else ""
+    err.write(message)
+    code = 1 if message else end.value.code
+    assert code == 0 or not check, message
+    return subprocess.CompletedProcess(options, code, out.getvalue(), err.getvalue())
 
 
 def facts_of(folder, *options):
@@ -125,7 +151,9 @@ def test_overridden_parameters_are_told_apart(project):
             "evaluate@kinect-sim-xsub-hacm-0-knn", "report",
         }  # fmt: skip
         assert {one["decides"] for one in facts["stages"]} == {decides}, key
-    assert "decided by benchmarks.kinect-sim-xsub.train" in lineage(project, "affected-by", "train.model.dim").stdout
+    facts = facts_of(project, "affected-by", "train.model.dim")
+    assert [one["overridden_by"] for one in facts["stages"] if one["reads"]] == [["benchmarks.kinect-sim-xsub.train"]]
+    assert "decides nothing" in lineage(project, "affected-by", "train.model.dim").stdout
 
 
 def test_what_became_stale_is_shown_and_strict_fails_on_it(project_copy):
@@ -163,6 +191,9 @@ def test_results_that_say_what_cannot_be_are_named(project_copy):
 
 
 def test_mistakes_end_in_one_line(project):
+    done = run(project, "python", "-m", "stages.lineage", "behind", "nothing", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nothing: no stage of dvc.yaml")
     for options, words in (
         (("behind", "stages/floor.py"), "error: stages/floor.py: no stage of dvc.yaml"),
         (("behind", RESULT, "--clip", "nobody"), "error: nobody: no clip of that name in data/kinect-sim/recordings"),

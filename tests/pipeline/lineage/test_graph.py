@@ -161,7 +161,7 @@ def test_a_damaged_lock_is_named(text):
 
 
 def test_a_lock_in_which_stages_read_one_another_is_named(toy):
-    lock, md5 = "schema: '2.0'\nstages:\n", "0" * 32
+    lock, md5 = "schema: '2.0'\nstages:\n", "a" * 32
     for name, dep, out in (("old", "raw/a", "raw/b"), ("older", "raw/b", "raw/a")):
         Path(out).write_text("")
         lock += f"  {name}:\n    cmd: x\n    deps: [{{path: {dep}, hash: md5, md5: {md5}}}]\n"
