@@ -1,17 +1,20 @@
 """Which commits have the code that was recorded: by content, so that a commit made after a run counts as well."""
 
 import hashlib
+import io
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
-from types import TracebackType
 
 from pipeline.engine.content import ignored_names
+from pipeline.engine.plan import overlaps
 
 MOST_COMMITS = 1000
 """How far back to look, in commits that touched the code."""
+
+SUBMODULE = "160000"
+"""The mode of what git itself does not hold."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +34,38 @@ def find_commits(recorded: Mapping[str, str], start: str = "HEAD", also: Iterabl
     Where git has nothing to say, no commit has anything.
     """
     paths = sorted(recorded)
-    history = _list_commits(start, paths) if paths else []
+    history = _list_commits(start, paths) if paths else {}
     if not history:
         return Found(dict.fromkeys(paths), [])
     commits = list(dict.fromkeys([*history, *also]))
     names = _name_objects(commits, paths)
-    with Objects() as objects:
-        having = {path: [one for one in commits if _is(objects, names[one, path], recorded[path])] for path in paths}
+    sums = _hash_objects({name for name in names.values() if name})
+    having = {
+        path: [one for one in commits if sums.get(names[one, path] or "") == recorded[path]] for path in paths
+    }  # fmt: skip
     sets = [set(found) for found in having.values()]
     return Found(
-        {path: _last_touched(found[0], path) if found else None for path, found in having.items()},
+        {path: _find_bringer(found, history, path) for path, found in having.items()},
         [one for one in commits if all(one in found for found in sets)],
     )
 
 
-def _is(objects: "Objects", name: str | None, md5: str) -> bool:
-    return name is not None and objects.hash(name) == md5
+def _find_bringer(found: list[str], history: Mapping[str, list[str]], path: str) -> str | None:
+    """Of the commits that have a path as recorded, the newest that touched it."""
+    touched = (one for one in found if any(overlaps(file, (path,)) for file in history.get(one, ())))
+    return next(touched, found[0] if found else None)
 
 
-def _last_touched(commit: str, path: str) -> str:
-    """The commit that brought what a path is at a commit."""
-    return (ask_git("log", "--max-count=1", "--format=%H", commit, "--", path) or commit).strip()
-
-
-def _list_commits(start: str, paths: list[str]) -> list[str]:
-    """Those that touched the paths, newest first."""
-    text = ask_git("log", f"--max-count={MOST_COMMITS}", "--format=%H", start, "--", *paths)
-    return text.split() if text else []
+def _list_commits(start: str, paths: list[str]) -> dict[str, list[str]]:
+    """Those that touched the paths, newest first, and the files that each touched."""
+    options = (f"--max-count={MOST_COMMITS}", "--format=commit %H", "--name-only", "--relative")
+    found: dict[str, list[str]] = {}
+    for line in (ask_git("-c", "core.quotePath=false", "log", *options, start, "--", *paths) or "").splitlines():
+        if line.startswith("commit "):
+            files = found.setdefault(line.removeprefix("commit "), [])
+        elif line:
+            files.append(line)
+    return found
 
 
 def _name_objects(commits: list[str], paths: list[str]) -> dict[tuple[str, str], str | None]:
@@ -71,68 +79,65 @@ def _name_objects(commits: list[str], paths: list[str]) -> dict[tuple[str, str],
 
 def ask_git(*arguments: str, given: str | None = None) -> str | None:
     """What git answers; None if it fails, or there is none."""
+    answer = _ask_git(*arguments, given=given)
+    return None if answer is None else answer.decode(errors="replace")
+
+
+def _ask_git(*arguments: str, given: str | None = None) -> bytes | None:
     try:
-        done = subprocess.run(["git", *arguments], input=given, capture_output=True, text=True, check=False)
+        done = subprocess.run(["git", *arguments], input=(given or "").encode(), capture_output=True, check=False)
     except OSError:
         return None
     return done.stdout if done.returncode == 0 else None
 
 
-class Objects:
-    """Hashes git's blobs and trees as DVC hashes files and folders, each once."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            ["git", "cat-file", "--batch"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.hash = cache(self._hash)
-        self._list = cache(self._list_tree)
-
-    def __enter__(self) -> "Objects":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.communicate()
-
-    def _hash(self, name: str) -> str | None:
-        kind, content = self._read(name)
-        if kind == "blob":
-            return _md5(content)
-        if kind != "tree":
-            return None
-        entries = [{"md5": self.hash(blob), "relpath": path} for path, blob in sorted(self._list(name).items())]
-        return _md5(json.dumps(entries, sort_keys=True).encode()) + ".dir"
-
-    def _list_tree(self, name: str) -> dict[str, str]:
-        """The files below a tree, but for those that DVC ignores: blob by path."""
-        _, content = self._read(name)
-        width = len(name) // 2
-        found: dict[str, str] = {}
-        while content:
-            entry, rest = content.split(b"\0", 1)
-            mode, _, file = entry.decode().partition(" ")
-            child, content = rest[:width].hex(), rest[width:]
-            if file in ignored_names():
-                continue
-            if mode == "40000":
-                found |= {f"{file}/{path}": blob for path, blob in self._list(child).items()}
+def _hash_objects(names: Iterable[str]) -> dict[str, str]:
+    """Git's blobs and trees hashed as DVC hashes files and folders; level by level, as few questions as there are."""
+    sums: dict[str, str] = {}
+    trees: dict[str, dict[str, str]] = {}
+    wanted = set(names)
+    while wanted:
+        for name, kind, content in _read_objects(sorted(wanted)):
+            if kind == "tree":
+                trees[name] = _list_children(content, width=len(name) // 2)
             else:
-                found[file] = child
-        return found
+                sums[name] = _md5(content)
+        wanted = {child for tree in trees.values() for child in tree.values()} - sums.keys() - trees.keys()
+    for name in trees:
+        entries = [{"md5": sums[blob], "relpath": path} for path, blob in sorted(_list_files(name, trees))]
+        sums[name] = _md5(json.dumps(entries, sort_keys=True).encode()) + ".dir"
+    return sums
 
-    def _read(self, name: str) -> tuple[str, bytes]:
-        """Kind and content of an object."""
-        asked, given = self._process.stdin, self._process.stdout
-        assert asked is not None
-        assert given is not None
-        asked.write(f"{name}\n".encode())
-        asked.flush()
-        _, kind, size = given.readline().decode().split()
-        content = given.read(int(size))
-        given.read(1)
-        return kind, content
+
+def _list_children(content: bytes, width: int) -> dict[str, str]:
+    """What a tree holds, but for what DVC ignores: object by name. width: of an object's name in bytes."""
+    found = {}
+    while content:
+        entry, rest = content.split(b"\0", 1)
+        mode, _, file = entry.decode(errors="replace").partition(" ")
+        if mode != SUBMODULE and file not in ignored_names():
+            found[file] = rest[:width].hex()
+        content = rest[width:]
+    return found
+
+
+def _list_files(tree: str, trees: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    """The files below a tree: path, blob."""
+    for file, child in trees[tree].items():
+        if child in trees:
+            yield from ((f"{file}/{path}", blob) for path, blob in _list_files(child, trees))
+        else:
+            yield file, child
+
+
+def _read_objects(names: list[str]) -> Iterator[tuple[str, str, bytes]]:
+    """Name, kind and content of each object."""
+    answer = _ask_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)) or b""
+    stream = io.BytesIO(answer)
+    while header := stream.readline().decode().split():
+        name, kind, size = header
+        yield name, kind, stream.read(int(size))
+        stream.read(1)
 
 
 def _md5(content: bytes) -> str:
