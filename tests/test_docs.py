@@ -71,6 +71,17 @@ def test_commands_of_the_audit_between_versions_run(project_copy):
     assert json.loads(output)["same"] is True
 
 
+def test_commands_of_lineage_run(project_copy):
+    lines = shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "6. Lineage")
+    outputs = [run(project_copy, "sh", "-ec", line).stdout for line in lines]
+    assert len(outputs) == 7
+    assert "kinect-sim.zip" in outputs[0]
+    assert json.loads(outputs[1])["state"] == "current"
+    assert len(outputs[2].splitlines()) == 32
+    assert all("S002C001P001R001A006" in outputs[place] for place in (3, 6))
+    assert all("0 stale" in output for output in outputs[4:])
+
+
 def test_commands_of_the_cluster_page_run(project_copy):
     lines = shell_lines((PROJECT / "docs" / "cluster.md").read_text(encoding="utf-8"), "1. On this machine")
     outputs = [run(project_copy, "sh", "-ec", line) for line in lines]

@@ -12,12 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
-import yaml
 
 from pipeline.audit.versions import Held
 from pipeline.datasets import DataSet
 from pipeline.errors import UserError, in_one_line
 from pipeline.files import read_json
+from pipeline.lock import LockedStage, read_lock
+from pipeline.params import flatten
 from pipeline.splits import assign
 from pipeline.store import SkeletonStore, read_parquet
 
@@ -25,6 +26,7 @@ STAGES = ("download", "ingest", "normalize")
 """Those that make a data set's clips."""
 
 WORKSPACE = "workspace"
+NOTHING = LockedStage("", {}, {}, {})
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Revision:
-    """A data set at a revision. rev: None for the workspace. lock: what dvc.lock says, {} where there is none."""
+    """A data set at a revision. rev: None for the workspace. lock: dvc.lock, {} where there is none."""
 
     rev: str | None
     version: str
     held: Held
-    lock: dict[str, Any]
+    lock: dict[str, LockedStage]
 
     @property
     def name(self) -> str:
@@ -62,8 +64,8 @@ def read_revision(rev: str | None, place: Place, dataset: DataSet) -> Revision:
                 listed = read_parquet(file).select("name", pl.col("part").alias(rule))
                 parts = parts.drop(rule).join(listed, on="name", how="left", maintain_order="left")
         lock = folder / "dvc.lock"
-        facts = yaml.safe_load(lock.read_text(encoding="utf-8")) if lock.exists() else {}
-    return Revision(rev, version, Held(manifest, excluded, parts.select("name", *dataset.splits)), facts or {})
+        stages = read_lock(lock.read_text(encoding="utf-8"), f"dvc.lock of {rev or WORKSPACE}") if lock.exists() else {}
+    return Revision(rev, version, Held(manifest, excluded, parts.select("name", *dataset.splits)), stages)
 
 
 @contextmanager
@@ -162,8 +164,11 @@ def find_causes(before: Revision, after: Revision, dataset: str) -> list[dict[st
     """
     causes = []
     for stage in STAGES:
-        old, new = (revision.lock.get("stages", {}).get(f"{stage}@{dataset}", {}) for revision in (before, after))
-        params = [_flatten({} if not one else one.get("params", {})) for one in (old, new)]
+        old, new = (revision.lock.get(f"{stage}@{dataset}", NOTHING) for revision in (before, after))
+        params = [
+            {name: leaf for key, value in one.params.items() for name, leaf in flatten(value, key).items()}
+            for one in (old, new)
+        ]
         causes += [
             {
                 "stage": stage,
@@ -175,30 +180,12 @@ def find_causes(before: Revision, after: Revision, dataset: str) -> list[dict[st
             for key in sorted(params[0].keys() | params[1].keys())
             if params[0].get(key) != params[1].get(key)
         ]
-        deps = [{dep["path"]: dep.get("md5") for dep in one.get("deps", [])} for one in (old, new)]
-        for path in sorted(deps[0].keys() | deps[1].keys()):
-            if deps[0].get(path) != deps[1].get(path):
+        for path in sorted(old.deps.keys() | new.deps.keys()):
+            if old.deps.get(path) != new.deps.get(path):
                 kind = "data" if path.startswith("data/") else "code"
                 commits = _commits(before.rev, after.rev, path) if kind == "code" else []
                 causes.append({"stage": stage, "kind": kind, "what": path, "commits": commits})
     return causes
-
-
-def _flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """dvc.lock nests parameters by file, and their values as they stand in it; here by dotted key."""
-    found: dict[str, Any] = {}
-    for file in tree.values():
-        for key, value in file.items():
-            found |= _flatten_value(key, value)
-    return found
-
-
-def _flatten_value(key: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {key: value}
-    return {
-        name: leaf for part, inner in value.items() for name, leaf in _flatten_value(f"{key}.{part}", inner).items()
-    }
 
 
 def _commits(before: str | None, after: str | None, path: str) -> list[str]:

@@ -1,6 +1,7 @@
 """What a stage saw and what it wrote: kept beside the project, one file a stage."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,25 @@ from typing import Any
 from pipeline.engine.content import Content, hash_path, sign
 from pipeline.engine.plan import FOLDER, Locked, Stage
 from pipeline.files import replace_file, write_json
+from pipeline.params import ABSENT
 
 RECORDS = FOLDER / "records"
 DONE = FOLDER / "done"
 LOGS = FOLDER / "logs"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that is not now as recorded. kind: command, parameter, paths, input or output; what: key or path.
+
+    before, now: values, or MD5 sums; None: there is none. text: in words.
+    """
+
+    kind: str
+    what: str
+    before: Any
+    now: Any
+    text: str
 
 
 @dataclass(frozen=True)
@@ -25,21 +41,27 @@ class Record:
 
     def difference(self, stage: Stage, contents: "Contents") -> str | None:
         """What is not now as recorded, in words; None if everything is."""
+        first = next(self.differences(stage, contents), None)
+        return first.text if first else None
+
+    def differences(self, stage: Stage, contents: "Contents") -> Iterator[Difference]:
+        """All that is not now as recorded. Files are looked at last, and none beyond what is asked for."""
         if self.cmd != stage.cmd:
-            return "its command is another one now"
-        if self.params != stage.params:
-            keys = self.params.keys() | stage.params.keys()
-            changed = sorted(key for key in keys if self.params.get(key) != stage.params.get(key))
-            return f"{changed[0]} in params.yaml is another one now"
+            yield Difference("command", "cmd", self.cmd, stage.cmd, "its command is another one now")
+        for key in sorted(self.params.keys() | stage.params.keys()):
+            before, now = (params.get(key, ABSENT) for params in (self.params, stage.params))
+            if before != now:
+                old, new = (None if value is ABSENT else value for value in (before, now))
+                yield Difference("parameter", key, old, new, f"{key} in params.yaml is another one now")
         for recorded, paths in ((self.deps, stage.deps), (self.outs, stage.outs)):
-            if set(recorded) != set(paths):
-                return "dvc.yaml names other paths now"
-        for kind, recorded in (("read", self.deps), ("wrote", self.outs)):
+            for path in sorted(recorded.keys() ^ set(paths)):
+                yield Difference("paths", path, path in recorded, path in paths, "dvc.yaml names other paths now")
+        for kind, verb, recorded in (("input", "read", self.deps), ("output", "wrote", self.outs)):
             for path, content in recorded.items():
-                now = contents.of(path)
-                if now is None or now.md5 != content.md5:
-                    return f"{path} is not what it {kind}" if now else f"{path}, which it {kind}, is gone"
-        return None
+                found = contents.of(path)
+                if found is None or found.md5 != content.md5:
+                    text = f"{path} is not what it {verb}" if found else f"{path}, which it {verb}, is gone"
+                    yield Difference(kind, path, content.md5, found.md5 if found else None, text)
 
     def seen(self, contents: "Contents") -> "Record":
         """The same record with the signatures of what lies at its paths now; it must be true."""
@@ -62,17 +84,35 @@ class Contents:
     def __init__(self) -> None:
         self._known: dict[str, list[Content]] = {}
         self._seen: dict[str, Content | None] = {}
+        self.computed = 0
+        """How many paths had to be read."""
 
     def remember(self, record: Record) -> None:
         """Take the hashes of a record for what still has the same signature."""
         for path, content in (*record.deps.items(), *record.outs.items()):
             self._known.setdefault(path, []).append(content)
 
+    def recall(self, file: Path) -> None:
+        """Take the hashes that `keep` put into a file, likewise."""
+        try:
+            for path, content in json.loads(file.read_text(encoding="utf-8")).items():
+                self._known.setdefault(path, []).append(Content(**content))
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, TypeError, AttributeError):
+            return  # kept for speed only
+
+    def keep(self, file: Path) -> None:
+        """Put the hashes of all that is known into a file, unless none of them had to be computed."""
+        if self.computed:
+            known = {path: found[-1] for path, found in self._known.items()}
+            known |= {path: content for path, content in self._seen.items() if content}
+            write_json(file, {path: asdict(content) for path, content in known.items()})
+
     def of(self, path: str) -> Content | None:
         """What lies at a path; None: nothing."""
         if path not in self._seen:
             signature = sign(path)
             known = next((one for one in self._known.get(path, []) if one.signature == signature), None)
+            self.computed += signature is not None and known is None
             self._seen[path] = known or (Content(hash_path(path), signature) if signature else None)
         return self._seen[path]
 

@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from pipeline.audit.changes import to_facts, to_text
-from pipeline.audit.revisions import Revision, _flatten, find_causes
+from pipeline.audit.revisions import Revision, find_causes
 from pipeline.audit.versions import Held, compare, measure_changes
+from pipeline.lock import read_lock
 from pipeline.store import SkeletonStore
 from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
 
@@ -88,18 +89,19 @@ def test_a_clip_left_out_now_says_why(stores):
     assert compare(other, one).added.rows() == [("a1_s1_t1", 0, "no body in any frame")]
 
 
-def lock(frames, code, label="train"):
-    return {
-        "stages": {
-            "normalize@made-up": {
-                "deps": [
-                    {"path": "pipeline/cleaning.py", "md5": code},
-                    {"path": "data/made-up/recordings", "md5": "r"},
-                ],
-                "params": {"params.yaml": {"cleaning": {"max_frames": frames, "translate": "none"}}},
-            }
-        }
-    }
+def lock(frames, code):
+    return read_lock(f"""
+schema: '2.0'
+stages:
+  normalize@made-up:
+    cmd: python -m stages.normalize --dataset made-up
+    deps:
+    - {{path: pipeline/cleaning.py, md5: {code}}}
+    - {{path: data/made-up/recordings, md5: r}}
+    params:
+      params.yaml:
+        cleaning: {{max_frames: {frames}, translate: none}}
+""")
 
 
 def test_what_brought_it_is_read_from_both_locks(stores):
@@ -119,7 +121,6 @@ def test_what_brought_it_is_read_from_both_locks(stores):
     ):  # fmt: skip
         assert words in text
     assert find_causes(sides[0], sides[0], "made-up") == []
-    assert _flatten({"params.yaml": {"a": {"b": 1, "c": {"d": 2}}}}) == {"a.b": 1, "a.c.d": 2}
 
 
 def test_a_split_that_was_written_counts_more_than_the_rule_of_today(stores):

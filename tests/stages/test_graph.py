@@ -33,6 +33,7 @@ READING = {
     "hacm/training/__init__.py",
     "pipeline/datasets.py",
     "pipeline/layouts.py",
+    "pipeline/lock.py",
     "pipeline/manifest.py",
     "pipeline/rows.py",
     "pipeline/splits.py",

@@ -1,0 +1,98 @@
+"""What an artefact says of itself, as it was recorded: from the workspace if it still lies there, else DVC's cache."""
+
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipeline.engine.records import Contents
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An output of a stage. md5: as recorded. kind: of KINDS, or None. facts: what its own description says.
+
+    here: whether that is what lies in the workspace.
+    """
+
+    path: str
+    md5: str
+    stage: str
+    kind: str | None
+    facts: dict[str, Any]
+    here: bool
+
+
+KINDS = {
+    "raw": "receipt.json",
+    "store": "store.json",
+    "split": "split.json",
+    "hierarchy": "hierarchy.json",
+    "checkpoint": "checkpoint.json",
+}
+"""The file by which a folder of each kind is known."""
+
+
+class Recorded:
+    """Reads what was recorded, by path and hash."""
+
+    def __init__(self, contents: Contents) -> None:
+        self.contents = contents
+
+    def is_here(self, path: str, md5: str) -> bool:
+        """Whether the workspace has it."""
+        content = self.contents.of(path)
+        return content is not None and content.md5 == md5
+
+    def read(self, path: str, md5: str, inner: str = "") -> bytes | None:
+        """The bytes of an output that is a file, or of the file `inner` of a folder; None: not to be had."""
+        try:
+            if self.is_here(path, md5):
+                return Path(path, inner).read_bytes()
+            if md5.endswith(".dir"):
+                entries = json.loads(self._cached(md5).read_bytes())
+                md5 = {entry["relpath"]: entry["md5"] for entry in entries}[inner]
+            return self._cached(md5).read_bytes()
+        except (OSError, KeyError, ValueError):
+            return None
+
+    def _cached(self, md5: str) -> Path:
+        return self._cache / md5[:2] / md5[2:]
+
+    @cached_property
+    def _cache(self) -> Path:
+        # Imported here: DVC takes its time to start, and is asked only for what is no longer in the workspace.
+        from dvc.repo import Repo
+
+        with Repo() as repo:
+            return Path(repo.cache.local.path)
+
+    def describe(self, path: str, md5: str, stage: str) -> Artefact:
+        """What the artefact says of itself."""
+        here = self.is_here(path, md5)
+        markers = KINDS if md5.endswith(".dir") else {"details": ""} if Path(path).name == "details.json" else {}
+        for kind, marker in markers.items():
+            content = self.read(path, md5, marker)
+            if content is not None:
+                return Artefact(path, md5, stage, kind, _parse(content, path, marker), here)
+        return Artefact(path, md5, stage, None, {}, here)
+
+    def table(self, artefact: Artefact, inner: str = "") -> pl.DataFrame | None:
+        """A Parquet table of an artefact; None: not to be had."""
+        content = self.read(artefact.path, artefact.md5, inner)
+        try:
+            return None if content is None else pl.read_parquet(io.BytesIO(content))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise UserError(f"{Path(artefact.path, inner)}: not readable as Parquet; run dvc repro") from error
+
+
+def _parse(content: bytes, path: str, marker: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(content))
+    except ValueError as error:
+        raise UserError(f"{Path(path, marker)}: not readable as JSON ({error}); delete it and run dvc repro") from error

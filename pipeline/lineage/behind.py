@@ -1,0 +1,250 @@
+"""From a result back to the stages, raw files, parameters, code and checkpoint behind it, each beside how it is now."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.engine.records import Difference
+from pipeline.errors import UserError, name_some
+from pipeline.lineage.artefacts import Artefact, Recorded
+from pipeline.lineage.commits import find_commits
+from pipeline.lineage.graph import Graph
+from pipeline.lineage.parameters import in_force
+from pipeline.params import ABSENT, flatten
+
+
+@dataclass(frozen=True)
+class Target:
+    """What was asked for. path: the result's file, where one was named; metric: a key in it."""
+
+    stage: str
+    path: str | None = None
+    metric: str | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """target: what was asked for. chain: the stages behind it, itself last. artefacts: all that these wrote."""
+
+    target: Target
+    chain: list[str]
+    artefacts: list[Artefact]
+
+    def of_kind(self, kind: str) -> list[Artefact]:
+        """The artefacts of one kind, in the chain's order."""
+        return [artefact for artefact in self.artefacts if artefact.kind == kind]
+
+
+def find_target(graph: Graph, text: str) -> Target:
+    """What is meant by a stage's name or a path, with or without `:METRIC`; UserError where that is nobody's result."""
+    name = text.removeprefix("dvc.yaml:")
+    if name in graph.nodes:
+        return _made(graph, Target(name))
+    path, metric = (text, None) if graph.makers_of(text) else (text.rpartition(":")[0] or text, text.rpartition(":")[2])
+    path = path.rstrip("/").removeprefix("./")
+    makers = graph.makers_of(path)
+    if not makers:
+        raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
+                        "stages.lineage affected-by")  # fmt: skip
+    if len(makers) > 1:
+        raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")
+    return _made(graph, Target(makers[0], path, None if metric == path else metric))
+
+
+def _made(graph: Graph, target: Target) -> Target:
+    if graph.nodes[target.stage].record is None:
+        raise UserError(f"{target.stage}: was never made here; run dvc repro {target.stage}")
+    return target
+
+
+def trace(graph: Graph, recorded: Recorded, target: Target) -> Trace:
+    """Follow a result to where it came from."""
+    chain = graph.before(target.stage)
+    artefacts = []
+    for name in chain:
+        record = graph.nodes[name].record
+        artefacts += [
+            recorded.describe(path, content.md5, name) for path, content in (record.outs if record else {}).items()
+        ]
+    return Trace(target, chain, artefacts)
+
+
+def describe(graph: Graph, recorded: Recorded, trace: Trace, start: str = "HEAD") -> dict[str, Any]:
+    """All of it as facts: what `lineage behind --json` prints. start: the revision in whose history code is sought."""
+    target = trace.target
+    code = _describe_code(graph, trace, start)
+    return {
+        "result": target.path or target.stage,
+        "stage": target.stage,
+        "state": graph.standing(target.stage).state,
+        "metrics": _read_metrics(graph, recorded, target),
+        "data": [_describe_data(trace, raw) for raw in trace.of_kind("raw")],
+        "checkpoints": [_describe_checkpoint(one) for one in trace.of_kind("checkpoint")],
+        "run": [_describe_run(one) for one in trace.of_kind("details") if one.stage == target.stage],
+        "contradictions": list(_contradictions(trace)),
+        "stages": [describe_stage(graph, name) for name in trace.chain],
+        "parameters": _list_parameters(graph, trace.chain),
+        "code": code,
+    }
+
+
+def describe_stage(graph: Graph, name: str) -> dict[str, Any]:
+    """A stage: how it stands, what of it is not as recorded, and the sums of all that it read and wrote."""
+    node, standing = graph.nodes[name], graph.standing(name)
+    record = node.record
+    return {
+        "stage": name,
+        "state": standing.state,
+        "active": node.active,
+        "differs": [fact for one in standing.differences for fact in explain(one)],
+        "after": list(standing.after),
+        "command": record.cmd if record else node.stage.cmd,
+        "inputs": {path: content.md5 for path, content in record.deps.items()} if record else {},
+        "outputs": {path: content.md5 for path, content in record.outs.items()} if record else {},
+    }
+
+
+def explain(difference: Difference) -> Iterator[dict[str, Any]]:
+    """What differs; of a section of params.yaml, each value that does."""
+    if difference.kind != "parameter":
+        yield {"kind": difference.kind, "what": difference.what, "before": difference.before, "now": difference.now,
+               "text": difference.text}  # fmt: skip
+        return
+    before, now = (
+        {} if value is None else flatten(value, difference.what) for value in (difference.before, difference.now)
+    )
+    for key in sorted(before.keys() | now.keys()):
+        values = (before.get(key, ABSENT), now.get(key, ABSENT))
+        if values[0] != values[1]:
+            shown = ("absent" if value is ABSENT else json.dumps(value, ensure_ascii=False) for value in values)
+            known = (None if value is ABSENT else value for value in values)
+            yield dict(zip(("kind", "what", "before", "now", "text"),
+                           ("parameter", key, *known, f"{key}: {' → '.join(shown)}"), strict=True))  # fmt: skip
+
+
+def _read_metrics(graph: Graph, recorded: Recorded, target: Target) -> dict[str, Any]:
+    """The figures of the result as recorded: the one asked for, or all; UserError if there is no such."""
+    node = graph.nodes[target.stage]
+    outs = node.record.outs if node.record else {}
+    files = [target.path] if target.path in outs else [path for path in node.stage.metrics if path in outs]
+    figures: dict[str, Any] = {}
+    for path in files:
+        content = recorded.read(path, outs[path].md5) if path and path.endswith(".json") else None
+        if content is not None:
+            figures |= json.loads(content)
+    if target.metric is None:
+        return figures
+    if figures and target.metric not in figures:
+        raise UserError(f"{target.path}: has no {target.metric}; it has: {', '.join(figures)}")
+    return {target.metric: figures.get(target.metric)}
+
+
+def _describe_data(trace: Trace, raw: Artefact) -> dict[str, Any]:
+    """Of one data set the raw files, and the versions of recordings and clips that were made from them."""
+    name = raw.facts.get("dataset")
+    stores = {one.facts.get("kind"): one for one in trace.of_kind("store") if one.facts.get("dataset") == name}
+    facts: dict[str, Any] = {
+        "dataset": name,
+        "raw": raw.path,
+        "md5": raw.md5,
+        "here": raw.here,
+        "archives": [{"file": file, "sha256": sum_} for file, sum_ in sorted(raw.facts.get("files", {}).items())],
+        "raw_recordings": raw.facts.get("recordings"),
+    }
+    for kind, store in stores.items():
+        facts[str(kind)] = {
+            "path": store.path,
+            "here": store.here,
+            **{key: store.facts.get(key) for key in ("version", "clips", "excluded", "partial")},
+        }
+    return facts
+
+
+def _describe_checkpoint(one: Artefact) -> dict[str, Any]:
+    facts = one.facts.get("facts", {})
+    return {
+        "path": one.path,
+        "md5": one.md5,
+        "here": one.here,
+        "stage": one.stage,
+        "weights": one.facts.get("weights"),
+        "encoder": one.facts.get("encoder"),
+        **{key: facts.get(key) for key in ("data_version", "benchmark", "variant", "seed", "epochs", "torch")},
+    }
+
+
+RUN = ("code", "dirty", "seed", "data_version", "encoder_hash", "device", "seconds", "machine")
+"""What a result's details.json says of the run beside its settings."""
+
+
+def _describe_run(one: Artefact) -> dict[str, Any]:
+    return {"path": one.path, "here": one.here} | {key: one.facts[key] for key in RUN if key in one.facts}
+
+
+def _contradictions(trace: Trace) -> Iterator[str]:
+    """Where two artefacts of the chain say different things of what they were made from."""
+    clips = {one.facts["version"] for one in trace.of_kind("store") if one.facts.get("kind") == "clips"}
+    encoders = {one.facts.get("encoder") for one in trace.of_kind("checkpoint")}
+    for one in trace.artefacts:
+        facts = one.facts.get("facts", {}) if one.kind == "checkpoint" else one.facts
+        version, encoder = facts.get("data_version"), facts.get("encoder_hash")
+        if clips and version is not None and version not in clips:
+            yield f"{one.path} is of data version {version}, the clips behind it are of {', '.join(sorted(clips))}"
+        if encoders and encoder is not None and encoder not in encoders:
+            yield f"{one.path} is of encoder {encoder}, the checkpoint behind it is not"
+
+
+def _list_parameters(graph: Graph, chain: Iterable[str]) -> list[dict[str, Any]]:
+    """Every value in force in the chain, with the value it has now; one row for stages that agree."""
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
+    for name in chain:
+        node = graph.nodes[name]
+        now = in_force(node.stage.params)
+        for key, used in (in_force(node.record.params) if node.record else {}).items():
+            present = now[key].value if key in now else None
+            place = (key, *(json.dumps(one, sort_keys=True) for one in (used.value, used.origin, present)))
+            row = rows.setdefault(
+                place, {"key": key, "value": used.value, "set_in": used.origin, "now": present, "stages": []}
+            )
+            row["stages"].append(name)
+    return [rows[place] for place in sorted(rows)]
+
+
+def _describe_code(graph: Graph, trace: Trace, start: str) -> dict[str, Any]:
+    """Every file or folder of code that a stage of the chain read, and the commits that have it."""
+    used: dict[str, dict[str, list[str]]] = {}
+    for name in trace.chain:
+        for path, md5 in graph.code_of(name).items():
+            used.setdefault(path, {}).setdefault(md5, []).append(name)
+    # Stages may have run at different times, with different code; then no one commit has all of it.
+    several = sorted(path for path, sums in used.items() if len(sums) > 1)
+    newest = {path: list(sums)[-1] for path, sums in used.items()}
+    stated = [one.facts["code"] for one in trace.of_kind("details") if one.facts.get("code", "unknown") != "unknown"]
+    found = find_commits(newest, start, stated)
+    older = find_commits({path: next(iter(used[path])) for path in several}, start, stated) if several else None
+    files = []
+    for path, sums in sorted(used.items()):
+        for md5, stages in sums.items():
+            now = graph.contents.of(path)
+            by_path = found.by_path if md5 == newest[path] else older.by_path if older else {}
+            files.append({"path": path, "md5": md5, "now": now.md5 if now else None, "commit": by_path.get(path),
+                          "stages": stages})  # fmt: skip
+    return {"commits": [] if several else found.whole, "several_versions": several, "files": files}
+
+
+def list_recordings(recorded: Recorded, trace: Trace) -> Iterator[dict[str, Any]]:
+    """Every raw recording behind the result, one that was left out too; UserError if their list is not to be had."""
+    for raw in trace.of_kind("raw"):
+        name = raw.facts.get("dataset")
+        stores = [one for one in trace.of_kind("store")
+                  if one.facts.get("dataset") == name and one.facts.get("kind") == "recordings"]  # fmt: skip
+        for store in stores:
+            manifest, excluded = (recorded.table(store, f"{table}.parquet") for table in ("manifest", "excluded"))
+            if manifest is None or excluded is None:
+                raise UserError(f"{store.path}: what was recorded is neither here nor in DVC's cache; dvc pull")
+            for row in manifest.select("name", "source", "source_sha256").iter_rows(named=True):
+                yield {"dataset": name, **row, "excluded": None}
+            for row in excluded.iter_rows(named=True):
+                yield {"dataset": name, "name": row["name"], "source": row["source"], "source_sha256": None,
+                       "excluded": row["reason"]}  # fmt: skip

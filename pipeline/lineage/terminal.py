@@ -1,0 +1,171 @@
+"""Both directions for a person at a terminal."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+COLOURS = {"current": "green", "stale": "bold red", "never made": "yellow"}
+SHOWN_DIGITS = 12
+MOST_REASONS = 4
+
+
+def show_behind(console: Console, facts: dict[str, Any]) -> None:
+    """A result's figures, then stages, data, checkpoints, parameters and code."""
+    figures = ", ".join(f"{key} {value}" for key, value in facts["metrics"].items())
+    console.print(f"[bold]{escape(facts['result'])}[/]: {_state(facts['state'])}", soft_wrap=True)
+    if facts["result"] != facts["stage"]:
+        console.print(f"written by {escape(facts['stage'])}", soft_wrap=True)
+    console.print(escape(figures) or "no figures", highlight=False, soft_wrap=True)
+    for one in facts["contradictions"]:
+        console.print(f"[bold red]{escape(one)}[/]", soft_wrap=True)
+    rows = [(one["stage"], one["state"], _reasons(one)) for one in facts["stages"]]
+    console.print(_table("stages", ("stage", "state", "not as recorded"), rows, state=1))
+    console.print(_data(facts["data"]))
+    for one in facts["checkpoints"]:
+        console.print(_checkpoint(one))
+    for one in facts["run"]:
+        console.print(_run(one))
+    console.print(_parameters(facts["parameters"]))
+    console.print(_code(facts["code"]))
+    commits = facts["code"]["commits"]
+    held = f"all of it is in commit {_short(commits[0])}" if commits else "no one commit has all of it"
+    console.print(held + (f" and {len(commits) - 1} others" if len(commits) > 1 else ""), highlight=False)
+
+
+def show_affected(console: Console, facts: dict[str, Any]) -> None:
+    """Where a recording ended up; every stage that depends on the cause, and how it stands."""
+    console.print(f"[bold]{escape(facts['cause'])}[/] ({facts['kind']})", soft_wrap=True)
+    if "recording" in facts:
+        show_recording(console, facts["recording"])
+    for one in facts["made_by"]:
+        console.print(f"made by {escape(one['stage'])}: {_state(one['state'])}", soft_wrap=True)
+    if not facts["stages"]:
+        console.print("no stage depends on it")
+        return
+    rows = [
+        (one["stage"] + ("" if one["active"] else " (not active)"), one["state"], _how(one), _reasons(one),
+         "\n".join(one["results"]))
+        for one in facts["stages"]
+    ]  # fmt: skip
+    headings = ("stage", "state", "depends on it", "not as recorded", "results")
+    console.print(_table("what depends on it", headings, rows, state=1))
+    console.print(", ".join(f"{count} {state}" for state, count in facts["counts"].items()), highlight=False)
+
+
+def show_clip(console: Console, facts: dict[str, Any]) -> None:
+    """From the raw file to the prediction, a line each."""
+    archive, prediction = facts["archive"], facts["prediction"]
+    lines = [f"clip {facts['clip']} of {facts['dataset']}"]
+    lines += [f"raw file {facts['source']}, SHA-256 {facts['source_sha256']}"] if "source" in facts else []
+    lines += [f"in {archive['path']}, SHA-256 {archive['sha256']}"] if archive else []
+    if "identity" in facts:
+        lines.append(", ".join(f"{key} {value}" for key, value in facts["identity"].items()))
+    for step in facts["steps"]:
+        lines += [f"{step['store']}: left out: {step['excluded']}"] if step["excluded"] else []
+        lines += [f"{step['store']}: {one['text']} ({one['rule']})" for one in step["done"] if not step["excluded"]]
+        lines += [] if step["done"] else [f"{step['store']}: as it was"]
+    lines += [f"{split}: {part or 'in no part'}" for split, part in facts["parts"].items()]
+    if prediction:
+        lines.append(f"predicted {prediction['predicted']}, is {prediction['actual']}")
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def show_recording(console: Console, facts: dict[str, Any]) -> None:
+    """Raw files, clips and parts, a line each."""
+    lines = []
+    for one in facts["recordings"]:
+        sum_ = f", SHA-256 {one['source_sha256']}" if one["source_sha256"] else ""
+        left_out = f", left out: {one['reason']}" if one["reason"] else ""
+        lines.append(f"recording {one['name']}: {one['source']} in {', '.join(facts['raw'])}{sum_}{left_out}")
+    for one in facts["clips"]:
+        left_out = f": {one['excluded']}" if one["excluded"] else ""
+        lines += [f"clip {one['name']} in {one['store']}{left_out}"]
+    for split, parts in facts["parts"].items():
+        lines += [f"{split}: {name} in {part}" for name, part in parts.items()] or [f"{split}: in no part"]
+    for line in lines:
+        console.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _state(state: str) -> str:
+    return f"[{COLOURS[state]}]{state}[/]"
+
+
+def _reasons(one: dict[str, Any]) -> str:
+    """What differs, of a stage's facts in either direction."""
+    texts = [text if isinstance(text, str) else text["text"] for text in one["differs"]]
+    texts += [f"after {name}" for name in one["after"]]
+    more = [f"… and {len(texts) - MOST_REASONS} more"] if len(texts) > MOST_REASONS else []
+    return "\n".join(texts[:MOST_REASONS] + more)
+
+
+def _how(one: dict[str, Any]) -> str:
+    read = ", ".join(one["reads"]) or "through those above"
+    if one["overridden_by"]:
+        return f"{read}; decided by {', '.join(one['overridden_by'])}"
+    return read if one["decides"] else f"{read}; decides nothing here"
+
+
+def _data(data: Iterable[dict[str, Any]]) -> Table:
+    rows = []
+    for one in data:
+        rows.append((one["dataset"], one["raw"], f"md5 {one['md5']}, {one['raw_recordings']} recordings", _here(one)))
+        rows += [("", archive["file"], f"SHA-256 {archive['sha256']}", "") for archive in one["archives"]]
+        for kind in ("recordings", "clips"):
+            if kind in one:
+                store = one[kind]
+                counts = f"version {store['version']}, {store['clips']} {kind}, {store['excluded']} excluded"
+                rows.append(("", store["path"], counts, _here(store)))
+    return _table("data", ("data set", "path", "as recorded", "now"), rows)
+
+
+def _checkpoint(one: dict[str, Any]) -> Table:
+    shown = {key: value for key, value in one.items() if value is not None and key not in ("path", "here")}
+    return _table(f"checkpoint {one['path']} ({_here(one)})", ("", ""), [(key, str(shown[key])) for key in shown])
+
+
+def _run(one: dict[str, Any]) -> Table:
+    shown = {key: value for key, value in one.items() if key not in ("path", "here")}
+    rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in shown.items()]
+    return _table(f"run, by {one['path']} ({_here(one)})", ("", ""), rows)
+
+
+def _here(one: dict[str, Any]) -> str:
+    return "the same" if one["here"] else "another, or gone"
+
+
+def _parameters(parameters: Iterable[dict[str, Any]]) -> Table:
+    rows = []
+    for one in parameters:
+        origin = "" if one["key"].startswith(one["set_in"]) else one["set_in"]
+        now = "" if one["now"] == one["value"] else json.dumps(one["now"])
+        kinds = dict.fromkeys(name.split("@", 1)[0] for name in one["stages"])
+        rows.append((one["key"], json.dumps(one["value"]), origin, now, " ".join(kinds)))
+    return _table("parameters", ("parameter", "value", "set in", "now", "read by"), rows)
+
+
+def _code(code: dict[str, Any]) -> Table:
+    rows = []
+    for one in code["files"]:
+        now = "the same" if one["now"] == one["md5"] else "gone" if one["now"] is None else "another"
+        commit = _short(one["commit"]) if one["commit"] else "none"
+        rows.append((one["path"], _short(one["md5"]), now, commit))
+    return _table("code", ("path", "md5", "now", "brought by commit"), rows)
+
+
+def _short(digest: str) -> str:
+    return digest[:SHOWN_DIGITS]
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], state: int | None = None) -> Table:
+    """state: the column that holds one."""
+    table = Table(title=title, title_justify="left", show_header=any(headings))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")  # paths are whole, for copying
+    for row in rows:
+        table.add_row(*(_state(cell) if place == state else escape(cell) for place, cell in enumerate(row)))
+    return table

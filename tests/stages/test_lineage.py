@@ -1,0 +1,215 @@
+"""Lineage as a command, on the real graph: what it says is compared with the archives, stores and results themselves."""
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import polars as pl
+import pytest
+
+import stages.lineage
+from pipeline.engine import content
+from pipeline.engine.content import hash_path
+from pipeline.files import hash_file, read_json
+from stages import console
+from tests.conftest import run
+
+RESULT = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear"
+MODEL = "models/kinect-sim-xsub/hacm/seed-0"
+BEHIND = [
+    "download@kinect-sim", "ingest@kinect-sim", "normalize@kinect-sim", "split@kinect-sim-xsub",
+    "hierarchy@kinect-sim", "prepare@kinect-sim-xsub", "pretrain@kinect-sim-xsub-hacm-0",
+    "evaluate@kinect-sim-xsub-hacm-0-linear",
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def fresh_ignored_names():
+    content.ignored_names.cache_clear()
+    yield
+    content.ignored_names.cache_clear()
+
+
+def lineage(folder, *options, check=True):
+    """The command in this process, which need not load everything again; its exit code as a shell would have it."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(folder), contextlib.redirect_stdout(out), pytest.MonkeyPatch.context() as patch,
+        pytest.raises(SystemExit) as end,
+    ):  # fmt: skip
+        patch.setattr(sys, "argv", ["lineage", *options])
+        console.run(stages.lineage.main)
+    message = end.value.code if isinstance(end.value.code, str) else ""
+    err.write(message)
+    code = 1 if message else end.value.code
+    assert code == 0 or not check, message
+    return subprocess.CompletedProcess(options, code, out.getvalue(), err.getvalue())
+
+
+def facts_of(folder, *options):
+    return json.loads(lineage(folder, *options, "--json").stdout)
+
+
+@pytest.fixture(scope="module")
+def project(small_project, tmp_path_factory):
+    """The finished project with its dvc.lock committed. Tests leave its artefacts as they are."""
+    folder = shutil.copytree(small_project, tmp_path_factory.mktemp("lineage") / "project", symlinks=True)
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "results")
+    return folder
+
+
+def test_from_a_figure_to_everything_behind_it(project, monkeypatch):
+    monkeypatch.chdir(project)
+    facts = facts_of(project, "behind", f"{RESULT}/metrics.json:top1", "--files", "--strict")
+    assert facts["metrics"] == {"top1": read_json(project / RESULT / "metrics.json")["top1"]}
+    assert {one["stage"] for one in facts["stages"]} == set(BEHIND)
+    assert {one["state"] for one in facts["stages"]} == {"current"}
+    archive = project / "data/kinect-sim/raw/kinect-sim.zip"
+    (data,) = facts["data"]
+    assert data["archives"] == [{"file": "kinect-sim.zip", "sha256": hash_file(archive)}]
+    version = read_json(project / RESULT / "details.json")["data_version"]
+    assert data["clips"]["version"] == version == facts["run"][0]["data_version"]
+    with zipfile.ZipFile(archive) as pack:
+        members = {
+            f"kinect-sim.zip/{name}": hashlib.sha256(pack.read(name)).hexdigest()
+            for name in pack.namelist() if name.endswith(".skeleton")
+        }  # fmt: skip
+    assert {one["source"]: one["source_sha256"] for one in facts["recordings"]} == members
+    assert data["raw_recordings"] == len(members) == 32
+    (checkpoint,) = facts["checkpoints"]
+    description = read_json(project / MODEL / "checkpoint.json")
+    assert (checkpoint["path"], checkpoint["md5"]) == (MODEL, hash_path(MODEL))
+    assert checkpoint["encoder"] == description["encoder"] == facts["run"][0]["encoder_hash"]
+    assert facts["contradictions"] == []
+    commits = run(project, "git", "log", "--format=%H").stdout.split()
+    assert facts["code"]["commits"] == [commits[-1]]  # dvc.lock alone came with the later one
+    assert facts["run"][0]["code"] == commits[-1]
+    assert all(one["md5"] == one["now"] == hash_path(one["path"]) for one in facts["code"]["files"])
+
+
+def test_the_code_is_what_dvc_yaml_declares(project):
+    facts = facts_of(project, "behind", "floor@kinect-sim-xsub")
+    of_floor = {one["path"] for one in facts["code"]["files"] if "floor@kinect-sim-xsub" in one["stages"]}
+    assert of_floor == {
+        "hacm/metrics.py", "hacm/ridge.py", "pipeline/results.py", "stages/floor.py", "stages/judging.py",
+    }  # fmt: skip
+    assert facts["checkpoints"] == []
+    assert not any(one["key"].startswith("train") for one in facts["parameters"])
+
+
+def test_one_clip_from_raw_file_to_prediction(project):
+    predictions = pl.read_parquet(project / RESULT / "predictions.parquet")
+    manifest = pl.read_parquet(project / "data/kinect-sim/clips/manifest.parquet")
+    noted = manifest.filter(pl.col("notes").list.len() > 0)["name"].to_list()
+    classes = sorted(manifest["label"].unique().to_list())
+    seen = {}
+    for row in predictions.filter(pl.col("name").is_in(noted)).head(3).iter_rows(named=True):
+        facts = facts_of(project, "behind", RESULT, "--clip", row["name"])
+        of = manifest.row(by_predicate=pl.col("name") == row["name"], named=True)
+        assert (facts["source"], facts["source_sha256"]) == (of["source"], of["source_sha256"])
+        assert facts["archive"]["path"] == "data/kinect-sim/raw/kinect-sim.zip"
+        assert [one["text"] for one in facts["steps"][-1]["done"]] == of["notes"]
+        assert facts["parts"] == {"data/benchmarks/kinect-sim-xsub/split": "test"}
+        assert facts["identity"]["label"] == classes[row["label"]]
+        seen[row["label"], row["predicted"]] = (facts["prediction"]["actual"], facts["prediction"]["predicted"])
+        assert facts["prediction"]["right"] == (row["label"] == row["predicted"])
+    assert seen
+    names = pl.read_csv(project / RESULT / "per_class.csv")["class"].to_list()
+    assert seen == {(label, guess): (names[label], names[guess]) for label, guess in seen}
+    training = next(name for name in manifest["name"] if name not in set(predictions["name"]))
+    text = lineage(project, "behind", RESULT, "--clip", training).stdout
+    assert "data/benchmarks/kinect-sim-xsub/split: train" in text
+    assert "predicted" not in text
+
+
+def test_a_recording_is_followed_to_clips_parts_and_results(project):
+    split = pl.read_parquet(project / "data/benchmarks/kinect-sim-xsub/split/split.parquet")
+    name, part = split.row(0)[:2]
+    for spelling in (name, f"{name}.skeleton"):
+        facts = facts_of(project, "affected-by", spelling)
+        assert facts["kind"] == "recording"
+        assert facts["recording"]["raw"] == ["data/kinect-sim/raw"]
+        assert [one["name"] for one in facts["recording"]["clips"]] == [name]
+        assert facts["recording"]["parts"] == {"data/benchmarks/kinect-sim-xsub/split": {name: part}}
+        assert {one["stage"] for one in facts["stages"] if one["reads"]} == {"ingest@kinect-sim", "audit@kinect-sim"}
+        assert len(facts["stages"]) == 11  # all but download
+    assert f"{name} in {part}" in lineage(project, "affected-by", name).stdout
+
+
+def test_overridden_parameters_are_told_apart(project):
+    for key, decides in (("train.model.dim", False), ("benchmarks.kinect-sim-xsub.train.model.dim", True),
+                         ("train.masking.tau", True)):  # fmt: skip
+        facts = facts_of(project, "affected-by", key)
+        assert {one["stage"] for one in facts["stages"]} == {
+            "pretrain@kinect-sim-xsub-hacm-0", "evaluate@kinect-sim-xsub-hacm-0-linear",
+            "evaluate@kinect-sim-xsub-hacm-0-knn", "report",
+        }  # fmt: skip
+        assert {one["decides"] for one in facts["stages"]} == {decides}, key
+    facts = facts_of(project, "affected-by", "train.model.dim")
+    assert [one["overridden_by"] for one in facts["stages"] if one["reads"]] == [["benchmarks.kinect-sim-xsub.train"]]
+    assert "decides nothing" in lineage(project, "affected-by", "train.model.dim").stdout
+
+
+def test_what_became_stale_is_shown_and_strict_fails_on_it(project_copy):
+    assert lineage(project_copy, "behind", RESULT, "--strict").returncode == 0
+    params = (project_copy / "params.yaml").read_text()
+    (project_copy / "params.yaml").write_text(params.replace("tau: 0.9\n", "tau: 0.8\n", 1))
+    with open(project_copy / "pipeline/cleaning.py", "a") as file:
+        file.write("# another\n")
+    done = lineage(project_copy, "behind", RESULT, "--strict", check=False)
+    assert done.returncode == 1
+    assert "train.masking.tau: 0.9 → 0.8" in done.stdout
+    assert "pipeline/cleaning.py is not what it read" in done.stdout
+    assert "stale; 6 stages behind it are not current, from normalize@kinect-sim on" in done.stderr
+    assert "Traceback" not in done.stderr
+    facts = facts_of(project_copy, "affected-by", "train.masking.tau")
+    assert facts["counts"] == {"stale": 4, "current": 0, "never made": 0}
+    assert lineage(project_copy, "affected-by", "train.masking.tau", "--strict", check=False).returncode == 1
+    # What is before the change is as it was.
+    assert lineage(project_copy, "behind", "ingest@kinect-sim", "--strict").returncode == 0
+    assert lineage(project_copy, "affected-by", "evaluate.knn", "--strict", check=False).returncode == 1
+    listed = run(project_copy, "dvc", "status").stdout
+    own = [one["stage"] for one in facts_of(project_copy, "behind", "report")["stages"] if one["differs"]]
+    assert {line.rstrip(":") for line in listed.splitlines() if not line.startswith((" ", "\t"))} == set(own)
+
+
+def test_results_that_say_what_cannot_be_are_named(project_copy):
+    details = project_copy / RESULT / "details.json"
+    facts = read_json(details) | {"encoder_hash": "0" * 32, "data_version": "f" * 32}
+    details.write_text(json.dumps(facts))
+    run(project_copy, "dvc", "commit", "-f", "evaluate@kinect-sim-xsub-hacm-0-linear")
+    shown = facts_of(project_copy, "behind", RESULT)
+    assert len(shown["contradictions"]) == 2
+    assert any(f"encoder {'0' * 32}" in text for text in shown["contradictions"])
+    assert any(f"data version {'f' * 32}" in text for text in shown["contradictions"])
+
+
+def test_mistakes_end_in_one_line(project):
+    done = run(project, "python", "-m", "stages.lineage", "behind", "nothing", check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: nothing: no stage of dvc.yaml")
+    for options, words in (
+        (("behind", "stages/floor.py"), "error: stages/floor.py: no stage of dvc.yaml"),
+        (("behind", RESULT, "--clip", "nobody"), "error: nobody: no clip of that name in data/kinect-sim/recordings"),
+        (("affected-by", "train.maskin"), "error: train.maskin: neither a key of params.yaml"),
+        (("behind", RESULT, "--rev", "nonesuch"), "error: nonesuch: no git revision"),
+    ):
+        done = lineage(project, *options, check=False)
+        assert done.returncode == 1
+        assert done.stderr.strip().startswith(words)
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_it_changes_nothing(project):
+    before = run(project, "git", "status", "--porcelain").stdout
+    lock = (project / "dvc.lock").read_bytes()
+    lineage(project, "behind", "report", "--rev", "HEAD")
+    lineage(project, "affected-by", "pipeline/store.py")
+    assert run(project, "git", "status", "--porcelain").stdout == before
+    assert (project / "dvc.lock").read_bytes() == lock
