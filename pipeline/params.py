@@ -126,6 +126,13 @@ def merge(base: Any, over: Any) -> Any:
     return base | {key: merge(base[key], item) if key in base else item for key, item in over.items()}
 
 
+def flatten(value: Any, prefix: str) -> dict[str, Any]:
+    """The values in a section, which is at `prefix`, by dotted key; an empty section has none."""
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {key: leaf for part, inner in value.items() for key, leaf in flatten(inner, f"{prefix}.{part}").items()}
+
+
 def validate(value: Any, kind: type[T], path: Path, tree: CommentedMap, prefixes: tuple[str, ...]) -> T:
     """The value as a `kind`; UserError naming file, line and key for the first thing wrong with it.
 

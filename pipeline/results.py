@@ -22,7 +22,7 @@ def write_results(
 ) -> None:
     """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none.
 
-    metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: one row an encoder, for plots.
+    metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: a row an encoder, for plots.
     predictions: name, label and predicted as class numbers, scores, one row a test clip. conditions: one row each, and
     none where a protocol judges under one alone; None: no such file. classes: their names.
     """
