@@ -10,7 +10,9 @@ from pipeline.errors import UserError
 FLOOR = "floor"
 PRETRAIN = "pretrain"
 TRANSFER = "transfer-from-"
-RUN = re.compile(r"((?P<benchmark>[^/]+)/)?(?P<variant>[^/]+?)(/seed-(?P<seed>\d+)(/(?P<protocol>[^/]+))?)?", re.ASCII)
+RUN = re.compile(
+    r"((?P<benchmark>[^/]+)/)?(?P<variant>(?!seed-\d)[^/]+)(/seed-(?P<seed>\d+)(/(?P<protocol>[^/]+))?)?", re.ASCII
+)
 
 
 @dataclass(frozen=True)
