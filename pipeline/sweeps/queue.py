@@ -1,7 +1,8 @@
 """Points as DVC experiments: queued, run by DVC's workers, and found again when a sweep is gone on with.
 
 An experiment counts as a point's if it has the point's name, and code and params.yaml are what the workspace has now
-with the point's settings. A worker that was killed leaves its experiment marked as running; that one is queued again.
+with the point's settings. A worker that was killed leaves its experiment marked as running: that one is given up
+and, if it is not there, queued again.
 """
 
 import subprocess
@@ -71,7 +72,8 @@ def run(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None:
 
     kept: paths that DVC has in no cache and that an experiment shall find all the same.
     """
-    states = give_up_lost(points)
+    give_up_lost()
+    states = find_states(points)
     stale = [name for name, state in states.items() if state == STALE]
     if stale:
         raise UserError(
@@ -91,21 +93,16 @@ def run(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None:
         raise UserError(f"{name_some(lacking)}: did not come to an end; dvc queue logs {lacking[0]} says why")
 
 
-def give_up_lost(points: Sequence[Point]) -> dict[str, str]:
-    """The states, after what is called running without any worker was ended and marked as failed."""
-    states = find_states(points)
+def give_up_lost() -> None:
+    """End and mark as failed all that DVC calls running though no worker is there: nobody would ever take its result,
+    and whoever waits for the queue would wait for it."""
     for _ in range(TRIES):
-        lost = [name for name, state in states.items() if state == RUNNING]
-        if not lost or _has_workers():
-            break
+        with open_experiments() as experiments:
+            queue = experiments.celery_queue
+            lost = [entry.name or entry.stash_rev for entry in queue.iter_active()]
+            if not lost or queue.worker_status():
+                return
         _dvc("queue", "kill", "--force", *lost)  # ends a process if one is left; once none is, marks its task
-        states = find_states(points)
-    return states
-
-
-def _has_workers() -> bool:
-    with open_experiments() as experiments:
-        return bool(experiments.celery_queue.worker_status())
 
 
 def _params_of(point: Point) -> Any:
