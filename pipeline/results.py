@@ -13,23 +13,25 @@ def write_results(
     folder: Path,
     *,
     metrics: dict[str, Any],
+    accuracy: pl.DataFrame,
     per_class: pl.DataFrame,
     predictions: pl.DataFrame,
     conditions: pl.DataFrame | None,
     classes: list[str],
     details: dict[str, Any],
 ) -> None:
-    """Write metrics.json, per_class.csv, confusion.csv, conditions.csv, predictions.parquet, details.json, all or none.
+    """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none.
 
-    metrics: flat, free of times and commits, so that equal runs are equal files. predictions: name, label and
-    predicted as class numbers, scores, one row a test clip. conditions: one row each, and none where a protocol judges
-    under one alone; None: no such file. classes: their names.
+    metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: a row an encoder, for plots.
+    predictions: name, label and predicted as class numbers, scores, one row a test clip. conditions: one row each, and
+    none where a protocol judges under one alone; None: no such file. classes: their names.
     """
     names = pl.col("label", "predicted").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
     confusion = predictions.select(names).rename({"label": "actual"})
     with replace_directory(folder) as temporary:
         write_json(temporary / "metrics.json", metrics)
         write_json(temporary / "details.json", details)
+        accuracy.write_csv(temporary / "accuracy.csv")
         per_class.write_csv(temporary / "per_class.csv")
         confusion.write_csv(temporary / "confusion.csv")
         if conditions is not None:

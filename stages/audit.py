@@ -107,7 +107,7 @@ def write(found: Audit, folder: Path) -> None:
 
 def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
     """Show what differs between two revisions' clips; under --strict, UserError if anything does."""
-    place = Place(places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits})
+    place = place_of(dataset)
     before, after = (read_revision(rev, place, dataset) for rev in (options.revisions, options.to))
     differences = compare(before.held, after.held)
     if not differences.values.is_empty() and not options.no_values:
@@ -118,6 +118,11 @@ def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
     print(json.dumps(facts, indent=2, ensure_ascii=False) if options.json else to_text(facts))
     if options.strict is not None and not differences.empty:
         raise UserError(f"{dataset.name}: {before.name} and {after.name} do not hold the same clips")
+
+
+def place_of(dataset: DataSet) -> Place:
+    """Where its clips and splits lie."""
+    return Place(places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits})
 
 
 def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:

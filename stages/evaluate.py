@@ -1,6 +1,5 @@
 """Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
-import time
 from typing import Any
 
 from hacm import protocols
@@ -12,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.params import Params
 from stages import arguments, console, devices, parameters
 from stages.console import Work
+from stages.costs import Meter
 from stages.encoders import describe_judged, like, load_model
 from stages.judging import write_outcome
 from stages.loading import Benchmark, expect_version, load_benchmark
@@ -54,7 +54,7 @@ def judge(
 ) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
     task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
-    began = time.monotonic()
+    meter = Meter(device)
     trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
     control = run_protocol(protocol, "random weights", like(model, run.seed), task, settings, run.seed, device)
     write_outcome(
@@ -68,7 +68,7 @@ def judge(
             "benchmark": run.benchmark,
             "protocol": protocol,
             **describe_judged(run, model, facts, settings, device),
-            "seconds": round(time.monotonic() - began, 1),
+            **meter.read(),
         },
     )
 

@@ -1,10 +1,9 @@
 """The floor under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
 
-import time
-
 from hacm import ridge
 from stages import arguments, parameters, places
 from stages.console import run
+from stages.costs import Meter
 from stages.judging import write_outcome
 from stages.loading import load_benchmark
 
@@ -15,7 +14,7 @@ def main() -> None:
     name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
     params = parameters.load(PARAMS, benchmark=name)
     benchmark = load_benchmark(name, hierarchies=False)
-    began = time.monotonic()
+    meter = Meter("cpu")
     outcome = ridge.run(
         benchmark.clips,
         benchmark.train_index,
@@ -31,7 +30,7 @@ def main() -> None:
         outcome,
         None,
         bootstrap=int(params.value("evaluate.bootstrap")),
-        details={"benchmark": name, "protocol": "floor", "seconds": round(time.monotonic() - began, 1)},
+        details={"benchmark": name, "protocol": "floor", **meter.read()},
     )
 
 

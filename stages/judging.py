@@ -49,10 +49,12 @@ def write_outcome(
     conditions = None if control is None else tabulate_conditions(outcome, control, bootstrap)
     if conditions is not None:
         figures |= summarize_conditions(conditions)
+    accuracy = tabulate_accuracy(figures, "raw-joint ridge" if control is None else "pretrained")
     scores = pl.Series("scores", outcome.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
     write_results(
         folder,
         metrics=figures,
+        accuracy=accuracy,
         per_class=pl.DataFrame(columns),
         predictions=pl.DataFrame(predictions).with_columns(scores),
         conditions=conditions,
@@ -84,6 +86,16 @@ def summarize(outcome: Outcome, bootstrap: int) -> dict[str, float]:
     shares = {key: value for key, value in outcome.extra.items() if key.endswith(("_top1", "_map"))}
     rounded = {key: round(100 * float(value), 4) for key, value in (figures | shares).items()}
     return rounded | {key: value for key, value in outcome.extra.items() if key not in shares}
+
+
+def tabulate_accuracy(figures: dict[str, Any], ours: str) -> pl.DataFrame:
+    """Top-1 with its interval, ours and the control's, as rows for a plot: encoder, top1, low, high; in percent."""
+    rows = [
+        (encoder, *(figures[f"{prefix}top1{end}"] for end in ("", "_low", "_high")))
+        for encoder, prefix in ((ours, ""), ("random weights", "random_"))
+        if f"{prefix}top1" in figures
+    ]
+    return pl.DataFrame(rows, schema=["encoder", "top1", "low", "high"], orient="row")
 
 
 def class_percent(outcome: Outcome) -> np.ndarray:

@@ -57,6 +57,11 @@ def floor_results(benchmark: str) -> Path:
     return RESULTS / "benchmarks" / benchmark / "floor"
 
 
+def sweep(name: str) -> Path:
+    """What a sweep consists of, its table and its chart."""
+    return Path("sweeps", name)
+
+
 @dataclass(frozen=True)
 class Run:
     """One pretraining: of a variant of the method (`variants` of params.yaml), on a benchmark, from a seed."""

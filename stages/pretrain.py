@@ -8,7 +8,6 @@ between two devices.
 import hashlib
 import json
 import shutil
-import time
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ from pipeline.files import hash_file, replace_directory, write_json
 from pipeline.machine import describe_code, describe_machine
 from stages import arguments, devices, launching, parameters
 from stages.console import Work, say
+from stages.costs import Meter
 from stages.loading import Benchmark, load_benchmark, skeleton_of
 from stages.places import Run
 
@@ -65,14 +65,13 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     settings = parameters.train_settings(params, run.benchmark, run.variant)
     benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
-    began = time.monotonic()
+    meter = Meter(device)
     try:
         model, history = train(benchmark, settings, run.seed, run.resume_state, device, rows, processes)
     except (ValueError, FloatingPointError, Terminated) as error:
         raise UserError(str(error)) from error
-    seconds = time.monotonic() - began
     if processes.first:
-        write_results(run, benchmark, model, history, settings, seconds, device, processes.count)
+        write_results(run, benchmark, model, history, settings, meter.read(), device, processes.count)
         shutil.rmtree(run.resume_state, ignore_errors=True)
 
 
@@ -142,7 +141,7 @@ def write_results(
     model: HACM,
     history: list[EpochRecord],
     settings: TrainSettings,
-    seconds: float,
+    cost: dict[str, Any],
     device: str,
     processes: int,
 ) -> None:
@@ -177,7 +176,7 @@ def write_results(
         "processes": processes,
         "precision": settings.pretrain.precision,
         "compile": settings.pretrain.compile,
-        "seconds": round(seconds, 1),
+        **cost,
         "synthetic": benchmark.dataset.synthetic,
     }
     with replace_directory(run.results("pretrain")) as folder:
@@ -187,7 +186,7 @@ def write_results(
         write_json(folder / "details.json", details)
     with replace_directory(run.model) as folder:
         checkpoint.save(folder, model, facts)
-    say(f"{run}: {len(history)} epochs, loss {last.loss:.4f}, {seconds:.0f} s")
+    say(f"{run}: {len(history)} epochs, loss {last.loss:.4f}, {cost['seconds']:.0f} s")
 
 
 def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, seed: int) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Judge an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
 
 import argparse
-import time
 from dataclasses import replace
 
 from hacm.evaluation import transfer
@@ -13,6 +12,7 @@ from pipeline.datasets import find_benchmark
 from pipeline.errors import UserError
 from stages import arguments, console, devices, parameters
 from stages.console import Work
+from stages.costs import Meter
 from stages.encoders import describe_judged, like, load_model
 from stages.judging import write_outcome
 from stages.loading import load_benchmark, skeleton_of
@@ -39,7 +39,7 @@ def main() -> None:
     # Cropped as suits the target's clips; but the encoder is fed the stream that it was trained on.
     augment = parameters.train_settings(params, target, run.variant).augment
     task = benchmark.task(replace(augment, stream=facts["settings"]["augment"]["stream"]))
-    began = time.monotonic()
+    meter = Meter(device)
     trained = fine_tune("trained", model, task, joint_V, settings, run.seed, device)
     control = fine_tune("random weights", like(model, run.seed), task, joint_V, settings, run.seed, device)
     write_outcome(
@@ -54,7 +54,7 @@ def main() -> None:
             "benchmark": target,
             "protocol": "transfer",
             **describe_judged(run, model, facts, settings, device),
-            "seconds": round(time.monotonic() - began, 1),
+            **meter.read(),
         },
     )
 

@@ -98,6 +98,7 @@ def copy_project(target: Path) -> Path:
     write_small_params(target / "params.yaml")
     run(target, "git", "init", "-q")
     run(target, "dvc", "init", "-q")
+    shutil.copytree(PROJECT / ".dvc" / "plots", target / ".dvc" / "plots")
     run(target, "dvc", "config", "core.analytics", "false")
     run(target, "git", "add", "-A")
     run(target, "git", "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "start")

@@ -39,7 +39,7 @@ def to_text(facts: dict[str, Any]) -> str:
     sides = [f"{facts[side]['revision']} (`{facts[side]['version'][:12]}`, {facts[side]['clips']:,} clips)"
              for side in ("from", "to")]  # fmt: skip
     lines = [f"# {facts['dataset']}: {sides[0]} → {sides[1]}", ""]
-    lines += list(_clips(facts)) or ["The same clips, labels, values and parts."]
+    lines += list(describe_changes(facts)) or ["The same clips, labels, values and parts."]
     if facts["causes"]:
         lines += ["", "## What brought it", "", *map(_cause, facts["causes"])]
     lines += ["", "## What it does to each benchmark", "", "| split | part | before | after | came | went | changed |"]
@@ -49,7 +49,8 @@ def to_text(facts: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _clips(facts: dict[str, Any]) -> Iterator[str]:
+def describe_changes(facts: dict[str, Any]) -> Iterator[str]:
+    """One line a kind of difference between the clips; none where there is none."""
     for table, words in TABLES.items():
         rows = facts[table]
         if rows:

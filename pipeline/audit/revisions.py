@@ -5,7 +5,7 @@ Read by DVC from its cache or a remote, without checking anything out; dvc.lock 
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -76,40 +76,41 @@ def _open_tables(rev: str | None, place: Place) -> Iterator[Path]:
     optional["dvc.lock"] = Path("dvc.lock")
     with TemporaryDirectory(prefix="hacm-revision-") as name:
         folder = Path(name)
-        fetch = _workspace_fetcher() if rev is None else _fetcher(rev)
+        files = Files(rev)
         for file, path in needed.items():
-            fetch(path, folder / file, True)
+            files.fetch(path, folder / file)
         for file, path in optional.items():
-            fetch(path, folder / file, False)
+            with suppress(UserError):
+                files.fetch(path, folder / file)
         yield folder
 
 
-def _workspace_fetcher() -> Any:
-    def fetch(path: Path, target: Path, required: bool) -> None:
-        if path.exists():
+class Files:
+    """The project's files, tracked by git or DVC, as a revision has them; rev: None for the workspace."""
+
+    def __init__(self, rev: str | None) -> None:
+        self.rev = rev
+        self._system = None if rev is None else _open_revision(rev)
+
+    def holds(self, path: Path) -> bool:
+        """Whether there is such a file; one that DVC tracks may still be in no cache."""
+        return path.exists() if self._system is None else bool(self._system.exists(path.as_posix()))
+
+    def fetch(self, path: Path, target: Path) -> None:
+        """Bring it to `target`; UserError if it is not there, or neither the cache nor a remote has it."""
+        from dvc.exceptions import DvcException
+
+        if self._system is None:
+            if not path.exists():
+                raise UserError(f"{path}: not found in the workspace; run dvc repro, or name a revision")
             target.symlink_to(path.resolve())
-        elif required:
-            raise UserError(f"{path}: not found in the workspace; run dvc repro, or name a revision")
-
-    return fetch
-
-
-def _fetcher(rev: str) -> Any:
-    from dvc.exceptions import DvcException
-
-    system = _open_revision(rev)
-
-    def fetch(path: Path, target: Path, required: bool) -> None:
+            return
         try:
-            if system.exists(path.as_posix()):
-                system.get_file(path.as_posix(), str(target))
-            elif required:
-                raise UserError(f"{path}: not in {rev}; was dvc.lock committed there after dvc repro?")
+            if not self.holds(path):
+                raise UserError(f"{path}: not in {self.rev}; was dvc.lock committed there after dvc repro?")
+            self._system.get_file(path.as_posix(), str(target))
         except (DvcException, OSError) as error:
-            if required:
-                raise _unavailable(path, rev, error) from error
-
-    return fetch
+            raise _unavailable(path, str(self.rev), error) from error
 
 
 def _unavailable(path: Path, rev: str, error: BaseException) -> UserError:
@@ -183,12 +184,12 @@ def find_causes(before: Revision, after: Revision, dataset: str) -> list[dict[st
         for path in sorted(old.deps.keys() | new.deps.keys()):
             if old.deps.get(path) != new.deps.get(path):
                 kind = "data" if path.startswith("data/") else "code"
-                commits = _commits(before.rev, after.rev, path) if kind == "code" else []
+                commits = list_commits(before.rev, after.rev, path) if kind == "code" else []
                 causes.append({"stage": stage, "kind": kind, "what": path, "commits": commits})
     return causes
 
 
-def _commits(before: str | None, after: str | None, path: str) -> list[str]:
+def list_commits(before: str | None, after: str | None, path: str) -> list[str]:
     """One line a commit that touched a path between two revisions, the latest first; empty where git cannot tell."""
     if before is None:
         return []

@@ -18,7 +18,7 @@ FUSIONS = (("joint", "bone"), ("joint", "bone", "motion"))
 
 @dataclass(frozen=True)
 class Difference:
-    """A variant's top-1 less the reference's, of the same seed and protocol. p: McNemar's exact test, two-sided."""
+    """One accuracy less another on the same clips, in points. p: McNemar's exact test, two-sided."""
 
     points: Estimate
     p: float
@@ -45,7 +45,7 @@ def compare(benchmark: Benchmark) -> Comparison:
         ours = scores[benchmark.reference]
         for variant, other in scores.items():
             if variant != benchmark.reference:
-                differences[variant, seed, protocol] = _difference(other, ours, resamples)
+                differences[variant, seed, protocol] = compare_scores(other, ours, resamples)
         for streams, variants in fusions(benchmark).items():
             together = fuse([scores[variant] for variant in variants])
             fused[streams, protocol] = (*fused.get((streams, protocol), ()), _accuracy(together, resamples))
@@ -85,9 +85,12 @@ def _read(runs: list[Run]) -> dict[str, Scores]:
     return found
 
 
-def _difference(other: Scores, ours: Scores, resamples: int) -> Difference:
-    low_to_high = paired_interval(other.hits_N, ours.hits_N, resamples, BOOTSTRAP_SEED)
-    return Difference(_percent(*low_to_high), mcnemar(other.hits_N, ours.hits_N))
+def compare_scores(other: Scores, ours: Scores, resamples: int, k: int = 1) -> Difference:
+    """Top-k of `other` less that of `ours`, which must be of the same clips in the same order."""
+    others_N, ours_N = other.top(k), ours.top(k)
+    return Difference(
+        _percent(*paired_interval(others_N, ours_N, resamples, BOOTSTRAP_SEED)), mcnemar(others_N, ours_N)
+    )
 
 
 def _accuracy(scores: Scores, resamples: int) -> Estimate:

@@ -22,8 +22,12 @@ class Scores:
     @property
     def hits_N(self) -> NDArray[np.bool_]:
         """Which clips are recognised; as for the accuracies, one that shares the highest score is none."""
+        return self.top(1)
+
+    def top(self, k: int) -> NDArray[np.bool_]:
+        """For which clips fewer than k other classes score as much as the true one, or more."""
         own_N1 = np.take_along_axis(self.scores_NK, self.label_N[:, None], axis=1)
-        hits_N: NDArray[np.bool_] = (~(self.scores_NK < own_N1)).sum(axis=1) <= 1
+        hits_N: NDArray[np.bool_] = (~(self.scores_NK < own_N1)).sum(axis=1) <= k
         return hits_N
 
     def fits(self, other: "Scores") -> bool:

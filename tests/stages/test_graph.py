@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parents[2]
 INFRASTRUCTURE = {
     "hacm/__init__.py", "hacm/settings.py", "hacm/skeleton.py", "pipeline/__init__.py", "pipeline/errors.py",
     "pipeline/files.py", "pipeline/machine.py", "pipeline/params.py", "pipeline/topology.py", "stages/__init__.py",
-    "stages/arguments.py", "stages/console.py", "stages/devices.py", "stages/launching.py", "stages/loading.py", "stages/parameters.py", "stages/places.py",
+    "stages/arguments.py", "stages/console.py", "stages/costs.py", "stages/devices.py", "stages/launching.py", "stages/loading.py", "stages/parameters.py", "stages/places.py",
 }  # fmt: skip
 """Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
 

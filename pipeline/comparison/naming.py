@@ -1,0 +1,107 @@
+"""What may be compared and how it is called: REVISION[:RUN], RUN = [BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]."""
+
+import re
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from pipeline.audit.revisions import WORKSPACE
+from pipeline.errors import UserError
+
+FLOOR = "floor"
+PRETRAIN = "pretrain"
+TRANSFER = "transfer-from-"
+RUN = re.compile(
+    r"((?P<benchmark>[^/]+)/)?(?P<variant>(?!seed-\d)[^/]+)(/seed-(?P<seed>\d+)(/(?P<protocol>[^/]+))?)?", re.ASCII
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One result. seed: None for the floor. protocol: one's name, `pretrain`, `floor` or `transfer-from-BENCHMARK`."""
+
+    benchmark: str
+    variant: str
+    seed: int | None
+    protocol: str
+
+    def __str__(self) -> str:
+        return f"{self.benchmark}/{FLOOR}" if self.seed is None else f"{self.run}/{self.protocol}"
+
+    @property
+    def run(self) -> str:
+        """Without the protocol."""
+        return f"{self.benchmark}/{self.variant}/seed-{self.seed}"
+
+    @property
+    def source(self) -> str | None:
+        """The benchmark that the encoder was pretrained on, where it is another."""
+        return self.protocol.removeprefix(TRANSFER) if self.protocol.startswith(TRANSFER) else None
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie, relative to the project's top folder."""
+        results = Path("results")
+        if self.seed is None:
+            return results / "benchmarks" / self.benchmark / FLOOR
+        if self.source:
+            return results / "transfer" / self.source / self.benchmark / self.variant / f"seed-{self.seed}"
+        return results / "benchmarks" / self.benchmark / self.variant / f"seed-{self.seed}" / self.protocol
+
+    @property
+    def stage(self) -> str:
+        """Its name in DVC."""
+        if self.seed is None:
+            return f"floor@{self.benchmark}"
+        if self.source:
+            return f"transfer@{self.source}-{self.benchmark}-{self.variant}-{self.seed}"
+        run = f"{self.benchmark}-{self.variant}-{self.seed}"
+        return f"pretrain@{run}" if self.protocol == PRETRAIN else f"evaluate@{run}-{self.protocol}"
+
+    @property
+    def pretraining(self) -> "Key | None":
+        """The one behind it, which may be itself."""
+        return None if self.seed is None else Key(self.source or self.benchmark, self.variant, self.seed, PRETRAIN)
+
+
+def key_of(metrics: Path) -> Key | None:
+    """The result whose metrics.json that is; None if it is no result's."""
+    match metrics.parts:
+        case ("results", "benchmarks", benchmark, "floor", "metrics.json"):
+            return Key(benchmark, FLOOR, None, FLOOR)
+        case ("results", "benchmarks", benchmark, variant, seed, protocol, "metrics.json") if seed.startswith("seed-"):
+            return Key(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
+        case ("results", "transfer", source, target, variant, seed, "metrics.json"):
+            return Key(target, variant, int(seed.removeprefix("seed-")), f"{TRANSFER}{source}")
+    return None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Of the results of a revision, those that have what is not None here."""
+
+    benchmark: str | None = None
+    variant: str | None = None
+    seed: int | None = None
+    protocol: str | None = None
+
+    def covers(self, key: Key) -> bool:
+        """Whether the result is one of them."""
+        return all(wanted in (None, found) for wanted, found in zip(astuple(self), astuple(key), strict=True))
+
+    @property
+    def fixed(self) -> frozenset[str]:
+        """What they have in common."""
+        return frozenset(field.name for field in fields(self) if getattr(self, field.name) is not None)
+
+
+def parse(text: str) -> tuple[str | None, Selection]:
+    """The revision (None: the workspace) and the results of it that are meant; UserError if that cannot be read."""
+    revision, colon, run = text.partition(":")
+    match = RUN.fullmatch(run) if colon else None
+    if not revision or (colon and match is None):
+        form = "REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]], such as workspace:hacm/seed-0 or HEAD~1"
+        raise UserError(f"{text}: must be {form}")
+    parts = match.groupdict() if match else {}
+    seed = parts.pop("seed", None)
+    selection = Selection(**parts, seed=None if seed is None else int(seed))
+    return (None if revision == WORKSPACE else revision), selection

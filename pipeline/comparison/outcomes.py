@@ -1,0 +1,149 @@
+"""What results say, side by side: figures with paired intervals, classes, costs. N test clips."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.comparison.naming import PRETRAIN, Key
+from pipeline.comparison.sides import Match, Side
+from pipeline.errors import UserError, name_some
+from pipeline.report.comparisons import compare_scores
+from pipeline.report.predictions import Scores, read_scores
+from pipeline.significance import over_seeds
+
+PAIRED = {"top1": 1, "top5": 5}
+"""Figures that are a share of the test clips, and of how many guesses one must be right."""
+INTERVAL = ("_low", "_high")
+COSTS = ("seconds", "memory_mb", "gpu_memory_mb", "energy_joules")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The scores of one result, in name order. classes: names, by class number."""
+
+    scores: Scores
+    classes: tuple[str, ...]
+
+    @property
+    def actual(self) -> dict[str, str]:
+        """The class of every test clip, by name."""
+        labels = (self.classes[label] for label in self.scores.label_N.tolist())
+        return dict(zip(self.scores.names, labels, strict=True))
+
+
+def read_judged(side: Side, key: Key) -> Judged:
+    """The predictions of a result; UserError if they are absent or damaged."""
+    scores = read_scores(side.path(key.folder / "predictions.parquet"))
+    order = np.argsort(np.array(scores.names))
+    arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
+    return Judged(arranged, tuple(pl.read_csv(side.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))
+
+
+def expect_same_clips(sides: Sequence[Side], matches: Sequence[Match]) -> None:
+    """UserError unless each match's accuracies were measured on the same test clips; it names those that differ."""
+    for match in _judged(matches):
+        first, *others = (read_judged(side, key).actual for side, key in zip(sides, match.keys, strict=True))
+        for side, other in zip(sides[1:], others, strict=True):
+            parts = [
+                f"{len(names)} {words}: {name_some(names)}"
+                for words, names in {
+                    f"only in {sides[0].name}": sorted(first.keys() - other.keys()),
+                    f"only in {side.name}": sorted(other.keys() - first.keys()),
+                    "of another class": sorted(name for name in first if other.get(name, first[name]) != first[name]),
+                }.items()
+                if names
+            ]
+            if parts:
+                raise UserError(
+                    f"{match.name}: {sides[0].name} and {side.name} were not measured on the same test clips, so their "
+                    f"accuracies say nothing of each other ({'; '.join(parts)})"
+                )
+
+
+def _judged(matches: Sequence[Match]) -> Iterator[Match]:
+    return (match for match in matches if PRETRAIN not in {key.protocol for key in match.keys})
+
+
+def compare_figures(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Every figure that differs, and top-1 in any case: each side's value, and its difference to the first side's.
+
+    Differences of shares of the test clips have the paired bootstrap 95 % interval and McNemar's p, two-sided.
+    """
+    rows = []
+    for match in matches:
+        metrics = [side.metrics(key) for side, key in zip(sides, match.keys, strict=True)]
+        judged = [read_judged(*pair) for pair in zip(sides, match.keys, strict=True)] if list(_judged([match])) else []
+        resamples = max(side.details(key).get("bootstrap", 0) for side, key in zip(sides, match.keys, strict=True))
+        for name in dict.fromkeys(name for one in metrics for name in one if not name.endswith(INTERVAL)):
+            values = [one.get(name) for one in metrics]
+            if len(set(values)) == 1 and name != "top1":
+                continue
+            differences = [_difference(values[0], value) for value in values[1:]]
+            if name in PAIRED and judged:
+                for difference, other in zip(differences, judged[1:], strict=True):
+                    paired = compare_scores(other.scores, judged[0].scores, resamples, PAIRED[name])
+                    difference |= asdict(paired.points) | {"p": paired.p}
+            row = {"result": match.name, "figure": name, "values": values, "differences": differences}
+            if f"{name}_low" in metrics[0]:
+                row["intervals"] = [[one.get(f"{name}{end}") for end in INTERVAL] for one in metrics]
+            rows.append(row)
+    return rows
+
+
+def _difference(first: Any, other: Any) -> dict[str, Any]:
+    numbers = all(isinstance(value, int | float) for value in (first, other))
+    return {"value": round(other - first, 6) if numbers else None}
+
+
+def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Where a benchmark, variant and protocol is there from several seeds: the mean difference in top-1, and its
+    standard deviation over seeds."""
+    groups: dict[tuple[Any, ...], list[Match]] = {}
+    for match in _judged(matches):
+        named = tuple((key.benchmark, key.variant, key.protocol) for key in match.keys)
+        groups.setdefault(named, []).append(match)
+    rows = []
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        top1 = [[side.metrics(key)["top1"] for side, key in zip(sides, match.keys, strict=True)] for match in group]
+        differences = []
+        for number in range(1, len(sides)):
+            mean, deviation = over_seeds([values[number] - values[0] for values in top1])
+            differences.append({"mean": mean, "deviation": deviation})
+        key = group[0].keys[0]
+        seeds = [match.keys[0].seed for match in group]
+        rows.append({"benchmark": key.benchmark, "variants": [one.variant for one in group[0].keys],
+                     "protocol": key.protocol, "seeds": seeds, "differences": differences})  # fmt: skip
+    return rows
+
+
+def compare_classes(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Of every class its test clips, how many of them each side recognises, and the differences in points."""
+    rows = []
+    for match in _judged(matches):
+        judged = [read_judged(side, key) for side, key in zip(sides, match.keys, strict=True)]
+        table = pl.DataFrame({"class": list(judged[0].actual.values())}).with_columns(
+            pl.Series(str(number), one.scores.hits_N) for number, one in enumerate(judged)
+        )
+        counted = table.group_by("class", maintain_order=True).agg(pl.len().alias("clips"), pl.exclude("class").sum())
+        for name, clips, *hits in counted.sort("class").iter_rows():
+            points = [100 * (other - hits[0]) / clips for other in hits[1:]]
+            rows.append({"result": match.name, "class": name, "clips": clips, "hits": hits, "points": points})
+    return rows
+
+
+def compare_costs(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """What each result cost, where that was written down, and on what machine and device."""
+    rows = []
+    for match in matches:
+        details = [side.details(key) for side, key in zip(sides, match.keys, strict=True)]
+        machines = [f"{one['machine'].get('processor')}, {one.get('device', 'cpu')}" for one in details]
+        for cost in COSTS:
+            values = [one.get(cost) for one in details]
+            if any(value is not None for value in values):
+                rows.append({"result": match.name, "cost": cost, "values": values, "machines": machines})
+    return rows

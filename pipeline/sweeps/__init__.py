@@ -1,0 +1,1 @@
+"""Sweeps: the same graph under many settings, and what came of each."""

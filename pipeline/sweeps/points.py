@@ -1,0 +1,95 @@
+"""The points of a sweep: settings put over params.yaml, each under a name that follows from them."""
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.error import YAMLError
+
+from pipeline.errors import UserError
+from pipeline.params import ABSENT, editor, look_up, plain
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Point:
+    """name: of the DVC experiment or the variant. settings: values of params.yaml by dotted key."""
+
+    name: str
+    settings: dict[str, Any]
+
+
+def parse_grid(options: Sequence[str]) -> list[dict[str, Any]]:
+    """`KEY=VALUE,VALUE…` of several keys: every combination, the last key running fastest."""
+    axes: dict[str, list[Any]] = {}
+    for option in options:
+        key, equals, values = option.partition("=")
+        try:
+            axes[key.strip()] = plain(editor().load(f"[{values}]"))
+        except YAMLError as error:
+            raise UserError(f"--set {option}: the values are no YAML; write KEY=VALUE,VALUE") from error
+        if not (equals and key.strip() and axes[key.strip()]):
+            raise UserError(f"--set {option}: must be KEY=VALUE,VALUE, such as train.masking.tau=0.7,0.8")
+    return [dict(zip(axes, values, strict=True)) for values in itertools.product(*axes.values())]
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+    """A YAML file with a list of mappings from dotted keys to values."""
+    try:
+        found = plain(editor().load(path.read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
+        raise UserError(f"{path}: cannot be read as YAML; write a list of `- {{KEY: VALUE}}`") from error
+    if not (isinstance(found, list) and found and all(isinstance(one, dict) and one for one in found)):
+        raise UserError(f"{path}: must be a list of `- {{KEY: VALUE}}`, one a point")
+    return found
+
+
+def name_points(sweep: str, settings: Sequence[Mapping[str, Any]]) -> list[Point]:
+    """Each after the sweep, its keys' last words and its values; UserError unless the names are good and differ."""
+    if not NAME.fullmatch(sweep):
+        raise UserError(f"{sweep}: a sweep's name must be words of small letters and digits with - between them")
+    points = [Point("-".join([sweep, *_words(one)])[:LONGEST_NAME].rstrip("-"), dict(one)) for one in settings]
+    for point in points:
+        alike = [other.settings for other in points if other.name == point.name]
+        if len(alike) > 1:
+            raise UserError(f"{sweep}: {alike[0]} and {alike[1]} would both be called {point.name}; leave one out")
+    return points
+
+
+def _words(settings: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in settings.items():
+        text = value if isinstance(value, str) else json.dumps(value)
+        minus = "minus-" if isinstance(value, int | float) and value < 0 else ""
+        for part in (key.rsplit(".", 1)[-1], minus + text):
+            yield re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
+
+
+def put(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
+    """Put the settings into params.yaml as it was read; UserError for a key that is not there."""
+    for key, value in settings.items():
+        section, _, last = key.rpartition(".")
+        if look_up(tree, key) is ABSENT or not section:
+            raise UserError(f"{source}: has no {key}; sweep a key that is there")
+        look_up(tree, section)[last] = value
+
+
+def expect_in_force(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
+    """UserError for a setting that would do nothing, as what is active says otherwise in a section put over it."""
+    active = plain(tree["active"])
+    over = {
+        "train": [f"benchmarks.{name}.train" for name in active["benchmarks"]]
+        + [f"variants.{name}" for name in active["variants"]],
+        "evaluate": [f"benchmarks.{name}.evaluate" for name in active["benchmarks"]],
+        "cleaning": [f"datasets.{name}.cleaning" for name in active["datasets"]],
+    }
+    for key in settings:
+        section, _, rest = key.partition(".")
+        for prefix in over.get(section, ()):
+            if look_up(tree, f"{prefix}.{rest}") is not ABSENT:
+                raise UserError(f"{source}: {key} is not in force, {prefix}.{rest} is put over it; sweep that")

@@ -1,0 +1,244 @@
+"""Comparisons of made-up results against figures worked out otherwise: scipy, counting by hand, enumeration."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from ruamel.yaml import YAML
+from scipy.stats import binomtest
+
+from pipeline.audit.revisions import Place
+from pipeline.comparison import tables, text
+from pipeline.comparison.facts import describe_origins, describe_outcomes
+from pipeline.comparison.naming import Key, Selection, key_of, parse
+from pipeline.comparison.sides import Side, match_results, open_sides
+from pipeline.errors import UserError
+
+CLASSES = ("wave", "kick", "sit")
+NAMES = tuple(f"clip {number:02d}" for number in range(60))
+SETTINGS = {"masking": {"tau": 0.9, "ratio": 0.9}, "pretrain": {"epochs": 4}}
+
+
+def write_json(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def write_result(key, hits, *, names=NAMES, settings=None, seconds=2.0, order=None):
+    """A probe of which that many clips are hits, or those that the list says; and its pretraining."""
+    hit_N = np.arange(len(names)) < hits if isinstance(hits, int) else np.array(hits)
+    label_N = np.arange(len(names)) % 3
+    scores_NK = np.zeros((len(names), 3), dtype=np.float32)
+    scores_NK[np.arange(len(names)), np.where(hit_N, label_N, (label_N + 1) % 3)] = 1
+    table = pl.DataFrame(
+        {"name": list(names), "label": label_N, "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32))}
+    )
+    facts = {"dataset": "kinect-sim", "data_version": "v" * 32, "machine": {"processor": "P"}, "device": "cpu"}
+    top1 = 100 * float(hit_N.mean())
+    write_json(
+        key.folder / "metrics.json", {"n": len(names), "top1": top1, "top1_low": top1 - 5, "top1_high": top1 + 5}
+    )
+    judged = {"settings": {"epochs": 20}, "bootstrap": 2000, "seconds": seconds, "memory_mb": 300}
+    write_json(key.folder / "details.json", facts | judged)
+    pl.DataFrame({"class": CLASSES}).write_csv(key.folder / "per_class.csv")
+    (table if order is None else table[order]).write_parquet(key.folder / "predictions.parquet")
+    before = key.pretraining
+    write_json(before.folder / "metrics.json", {"loss": 1.0})
+    write_json(before.folder / "details.json", facts | {"settings": settings or SETTINGS, "seconds": 9.0})
+
+
+def key(variant="hacm", seed=0, protocol="linear", benchmark="kinect-sim-xsub"):
+    return Key(benchmark, variant, seed, protocol)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def compare(*names):
+    with open_sides(names) as sides:
+        matches = match_results(sides)
+        place = Place(Path("clips"), {})
+        return describe_origins(sides, matches, lambda dataset: place) | describe_outcomes(sides, matches)
+
+
+@pytest.mark.parametrize(
+    ("name", "rev", "selection"),
+    [
+        ("workspace", None, Selection()),
+        ("HEAD~1", "HEAD~1", Selection()),
+        ("v1:hacm", "v1", Selection(variant="hacm")),
+        ("workspace:hacm/seed-3", None, Selection(variant="hacm", seed=3)),
+        ("a/b:utd-mhad-xsub/random", "a/b", Selection("utd-mhad-xsub", "random")),
+        ("x:kinect-sim-xsub/hacm/seed-0/knn", "x", Selection("kinect-sim-xsub", "hacm", 0, "knn")),
+    ],
+)
+def test_sides_are_named_in_one_way(name, rev, selection):
+    assert parse(name) == (rev, selection)
+
+
+@pytest.mark.parametrize("name", ["", ":hacm", "HEAD:", "HEAD:a/b/c", "HEAD:hacm/seed-x/knn", "HEAD:a/b/seed-0/p/q"])
+def test_what_is_no_side_is_refused(name):
+    with pytest.raises(UserError, match="must be REVISION"):
+        parse(name)
+
+
+@pytest.mark.parametrize(
+    "one", [key(), key(protocol="pretrain"), key("floor", None, "floor"), key(protocol="transfer-from-b")]
+)
+def test_a_result_lies_where_its_name_says(one):
+    assert key_of(one.folder / "metrics.json") == one
+    assert key_of(Path("results/datasets/d/hierarchy/metrics.json")) is None
+
+
+def test_paired_figures_are_scipys_and_those_counted_by_hand(project):
+    ours = [number % 3 != 0 for number in range(60)]  # 40 right: no wave
+    theirs = [number % 4 != 0 for number in range(60)]  # 45 right
+    write_result(key("hacm"), ours)
+    write_result(key("random"), theirs, order=np.random.default_rng(0).permutation(60))  # in another order
+    found = compare("workspace:hacm", "workspace:random")
+    row = next(row for row in found["figures"] if row["figure"] == "top1")
+    only_ours = sum(a and not b for a, b in zip(ours, theirs, strict=True))
+    only_theirs = sum(b and not a for a, b in zip(ours, theirs, strict=True))
+    (difference,) = row["differences"]
+    assert difference["value"] == pytest.approx(100 * 5 / 60)
+    assert difference["p"] == pytest.approx(binomtest(only_ours, only_ours + only_theirs).pvalue)
+    # the paired difference's standard error from its per-clip variance: the bootstrap's interval is about ± 1.96 of it
+    per_clip = np.array(theirs, dtype=float) - np.array(ours, dtype=float)
+    error = 100 * per_clip.std() / 60**0.5
+    assert difference["low"] == pytest.approx(difference["value"] - 1.96 * error, abs=2)
+    assert difference["high"] == pytest.approx(difference["value"] + 1.96 * error, abs=2)
+    moved = {row["class"]: (row["clips"], row["hits"], row["points"]) for row in found["classes"]}
+    assert moved == {"wave": (20, [0, 15], [75.0]), "kick": (20, [20, 15], [-25.0]), "sit": (20, [20, 15], [-25.0])}
+    costs = {(row["result"], row["cost"]): row["values"] for row in found["costs"]}
+    assert costs["kinect-sim-xsub/seed-0/linear", "memory_mb"] == [300, 300]
+    assert costs["kinect-sim-xsub/seed-0/pretrain", "seconds"] == [9.0, 9.0]
+
+
+def test_only_parameters_that_differ_and_those_behind_the_result(project):
+    """What lies in the results counts, not what some params.yaml says now."""
+    write_result(key("hacm"), 40)
+    write_result(key("random"), 40, settings=SETTINGS | {"masking": {"tau": 0.9, "ratio": 0.5}})
+    (project / "params.yaml").write_text("train: {masking: {tau: 0.1}}")
+    found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
+    assert [(row["key"], row["values"]) for row in found["parameters"]] == [("train.masking.ratio", [0.9, 0.5])]
+    assert compare("workspace:hacm", "workspace:hacm")["parameters"] == []
+
+
+def test_runs_are_matched_by_what_not_every_side_names(project):
+    for variant, seed in (("hacm", 0), ("hacm", 1), ("random", 1), ("random", 2)):
+        write_result(key(variant, seed), 30 + 6 * seed + (3 if variant == "random" else 0))
+
+    def matched(*names):
+        with open_sides(names) as sides:
+            return [tuple(map(str, match.keys)) for match in match_results(sides) if match.keys[0].protocol == "linear"]
+
+    def linear(variant, seed):
+        return f"kinect-sim-xsub/{variant}/seed-{seed}/linear"
+
+    assert matched("workspace:hacm", "workspace:random") == [(linear("hacm", 1), linear("random", 1))]
+    assert matched("workspace:hacm/seed-0", "workspace:random/seed-2") == [(linear("hacm", 0), linear("random", 2))]
+    assert matched("workspace:hacm", "workspace") == [(linear("hacm", seed),) * 2 for seed in (0, 1)]
+    with pytest.raises(UserError, match=r"no result with the same benchmark, variant, .*workspace:random has kinect"):
+        matched("workspace:hacm", "workspace:random", "workspace")
+    with pytest.raises(UserError, match="workspace:mamp: has no such results"):
+        matched("workspace:mamp", "workspace")
+
+
+def test_over_seeds_the_mean_and_spread_of_the_differences(project):
+    for seed, hits in enumerate(((30, 33), (36, 36), (42, 51))):
+        write_result(key("hacm", seed), hits[0])
+        write_result(key("random", seed), hits[1])
+    (row,) = compare("workspace:hacm", "workspace:random")["over_seeds"]
+    points = 100 * np.array([3, 0, 9]) / 60
+    assert row["seeds"] == [0, 1, 2]
+    assert row["differences"] == [
+        {"mean": pytest.approx(points.mean()), "deviation": pytest.approx(points.std(ddof=1))}
+    ]
+
+
+def test_accuracies_on_different_clips_are_refused_and_the_clips_named(project):
+    write_result(key("hacm"), 40)
+    write_result(key("random"), 40, names=(*NAMES[:-3], "new a", "new b", "new c"))
+    with pytest.raises(UserError) as error:
+        compare("workspace:hacm", "workspace:random")
+    assert "not measured on the same test clips" in str(error.value)
+    assert (
+        "3 only in workspace:hacm: clip 57, clip 58, clip 59; 3 only in workspace:random: new a, new b, new c"
+        in str(error.value)
+    )
+    write_result(key("random"), 40, names=(NAMES[1], NAMES[0], *NAMES[2:]))
+    with pytest.raises(UserError, match="2 of another class: clip 00, clip 01"):
+        compare("workspace:hacm", "workspace:random")
+    many = tuple(f"other {number:02d}" for number in range(60))
+    write_result(key("random"), 40, names=many)
+    with pytest.raises(UserError, match=r"60 only in workspace:hacm: clip 00, .*clip 09 and 50 more"):
+        compare("workspace:hacm", "workspace:random")
+
+
+def write_lock(entries):
+    stages = {
+        one.stage: {
+            "cmd": "c",
+            "deps": [{"path": path, "md5": md5} for path, md5 in deps.items()],
+            "outs": [{"path": f"{one.folder}/metrics.json", "md5": md5_of(one.folder / "metrics.json")}],
+        }
+        for one, deps in entries.items()
+    }
+    with open("dvc.lock", "w") as stream:
+        YAML().dump({"schema": "2.0", "stages": stages}, stream)
+
+
+def md5_of(path):
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_code_that_differs_by_the_lock_and_what_it_does_not_say(project):
+    write_result(key("hacm"), 40)
+    write_result(key("random"), 41)
+    same = {"hacm/model.py": "m", "data/benchmarks/b/inputs.json": "i"}
+    write_lock(
+        {key("hacm"): same | {"hacm/metrics.py": "1"}, key("random"): same | {"hacm/metrics.py": "2", "data/x": "3"}}
+    )
+    found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
+    assert [(row["path"], row["stages"]) for row in found["code"]] == [("hacm/metrics.py", ["evaluate"])]
+    assert any("evaluate" in line for line in found["unrecorded"]) is False
+    write_result(key("random"), 45)  # made anew by hand: the lock is of another result
+    found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
+    assert found["code"] == []
+    assert "workspace:random/seed-0/linear: evaluate of kinect-sim-xsub/random/seed-0/linear" in found["unrecorded"]
+
+
+def test_data_come_first_and_every_section_is_shown(project):
+    write_result(key("hacm"), 40)
+    write_result(key("random"), 45, settings=SETTINGS | {"masking": {"tau": 0.8, "ratio": 0.9}})
+    details = key("random").folder / "details.json"
+    write_json(details, json.loads(details.read_text()) | {"data_version": "w" * 32})
+    found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
+    page = tables.to_markdown(text.tabulate(found))
+    headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "compared",
+        "data",
+        "code",
+        "parameters that differ",
+        "figures",
+        "classes that moved most",
+        "costs",
+    ]
+    assert "kinect-sim-xsub: DIFFERENT data: version vvvvvvvvvvvv → wwwwwwwwwwww" in page
+    assert "| train.masking.tau | 0.9 | 0.8 | all |" in page
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_workspace_has_what_lies_in_it(project):
+    write_result(key("hacm"), 40)
+    assert {str(one) for one in Side("workspace", project / "copies").keys} == {
+        "kinect-sim-xsub/hacm/seed-0/linear",
+        "kinect-sim-xsub/hacm/seed-0/pretrain",
+    }

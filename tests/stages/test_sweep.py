@@ -1,0 +1,68 @@
+"""A sweep that is killed and gone on with: by DVC's queue, as experiments."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+from tests.conftest import environment, run
+
+SWEEP = ("python", "-m", "stages.sweep", "neighbours")
+
+
+def commit(project):
+    for command in ("git config user.name t", "git config user.email t@example.org", "git add -A", "git commit -qm it"):
+        run(project, *command.split())
+
+
+def experiments(project):
+    """The commits of the project's experiments, by name."""
+    lines = run(project, "git", "for-each-ref", "refs/exps", "--format=%(refname) %(objectname)").stdout.split("\n")
+    found = dict(line.split() for line in lines if "neighbours" in line)
+    return {name.rsplit("/", 1)[1]: commit for name, commit in found.items()}
+
+
+def kill_all_in(folder):
+    """Kill whatever runs in a folder, as a power failure would."""
+    for entry in os.listdir("/proc"):
+        if entry.isdecimal() and int(entry) != os.getpid():
+            try:
+                inside = os.readlink(f"/proc/{entry}/cwd").startswith(str(folder))
+            except OSError:
+                continue
+            if inside:
+                os.kill(int(entry), signal.SIGKILL)
+
+
+def test_a_killed_sweep_goes_on_with_what_is_missing(project_copy):
+    commit(project_copy)
+    begun = subprocess.Popen(
+        [*SWEEP, "--set", "evaluate.knn.k=1,3"], cwd=project_copy, env=environment(),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    while not (done := experiments(project_copy)):
+        assert begun.poll() is None, "it ended without a point"
+        time.sleep(0.2)
+    kill_all_in(project_copy)
+    assert begun.wait() == -signal.SIGKILL
+    assert len(experiments(project_copy)) == 1, "both points were done before it could be killed"
+
+    run(project_copy, *SWEEP)
+    after = experiments(project_copy)
+    assert set(after) == {"neighbours-k-1", "neighbours-k-3"}
+    assert done.items() <= after.items()  # what was done is the same experiment still
+    facts = json.loads(run(project_copy, *SWEEP, "--show", "--json").stdout)
+    k = [next(row["top1"] for row in point["results"] if row["protocol"] == "knn") for point in facts["points"]]
+    first = json.loads((project_copy / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn/metrics.json").read_text())
+    assert k[0] == first["top1"]  # k = 1 is what the workspace has
+    assert (project_copy / "sweeps/neighbours/chart.svg").read_text().count("evaluate.knn.k") >= 1
+
+    again = run(project_copy, *SWEEP)
+    assert "Running stage" not in again.stdout + again.stderr
+    assert experiments(project_copy) == after
+    params = project_copy / "params.yaml"
+    params.write_text(params.read_text().replace("ghost_frames: 11", "ghost_frames: 10"))
+    refused = run(project_copy, *SWEEP, check=False)
+    assert refused.returncode == 1
+    assert "there already, of other code or settings" in refused.stderr
