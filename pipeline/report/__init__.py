@@ -19,7 +19,7 @@ def build(results_dir: Path, selection: Selection, out_dir: Path) -> None:
     the others; nothing is written then.
     """
     results = read_results(results_dir, selection)
-    comparisons = {benchmark.name: compare(benchmark) for benchmark in results.benchmarks if benchmark.several}
+    comparisons = {benchmark.name: compare(benchmark) for benchmark in results.benchmarks}
     report = compose(results, comparisons)
     pages = {"report.html": to_html(report), "report.md": to_text(report)}
     for name, page in pages.items():

@@ -1,19 +1,23 @@
-"""Variants of the method beside each other on the same test clips: paired differences, and streams fused.
+"""Variants of the method and its controls on the same test clips: paired differences, and streams fused.
 
 Everything is computed from the scores that the stages left; accuracies and differences are in percent.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.report.predictions import Scores, fuse, read_scores
+from pipeline.report.charts import RANDOM
+from pipeline.report.predictions import PREDICTIONS, Hits, Scores, fuse, read_scores, read_untrained_hits
 from pipeline.report.results import Benchmark, Estimate, Run
 from pipeline.significance import mcnemar, paired_interval
 
 BOOTSTRAP_SEED = 0
 FUSIONS = (("joint", "bone"), ("joint", "bone", "motion"))
 """The input streams that the field reports together."""
+RIDGE = "Raw-joint ridge"
+"""A control, as RANDOM is: the reference without pretraining."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Of one benchmark. differences: by variant, seed and protocol. fused: by streams and protocol, one a seed."""
+    """Of one benchmark. differences: from the reference, by variant or control, seed and protocol. fused: by streams
+    and protocol, one a seed."""
 
     differences: dict[tuple[str, int, str], Difference]
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]]
@@ -41,8 +46,13 @@ def compare(benchmark: Benchmark) -> Comparison:
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]] = {}
     for runs in _alike(benchmark):
         scores = _read(runs)
-        seed, protocol, resamples = runs[0].seed, runs[0].protocol, runs[0].details.bootstrap
+        [reference] = [run for run in runs if run.variant == benchmark.reference]
+        seed, protocol, resamples = reference.seed, reference.protocol, reference.details.bootstrap
         ours = scores[benchmark.reference]
+        ridge = _read_alike(benchmark.floor.folder, reference, ours)
+        differences[RIDGE, seed, protocol] = compare_scores(ridge, ours, resamples)
+        untrained_N = read_untrained_hits(reference.folder / PREDICTIONS)
+        differences[RANDOM, seed, protocol] = _difference(untrained_N, ours.hits_N, resamples)
         for variant, other in scores.items():
             if variant != benchmark.reference:
                 differences[variant, seed, protocol] = compare_scores(other, ours, resamples)
@@ -75,22 +85,30 @@ def _read(runs: list[Run]) -> dict[str, Scores]:
     """The runs' scores, by variant; UserError unless there is one of each clip, and all are of the same clips."""
     found: dict[str, Scores] = {}
     for run in runs:
-        path = run.folder / "predictions.parquet"
-        scores = read_scores(path)
+        path = run.folder / PREDICTIONS
+        scores = _read_alike(run.folder, runs[0], found.get(runs[0].variant))
         if len(scores.names) != run.metrics.n:
             raise UserError(f"{path}: {len(scores.names)} rows but n in metrics.json is {run.metrics.n}; run it again")
-        if found and not scores.fits(found[runs[0].variant]):
-            raise UserError(f"{path}: not of the test clips of {runs[0].folder}; run both again (dvc repro)")
         found[run.variant] = scores
     return found
 
 
+def _read_alike(folder: Path, first: Run, expected: Scores | None) -> Scores:
+    """A result's scores; UserError unless they are of the clips of the first run's, where that was read already."""
+    scores = read_scores(folder / PREDICTIONS)
+    if expected is not None and not scores.fits(expected):
+        raise UserError(f"{folder / PREDICTIONS}: not of the test clips of {first.folder}; run both again (dvc repro)")
+    return scores
+
+
 def compare_scores(other: Scores, ours: Scores, resamples: int, k: int = 1) -> Difference:
     """Top-k of `other` less that of `ours`, which must be of the same clips in the same order."""
-    others_N, ours_N = other.top(k), ours.top(k)
-    return Difference(
-        _percent(*paired_interval(others_N, ours_N, resamples, BOOTSTRAP_SEED)), mcnemar(others_N, ours_N)
-    )
+    return _difference(other.top(k), ours.top(k), resamples)
+
+
+def _difference(others_N: Hits, ours_N: Hits, resamples: int) -> Difference:
+    interval = paired_interval(others_N, ours_N, resamples, BOOTSTRAP_SEED)
+    return Difference(_percent(*interval), mcnemar(others_N, ours_N))
 
 
 def _accuracy(scores: Scores, resamples: int) -> Estimate:

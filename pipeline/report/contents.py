@@ -145,7 +145,7 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
     runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
     titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     verdicts = tuple(
-        (title, tables.verdict(run, benchmark.floor.metrics.first))
+        (title, tables.verdict(run, comparisons[benchmark.name]))
         for title, (benchmark, run) in zip(titles, runs, strict=True)
     )
     rows = [
@@ -169,18 +169,15 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
 
 def _variants_blocks(benchmark: Benchmark, comparisons: Mapping[str, Comparison]) -> list[Block]:
     """The ablation table and the paired differences, where there is more than one variant or seed."""
-    comparison = comparisons.get(benchmark.name)
-    if comparison is None:
+    if not benchmark.several:
         return []
-    blocks: list[Block] = [Tabular(variants.variants_table(benchmark, comparison))]
-    differences = variants.differences_table(benchmark, comparison)
-    if differences:
-        title = f"Each variant against {benchmark.reference} on {benchmark.name}, clip by clip"
-        blocks.append(Folded(title, (Tabular(differences),)))
-    blocks.append(
-        Text(f"Below, {benchmark.name} is shown in full for {benchmark.reference} from seed {benchmark.seeds[0]}.")
-    )
-    return blocks
+    comparison = comparisons[benchmark.name]
+    title = f"Controls and variants against {benchmark.reference} on {benchmark.name}, clip by clip"
+    return [
+        Tabular(variants.variants_table(benchmark, comparison)),
+        Folded(title, (Tabular(variants.differences_table(benchmark, comparison)),)),
+        Text(f"Below, {benchmark.name} is shown in full for {benchmark.reference} from seed {benchmark.seeds[0]}."),
+    ]
 
 
 def _has_conditions(benchmark: Benchmark) -> bool:

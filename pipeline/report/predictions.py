@@ -1,6 +1,7 @@
 """The scores behind a result, for what is done with two results of the same test clips. N test clips, K classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipeline.errors import UserError
+
+PREDICTIONS = "predictions.parquet"
+Hits = NDArray[np.bool_]
+"""Which clips are recognised, (N,)."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +25,14 @@ class Scores:
     scores_NK: NDArray[np.float32]
 
     @property
-    def hits_N(self) -> NDArray[np.bool_]:
+    def hits_N(self) -> Hits:
         """Which clips are recognised; as for the accuracies, one that shares the highest score is none."""
         return self.top(1)
 
-    def top(self, k: int) -> NDArray[np.bool_]:
+    def top(self, k: int) -> Hits:
         """For which clips fewer than k other classes score as much as the true one, or more."""
         own_N1 = np.take_along_axis(self.scores_NK, self.label_N[:, None], axis=1)
-        hits_N: NDArray[np.bool_] = (~(self.scores_NK < own_N1)).sum(axis=1) <= k
+        hits_N: Hits = (~(self.scores_NK < own_N1)).sum(axis=1) <= k
         return hits_N
 
     def fits(self, other: "Scores") -> bool:
@@ -37,7 +42,7 @@ class Scores:
 
 def read_scores(path: Path) -> Scores:
     """The file; UserError naming it if it is missing, damaged or holds something else."""
-    try:
+    with _explained(path):
         table = pl.read_parquet(path)
         label_N = table["label"].cast(pl.Int64).to_numpy()
         if table.is_empty() or table["scores"].list.len().n_unique() != 1:
@@ -46,6 +51,20 @@ def read_scores(path: Path) -> Scores:
         if not ((label_N >= 0) & (label_N < scores_NK.shape[1])).all():
             raise ValueError(f"label must be a class number below {scores_NK.shape[1]}")
         return Scores(tuple(table["name"].to_list()), label_N, scores_NK)
+
+
+def read_untrained_hits(path: Path) -> Hits:
+    """Which clips the same encoder with random weights recognises, in the file's order; UserError as of read_scores."""
+    with _explained(path):
+        table = pl.read_parquet(path, columns=["label", "random_predicted"])
+        hits_N: Hits = (table["label"] == table["random_predicted"]).fill_null(False).to_numpy()
+        return hits_N
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run the stage that writes it (dvc repro)") from None
     except (OSError, ValueError, TypeError, pl.exceptions.PolarsError) as error:

@@ -33,9 +33,9 @@ class Estimate:
     low: float
     high: float
 
-    def overlaps(self, other: "Estimate") -> bool:
-        """Whether the two intervals share a point."""
-        return self.low <= other.high and other.low <= self.high
+    def __neg__(self) -> "Estimate":
+        """Of a difference, the one the other way round."""
+        return Estimate(-self.value, -self.high, -self.low)
 
 
 def _ordered(name: str, low: float, high: float) -> None:
@@ -293,8 +293,9 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class Floor:
-    """The raw-joint ridge floor of a benchmark."""
+    """The raw-joint ridge floor of a benchmark. folder: where its files lie."""
 
+    folder: Path
     metrics: FloorMetrics
     details: JudgedDetails
 
@@ -607,6 +608,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         pretrainings.append(_read_pretraining(part / "pretrain", variant, seed, drawn=drawn))
         runs += [_read_run(part / entry, name, variant, seed, drawn=drawn) for entry in selection.protocols]
     floor = Floor(
+        folder=folder / "floor",
         metrics=read_json(folder / "floor" / "metrics.json", FloorMetrics),
         details=read_json(folder / "floor" / "details.json", JudgedDetails),
     )

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipeline.report.charts import confusion_counts
+from pipeline.report.charts import RANDOM, confusion_counts
+from pipeline.report.comparisons import RIDGE, Comparison, Difference
 from pipeline.report.published import LABEL, PROTOCOLS, Published
 from pipeline.report.results import Audit, Benchmark, Dataset, Details, Estimate, Results, Run
 
@@ -113,21 +114,37 @@ def protocol_name(protocol: str) -> str:
     return PROTOCOLS[protocol].partition(",")[0] if protocol in PROTOCOLS else protocol
 
 
-def verdict(run: Run, floor: Estimate) -> str:
-    """What the intervals say of one result against its two controls."""
-    ours = run.metrics.first
-    return (
-        f"Top-1 {percent(ours.value)}\u00a0% is {_compared(ours, run.metrics.random, 'random weights')}; "
-        f"it is {_compared(ours, floor, 'the raw-joint ridge floor')}."
-    )
+def verdict(run: Run, comparison: Comparison) -> str:
+    """What paired tests say of one result of the reference against its two controls."""
+    against = {
+        "random weights": comparison.differences[RANDOM, run.seed, run.protocol],
+        "the raw-joint ridge floor": comparison.differences[RIDGE, run.seed, run.protocol],
+    }
+    beside = "; it is ".join(_compared(name, difference) for name, difference in against.items())
+    return f"Top-1 {percent(run.metrics.first.value)}\u00a0% is {beside}."
 
 
-def _compared(ours: Estimate, control: Estimate, name: str) -> str:
-    difference = ours.value - control.value
-    side = "above" if difference > 0 else "below"
-    place = f"{abs(difference):.1f} points {side}" if difference else "level with"
-    outcome = "intervals overlap, so the order is not settled" if ours.overlaps(control) else "intervals do not overlap"
-    return f"{place} {name} ({outcome})"
+def _compared(name: str, control_less_ours: Difference) -> str:
+    ours = -control_less_ours.points
+    side = "above" if ours.value > 0 else "below"
+    place = f"{abs(ours.value):.1f} points {side}" if ours.value else "level with"
+    settled = "" if ours.low > 0 or ours.high < 0 else ": the order is not settled"
+    return f"{place} {name} (difference {signed_interval(ours)}, p {p_value(control_less_ours.p)}{settled})"
+
+
+def signed(value: float) -> str:
+    """A difference in points, with its sign."""
+    return f"{value:+.1f}".replace("-", "−")
+
+
+def signed_interval(estimate: Estimate) -> str:
+    """The 95 % interval of a difference."""
+    return f"[{signed(estimate.low)}, {signed(estimate.high)}]"
+
+
+def p_value(p: float) -> str:
+    """Two significant digits; very small ones as a bound."""
+    return f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
 
 
 def results_table(results: Results) -> Table:

@@ -4,16 +4,27 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from pipeline.report.charts import RANDOM
-from pipeline.report.comparisons import Comparison, fusions
+from pipeline.report.comparisons import RIDGE, Comparison, fusions
 from pipeline.report.results import Benchmark, Estimate, Results, Run
-from pipeline.report.tables import Cell, Column, Table, interval, percent, protocol_name, row
+from pipeline.report.tables import (
+    Cell,
+    Column,
+    Table,
+    interval,
+    p_value,
+    percent,
+    protocol_name,
+    row,
+    signed,
+    signed_interval,
+)  # fmt: skip
 
 
 def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
     """Rows: the controls, every variant, and streams fused; columns: protocols."""
     floor = benchmark.floor.metrics.first
     rows: list[list[str | Cell]] = [
-        ["Raw-joint ridge", *(over_seeds([floor]) for _ in benchmark.protocols)],
+        [RIDGE, *(over_seeds([floor]) for _ in benchmark.protocols)],
         [RANDOM, *(over_seeds([run.metrics.random for run in runs]) for runs in _columns(benchmark))],
     ]
     for variant in benchmark.variants:
@@ -85,18 +96,16 @@ def over_seeds(estimates: Sequence[Estimate], *, strong: bool = False) -> Cell:
     return Cell(f"{percent(fmean(values))} ± {percent(stdev(values))}", strong=strong)
 
 
-def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table | None:
-    """Every other variant less the reference, seed by seed, on the same clips; None without another variant."""
+def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table:
+    """The controls and every other variant less the reference, seed by seed, on the same clips."""
     rows = []
-    for variant in benchmark.variants:
+    for variant in (RIDGE, RANDOM, *benchmark.variants):
         for seed in benchmark.seeds if variant != benchmark.reference else ():
             cells: list[str | Cell] = [variant, str(seed)]
             for protocol in benchmark.protocols:
                 found = comparison.differences[variant, seed, protocol]
-                cells += [Cell(signed(found.points.value), _signed_interval(found.points)), p_value(found.p)]
+                cells += [Cell(signed(found.points.value), signed_interval(found.points)), p_value(found.p)]
             rows.append(row(cells, synthetic=benchmark.synthetic))
-    if not rows:
-        return None
     columns = [Column("Variant", numeric=False), Column("Seed")]
     for protocol in benchmark.protocols:
         columns += [Column(title, group=protocol_name(protocol)) for title in ("Points", "p")]
@@ -106,17 +115,3 @@ def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table | N
         " pretraining of either: the spread between seeds is in the table above."
     )
     return Table(f"Top-1 less that of {benchmark.reference}, {benchmark.name}", tuple(columns), tuple(rows), note)
-
-
-def signed(value: float) -> str:
-    """A difference in points, with its sign."""
-    return f"{value:+.1f}".replace("-", "−")
-
-
-def _signed_interval(estimate: Estimate) -> str:
-    return f"[{signed(estimate.low)}, {signed(estimate.high)}]"
-
-
-def p_value(p: float) -> str:
-    """Two significant digits; very small ones as a bound."""
-    return f"{p:.2g}" if p >= 0.0001 else "< 0.0001"

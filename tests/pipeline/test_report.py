@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
 from pipeline.report import build
+from pipeline.report.charts import RANDOM
+from pipeline.report.comparisons import RIDGE, Difference, compare
 from pipeline.report.published import PROTOCOLS, PUBLISHED, SOURCES, split_published
 from pipeline.report.results import Estimate, Selection, read_results
 from pipeline.report.skeletons import geodesic, spread
@@ -125,6 +128,20 @@ def write_protocol(
     write_csv(folder / "per_class.csv", ["class", "n", "top1", "random_top1"], per_class)
     write_csv(folder / "confusion.csv", ["actual", "predicted"], [list(clip) for clip in clips])
     write_csv(folder / "conditions.csv", CONDITIONS, [])
+    write_predictions(folder, names, clips, draw)
+
+
+def write_predictions(folder: Path, names: tuple[str, ...], clips: list[tuple[str, str]], draw: random.Random) -> None:
+    """Scores of 1 for the class that was predicted, 0 for the others; random weights guess."""
+    scores = [[float(name == predicted) for name in names] for _, predicted in clips]
+    table = {
+        "name": [f"clip {number}" for number in range(len(clips))],
+        "label": [names.index(actual) for actual, _ in clips],
+        "random_predicted": [draw.randrange(len(names)) for _ in clips],
+        "scores": pl.Series(scores, dtype=pl.List(pl.Float32)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(table).write_parquet(folder / "predictions.parquet")
 
 
 def write_results(
@@ -148,6 +165,8 @@ def write_results(
         write_protocol(run / protocol, names, details, draw, hit)
     floor = {"n": 20 * len(names), "classes": len(names), "top1": 55.55, "top1_low": 50.02, "top1_high": 60.93}
     write_json(benchmark / "floor" / "metrics.json", {**floor, "top5": 90.06, "strength": 10.0})
+    guessed = [(name, name if draw.random() < 0.5 else draw.choice(names)) for name in names for _ in range(20)]
+    write_predictions(benchmark / "floor", names, guessed, draw)
     trained = {**details, "seconds": 301.2, "settings": {"augment": {"stream": "joint"}}}
     write_json(run / "pretrain" / "details.json", trained)
     write_json(benchmark / "floor" / "details.json", {**details, "encoder_hash": None, "seed": None})
@@ -421,7 +440,8 @@ def test_equal_results_give_equal_files(made_up: Path, synthetic_report: tuple[s
 
 
 def read(folder: Path, datasets: tuple[str, ...] = ("kinect-sim",)) -> None:
-    read_results(folder, replace(BOTH, datasets=datasets))
+    for benchmark in read_results(folder, replace(BOTH, datasets=datasets)).benchmarks:
+        compare(benchmark)
 
 
 def refusal(folder: Path, **options: Any) -> str:
@@ -433,7 +453,7 @@ def refusal(folder: Path, **options: Any) -> str:
 
 def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
     paths = [path.relative_to(made_up) for path in made_up.rglob("*") if path.is_file()]
-    assert len(paths) == 19
+    assert len(paths) == 22
     copy = shutil.copytree(made_up, tmp_path / "copy")
     for path in paths:
         (copy / path).rename(tmp_path / "aside")
@@ -486,15 +506,36 @@ def test_a_failed_build_writes_nothing(made_up: Path, tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- verdicts and geometry
 
 
-def test_verdict_follows_from_the_intervals(made_up: Path) -> None:
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((-6.0, -9.0, -3.0), "6.0 points above the raw-joint ridge floor (difference [+3.0, +9.0], p 0.012)"),
+        ((2.0, -1.0, 5.0), "2.0 points below the raw-joint ridge floor (difference [−5.0, +1.0], p 0.012: the order is not"),
+        ((0.0, -1.0, 1.0), "level with the raw-joint ridge floor (difference [−1.0, +1.0]"),
+    ],
+)  # fmt: skip
+def test_verdict_follows_from_the_paired_difference(
+    made_up: Path, interval: tuple[float, float, float], said: str
+) -> None:
     [benchmark] = read_results(made_up, replace(BOTH, protocols=["knn"])).benchmarks
     [run] = benchmark.runs
-    ours = run.metrics.first
-    apart = verdict(run, Estimate(ours.low - 2, ours.low - 3, ours.low - 1))
-    assert f"{ours.value - ours.low + 2:.1f} points above the raw-joint ridge floor (intervals do not overlap)" in apart
-    touching = verdict(run, Estimate(ours.high + 1, ours.high, ours.high + 2))
-    assert "below the raw-joint ridge floor (intervals overlap" in touching
-    assert "level with the raw-joint ridge floor" in verdict(run, ours)
+    measured = compare(benchmark)
+    known = {(RIDGE, 0, "knn"): Difference(Estimate(*interval), 0.012)}
+    assert said in verdict(run, replace(measured, differences=measured.differences | known))
+
+
+def test_controls_are_compared_clip_by_clip(made_up: Path) -> None:
+    [benchmark] = read_results(made_up, replace(BOTH, protocols=["knn"])).benchmarks
+    tables = {
+        name: pl.read_parquet(folder / "predictions.parquet")
+        for name, folder in {"ours": benchmark.runs[0].folder, "floor": benchmark.floor.folder}.items()
+    }
+    right = {name: sum(row["scores"][row["label"]] == 1 for row in table.to_dicts()) for name, table in tables.items()}
+    untrained = sum(row["label"] == row["random_predicted"] for row in tables["ours"].to_dicts())
+    found = compare(benchmark).differences
+    share = 100 / len(tables["ours"])
+    assert found[RIDGE, 0, "knn"].points.value == pytest.approx(share * (right["floor"] - right["ours"]))
+    assert found[RANDOM, 0, "knn"].points.value == pytest.approx(share * (untrained - right["ours"]))
 
 
 disk_points = st.builds(

@@ -16,7 +16,7 @@ from pipeline.report import build
 from pipeline.report.comparisons import compare, fusions
 from pipeline.report.predictions import Scores, fuse
 from pipeline.report.results import Benchmark, Selection, read_results
-from pipeline.report.variants import p_value, signed
+from pipeline.report.tables import p_value, signed
 from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
 
 NAMES = tuple(f"class {number}" for number in range(4))
@@ -25,6 +25,7 @@ VARIANTS = ("hacm", "random", "bone-stream", "motion-stream")
 MANY = Selection(["kinect-sim-xsub"], ["kinect-sim"], ["linear"], VARIANTS, (0, 1, 2))
 TOP1 = {"hacm": (60, 64, 68), "random": (56, 60, 52), "bone-stream": (48, 52, 56), "motion-stream": (40, 44, 48)}
 """Clips of 80 recognised, by variant and seed."""
+FLOOR_HITS = 44
 
 
 def made_up_scores(hits: int, turn: int) -> NDArray[np.float32]:
@@ -50,9 +51,18 @@ def write_run(run: Path, example: Path, stream: str, scores_NK: NDArray[np.float
     write_json(run / "linear" / "metrics.json", metrics)
     write_json(run / "linear" / "details.json", json.loads((example / "linear" / "details.json").read_text()))
     write_csv(run / "linear" / "conditions.csv", CONDITIONS, [])
-    names = [f"clip {number}" for number in range(CLIPS)]
-    table = {"name": names, "label": label_N, "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32))}
-    pl.DataFrame(table).write_parquet(run / "linear" / "predictions.parquet")
+    write_predictions(run / "linear", scores_NK)
+
+
+def write_predictions(folder: Path, scores_NK: NDArray[np.float32]) -> None:
+    label_N = np.arange(CLIPS) % 4
+    table = {
+        "name": [f"clip {number}" for number in range(CLIPS)],
+        "label": label_N,
+        "random_predicted": (label_N + (np.arange(CLIPS) % 3 > 0)) % 4,
+        "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32)),
+    }
+    pl.DataFrame(table).write_parquet(folder / "predictions.parquet")
 
 
 @pytest.fixture
@@ -61,6 +71,7 @@ def many(tmp_path: Path) -> Path:
     folder = write_results(tmp_path / "results", names=NAMES)
     benchmark = folder / "benchmarks" / "kinect-sim-xsub"
     example = benchmark / "hacm" / "seed-0"
+    write_predictions(benchmark / "floor", made_up_scores(FLOOR_HITS, turn=0))
     for variant in VARIANTS:
         stream = variant.removesuffix("-stream") if variant.endswith("-stream") else "joint"
         for seed in MANY.seeds:
@@ -122,6 +133,10 @@ def test_paired_differences(many: Path, tmp_path: Path) -> None:
     assert row[2].startswith("−5.0 [−")
     assert row[3] == f"{p:.2g}"
     assert len([row for row in rows if row[0] in VARIANTS]) == 3 * 3
+    assert [row[2].split()[0] for row in rows if row[0] == "Raw-joint ridge"] == ["−20.0", "−25.0", "−30.0"]
+    untrained = 27  # every third of 80 clips
+    expected = [f"−{100 * (hits - untrained) / CLIPS:.1f}" for hits in TOP1["hacm"]]
+    assert [row[2].split()[0] for row in rows if row[0] == "Random weights"] == expected
 
 
 def test_fused_streams_are_sums_of_softmaxed_scores() -> None:
