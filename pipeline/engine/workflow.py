@@ -9,27 +9,29 @@ from snakemake_interface_common.exceptions import WorkflowError
 
 from pipeline.engine import mending, records
 from pipeline.engine import plan as plans
-from pipeline.engine.needs import Needs
+from pipeline.engine.needs import Most, Needs
 from pipeline.engine.plan import Stage
 from pipeline.engine.running import PARENT
 from pipeline.errors import UserError
 
 LOCK = plans.FOLDER / "lock"
 BENCHMARKS = plans.FOLDER / "benchmarks"
+SHARING = (("nodes", 1), ("gpu", 0), ("tasks", 1))
+"""Resources of a job that say how many processes it is, and what they are if nobody says."""
 
 
 class Workflow:
     """The plan as Snakemake's rules see it. Made when the Snakefile is read; the main process mends first.
 
-    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). shards: how
-    many, of data sets that are parsed in parts.
+    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). most: what no job
+    asks more than. shards: how many, of data sets that are parsed in parts.
     """
 
     handed_over = str(mending.HANDED_OVER)
     shard_pattern = str(mending.SHARDS / "{dataset}-{part}-of-{parts}")
 
-    def __init__(self, workflow: Any, needs: Mapping[str, Needs], shards: Mapping[str, int]) -> None:
-        self._workflow, self._needs, self._shards = workflow, needs, shards
+    def __init__(self, workflow: Any, needs: Mapping[str, Needs], most: Most, shards: Mapping[str, int]) -> None:
+        self._workflow, self._needs, self._most, self._shards = workflow, needs, most, shards
         self._alone = True
         os.environ[PARENT] = str(os.getpid())
         records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
@@ -132,11 +134,24 @@ class Workflow:
 
     def memory_of(self, kind: str) -> Callable[[Any, int], int]:
         """MB at an attempt."""
+        return lambda wildcards, attempt: self._most.memory_of(self.needs(kind), attempt)
 
-        def memory(wildcards: Any, attempt: int) -> int:
-            return self.needs(kind).memory_at(attempt)
+    def minutes_of(self, kind: str) -> Callable[[Any, int], int]:
+        """Minutes at an attempt."""
+        return lambda wildcards, attempt: self._most.minutes_of(self.needs(kind), attempt)
 
-        return memory
+    def launch_of(self, kind: str) -> Callable[[Any, Any], str]:
+        """Options that tell a job how many processes share its stage: one a GPU; without GPUs one a task (`tasks`)."""
+
+        def options(wildcards: Any, resources: Any) -> str:
+            nodes, gpus, tasks = (int(resources.get(name, least)) for name, least in SHARING)
+            if self.needs(kind).shared:
+                return f"--nodes {nodes} --processes {gpus or tasks}" if max(nodes, gpus, tasks) > 1 else ""
+            if max(nodes, tasks) > 1:
+                raise WorkflowError(f"{kind}: is one process on one node; leave nodes and tasks of it at 1")
+            return ""
+
+        return options
 
 
 def open_lock() -> Any:

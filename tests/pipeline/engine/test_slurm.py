@@ -11,14 +11,15 @@ import pytest
 
 from tests import slurm
 from tests.conftest import environment, run, write_small_params
-from tests.pipeline.engine.conftest import FOLDER, LONGER
+from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME
 from tests.pipeline.engine.test_hand_over import CLEAN, artefacts, lines, status, wants
+from tests.stages.test_torchrun import details, losses
 
 pytestmark = pytest.mark.skipif(not slurm.installed(), reason=slurm.GET_IT)
-ON_SLURM = ("snakemake", "--profile", "profiles/slurm", "--max-threads", "1", "--latency-wait", "10")
+QUICK = ("--slurm-init-seconds-before-status-checks", "2")
+ON_SLURM = ("snakemake", "--profile", "profiles/slurm", "--max-threads", "1", "--latency-wait", "10", *QUICK)
 GENERIC = ("snakemake", "--profile", "profiles/cluster", "--max-threads", "1", "--latency-wait", "10")
 NO_GPU = ("--set-resources", "pretrain:gpu=0", "evaluate:gpu=0")
-QUICK = ("--slurm-init-seconds-before-status-checks", "2")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def cluster():
 
 
 def test_slurm_executor_makes_what_a_local_run_makes(toy, finished_toy, cluster):
-    run(toy, *ON_SLURM, *QUICK, **cluster)
+    run(toy, *ON_SLURM, **cluster)
     assert artefacts(toy) == artefacts(finished_toy)
     assert status(toy) == CLEAN
     assert wants(toy) == set()
@@ -43,7 +44,7 @@ def test_a_job_that_the_scheduler_ends_is_tried_again(toy, cluster):
     script = (
         (toy / "Snakefile")
         .read_text()
-        .replace('    "report":', '    "train": Needs(memory=100, tries=1),\n    "report":')
+        .replace('    "report":', '    "train": Needs(memory=1000, tries=1),\n    "report":')
     )
     (toy / "Snakefile").write_text(script)
     process = subprocess.Popen(
@@ -55,7 +56,7 @@ def test_a_job_that_the_scheduler_ends_is_tried_again(toy, cluster):
         queue = run(toy, "squeue", "-h", "-n", "train", "-t", "R", "-o", "%A %m", **cluster).stdout.split("\n")
         for line in filter(None, queue):
             job, memory = line.split()
-            if memory == "100M" and job not in ended and len(list(toy.glob("ended-*"))) > len(ended):
+            if memory == "1000M" and job not in ended and len(list(toy.glob("ended-*"))) > len(ended):
                 run(toy, "scancel", job, **cluster)
                 ended.add(job)
         time.sleep(0.5)
@@ -90,6 +91,28 @@ def test_pretraining_ended_by_the_scheduler_goes_on_from_its_checkpoint(
     assert status(project_copy) == CLEAN
 
 
+NODES_AND_TASKS = ("--set-resources", "pretrain:gpu=0", "evaluate:gpu=0", "pretrain:tasks=2")
+
+
+@pytest.mark.parametrize(
+    ("profile", "nodes"), [(ON_SLURM, 1), (ON_SLURM, 2), (GENERIC, 2)], ids=["one node", "two nodes", "submit command"]
+)
+def test_pretraining_shared_by_two_tasks(project_copy, cluster, profile, nodes):
+    """The same losses as by one process, the same stages in DVC's records, and DVC has nothing to do."""
+    alone = losses(project_copy)
+    shared = (*NODES_AND_TASKS, f"pretrain:nodes={nodes}", "--default-resources")
+    partition = ("slurm_partition=pair",) if profile is ON_SLURM else ("partition=pair", "gpu=0", "nodes=1")
+    mark = f".state/engine/done/pretrain@{NAME}"
+    run(project_copy, *profile, *shared, *partition, "--forcerun", "pretrain", "--", mark, **cluster)
+    assert details(project_copy)["processes"] == 2
+    for one, two in zip(alone, losses(project_copy), strict=True):
+        assert two == pytest.approx(one, rel=1e-3)
+    log = (project_copy / f".state/engine/logs/pretrain@{NAME}.log").read_text()
+    assert ("srun" in log, "torchrun" in log) == (nodes == 2, True)
+    assert "up to date" in run(project_copy, "dvc", "status", f"pretrain@{NAME}").stdout
+    assert f"pretrain@{NAME}" not in wants(project_copy)
+
+
 def test_gpus_are_asked_for(project_copy, tmp_path):
     """The command that would be submitted, by a stand-in for sbatch: pretraining asks for one GPU, the report for none."""
     log = tmp_path / "submitted"
@@ -100,5 +123,10 @@ def test_gpus_are_asked_for(project_copy, tmp_path):
     path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
     run(project_copy, *GENERIC, check=False, PATH=path)
     (command, *_) = [line for line in lines(log) if "pretrain" in line]
-    assert "--gpus=1" in command
+    assert "--gpus-per-node=$((" not in command
+    assert "--nodes=1 --gpus-per-node=1 " in command
     assert "--mem=8000" in command
+    log.unlink()
+    run(project_copy, *GENERIC, "--set-resources", "pretrain:nodes=2", "pretrain:gpu=8", check=False, PATH=path)
+    (command, *_) = [line for line in lines(log) if "pretrain" in line]
+    assert "--nodes=2 --gpus-per-node=4 " in command
