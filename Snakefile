@@ -93,7 +93,7 @@ for kind in graph.kinds:
             after=graph.done_before(kind),
             sources=graph.sources_of(kind),
         output:
-            graph.done_pattern(kind),
+            graph.mark_of(kind),
         params:
             stage=graph.name_of(kind),
             cmd=graph.command_of(kind),

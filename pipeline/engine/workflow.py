@@ -3,8 +3,10 @@
 import fcntl
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from snakemake.io import report
 from snakemake_interface_common.exceptions import WorkflowError
 
 from pipeline.engine import mending, records
@@ -13,6 +15,7 @@ from pipeline.engine.needs import Most, Needs
 from pipeline.engine.plan import Stage
 from pipeline.engine.running import PARENT
 from pipeline.errors import UserError
+from pipeline.files import read_json
 
 LOCK = plans.FOLDER / "lock"
 BENCHMARKS = plans.FOLDER / "benchmarks"
@@ -74,6 +77,13 @@ class Workflow:
     def done_pattern(self, kind: str) -> str:
         """The mark of one stage of a kind, with the wildcard `instance` if there may be several."""
         return str(records.done_file(self._pattern(kind)))
+
+    def mark_of(self, kind: str) -> Any:
+        """The same; for `snakemake --report` with what the stage measured, if it measures anything."""
+        pattern = self.done_pattern(kind)
+        if not any(stage.metrics for stage in self.kinds[kind]):
+            return pattern
+        return report(pattern, category=kind, labels=self._ask(kind, measured))
 
     def log_pattern(self, kind: str) -> str:
         """Where a job says why it failed."""
@@ -152,6 +162,17 @@ class Workflow:
             return ""
 
         return options
+
+
+def measured(stage: Stage) -> dict[str, str | float]:
+    """A row of Snakemake's report: the figures in a stage's files, where the project's own report has them from."""
+    facts: dict[str, str | float] = {"stage": stage.name}
+    for path in stage.metrics:
+        facts |= {key: value for key, value in read_json(Path(path)).items() if isinstance(value, int | float)}
+    for path in stage.outs:
+        if Path(path).name == "details.json":
+            facts["seconds"] = read_json(Path(path))["seconds"]
+    return facts
 
 
 def open_lock() -> Any:
