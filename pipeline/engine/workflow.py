@@ -17,6 +17,7 @@ from pipeline.engine.running import PARENT
 from pipeline.errors import UserError
 from pipeline.files import read_json
 
+SYNTHETIC = "[synthetic]"
 LOCK = plans.FOLDER / "lock"
 BENCHMARKS = plans.FOLDER / "benchmarks"
 SHARING = (("nodes", 1), ("gpu", 0), ("tasks", 1))
@@ -171,7 +172,8 @@ def measured(stage: Stage) -> dict[str, str | float]:
         facts |= {key: value for key, value in read_json(Path(path)).items() if isinstance(value, int | float)}
     for path in stage.outs:
         if Path(path).name == "details.json":
-            facts["seconds"] = read_json(Path(path))["seconds"]
+            details = read_json(Path(path))
+            facts |= {"seconds": details["seconds"], "data": SYNTHETIC if details["synthetic"] else "real"}
     return facts
 
 
