@@ -55,6 +55,8 @@ class Workflow:
         if self._workflow.local_exec:  # nobody ends jobs here but the user; a second try would fail like the first
             for rule in self._workflow.rules:
                 rule.restart_times = 0
+        # What runs now, DVC does not know of: also where single stages are asked for, and `all` is not.
+        mending.HANDED_OVER.unlink(missing_ok=True)
         dag = self._workflow.dag
         for job in dag.needrun_jobs():
             if dag.reason(job).forced and job.rule.name in self.kinds:
