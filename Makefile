@@ -4,11 +4,15 @@ VENV := .venv
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint utd-mhad ablations clean
+.PHONY: repro report test lint utd-mhad ablations clean
 
 repro: $(READY)
 	@python -m stages.check
 	@dvc repro
+
+# The page alone, of the results that are here (`dvc pull`): nothing is computed again.
+report: $(READY)
+	@dvc repro --single-item report
 
 test: $(READY)
 	@python -m pytest

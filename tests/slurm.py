@@ -1,4 +1,7 @@
-"""A private one-node SLURM cluster on the loopback address, for tests; needs its daemons and root."""
+"""A private SLURM cluster on the loopback address, for tests; needs its daemons and root.
+
+This machine plays two nodes: the partition `main` is one of them, `pair` is both. Memory and time limits are enforced.
+"""
 
 import os
 import shutil
@@ -16,18 +19,17 @@ CONFIGURATION = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
-SlurmdPort={port_of_node}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.sock
 CredType=cred/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool-%n
 SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/slurmd.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
 SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/slurmd.log
+SlurmdLogFile={folder}/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SwitchType=switch/none
@@ -35,12 +37,16 @@ MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 ReturnToService=2
 SchedulerParameters=sched_interval=1
 KillWait=5
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 Sockets=1 CoresPerSocket=2 RealMemory=64000 State=UNKNOWN
+NodeName={host} NodeHostname={host} NodeAddr=127.0.0.1 Port={port_of_node} CPUs=2 Sockets=1 CoresPerSocket=2 RealMemory=64000 State=UNKNOWN
+NodeName={other} NodeHostname={host} NodeAddr=127.0.0.1 Port={port_of_other} CPUs=2 Sockets=1 CoresPerSocket=2 RealMemory=64000 State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
+PartitionName=pair Nodes={host},{other} MaxTime=INFINITE State=UP
 SlurmdParameters=config_overrides
 """
 
@@ -54,21 +60,22 @@ def installed() -> bool:
 @contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
     """Start it; yields the environment that its commands need. The folder's path must be short: it holds a socket."""
-    for name in ("state", "spool"):
+    host = socket.gethostname().split(".")[0]
+    other = f"{host}-other"
+    for name in ("state", f"spool-{host}", f"spool-{other}"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     key = folder / "munge.key"
     key.write_bytes(os.urandom(1024))
     key.chmod(0o400)
-    ports = {"port": free_port(), "port_of_node": free_port()}
-    host = socket.gethostname().split(".")[0]
-    (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, **ports))
+    ports = {name: free_port() for name in ("port", "port_of_node", "port_of_other")}
+    (folder / "slurm.conf").write_text(CONFIGURATION.format(folder=folder, host=host, other=other, **ports))
     environment = {"SLURM_CONF": str(folder / "slurm.conf")}
     daemons = [
         ["munged", "--foreground", "--force", f"--key-file={key}", f"--socket={folder}/munge.sock",
          f"--pid-file={folder}/munged.pid", f"--log-file={folder}/munged.log", f"--seed-file={folder}/munged.seed"],
         ["slurmctld", "-D", "-f", environment["SLURM_CONF"]],
-        ["slurmd", "-D", "-f", environment["SLURM_CONF"], "-N", host],
+        *(["slurmd", "-D", "-f", environment["SLURM_CONF"], "-N", node] for node in (host, other)),
     ]  # fmt: skip
     running = []
     # Snakemake's executor takes SLURM's variables out of a job's environment: in there, commands look at the usual place.
@@ -96,16 +103,17 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def wait_until_idle(environment: dict[str, str], seconds: float = 30) -> None:
-    """Until the node takes jobs."""
+    """Until the nodes take jobs."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         done = subprocess.run(
-            ["sinfo", "-h", "-o", "%T"], env=environment, capture_output=True, text=True, timeout=20, check=False
-        )
-        if "idle" in done.stdout:
+            ["sinfo", "-h", "-N", "-p", "pair", "-o", "%T"],
+            env=environment, capture_output=True, text=True, timeout=20, check=False,
+        )  # fmt: skip
+        if done.stdout.split() == ["idle", "idle"]:
             return
         time.sleep(0.5)
-    raise RuntimeError("the node does not come up; see slurmd.log and slurmctld.log")
+    raise RuntimeError("the nodes do not come up; see slurmctld.log and the logs of slurmd")
 
 
 def free_port() -> int:

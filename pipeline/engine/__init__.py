@@ -4,6 +4,7 @@
     content.py       hashes of files and folders, as DVC counts them
     records.py       what a stage saw and what it wrote: cmd, params and hashes, as in dvc.lock
     running.py       run one stage and record it; what Snakemake's jobs call
+    launching.py     a stage shared by several processes: torchrun, on several nodes under srun
     mending.py       before Snakemake plans: which stages are up to date, by content
     handing_over.py  after it ran: into DVC's records, but only what is as it was recorded
     needs.py         cores, memory, time, GPUs, retries of a kind of stage

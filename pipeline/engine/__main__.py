@@ -12,13 +12,16 @@ def main() -> int:
     steps = parser.add_subparsers(dest="step", required=True)
     run = steps.add_parser("run", help="run one stage, as Snakemake's jobs do, and record what it saw and wrote")
     run.add_argument("stage", help="its name in DVC, such as pretrain@kinect-sim-xsub")
+    run.add_argument("--processes", type=int, default=1, help="how many share it, started by torchrun")
+    run.add_argument("--nodes", type=int, default=1, help="of SLURM's job, to put as many of them on each")
     steps.add_parser("hand-over", help="put what was run into dvc.lock and DVC's cache, if it is as it was recorded")
     steps.add_parser("mend", help="find out by content which stages are up to date, and tell Snakemake")
     options = parser.parse_args()
     if options.step == "run":
+        from pipeline.engine.launching import Launch
         from pipeline.engine.running import run_stage
 
-        return run_stage(options.stage)
+        return run_stage(options.stage, Launch(options.nodes, options.processes))
     if options.step == "mend":
         from pipeline.engine.mending import mend
 

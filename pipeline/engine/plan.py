@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.files import write_json
+from pipeline.params import ABSENT, look_up
 
 FOLDER = Path(".state/engine")
 FILE = FOLDER / "plan.json"
@@ -141,7 +142,8 @@ def resolve() -> tuple[Plan, dict[str, Locked]]:
                 stage for stage in reversed(list(networkx.topological_sort(graph))) if hasattr(stage, "cmd_changed")
             ]
             after = {stage.name: sorted(one.name for one in graph.successors(stage)) for stage in order}
-            stages = {stage.name: _describe(stage, after[stage.name]) for stage in order}
+            values = _Values()
+            stages = {stage.name: _describe(stage, after[stage.name], values) for stage in order}
             locked = {stage.name: _locked(stage) for stage in order}
     except DvcException as error:
         raise UserError(f"dvc.yaml: {error}") from error
@@ -150,11 +152,30 @@ def resolve() -> tuple[Plan, dict[str, Locked]]:
     return plan, locked
 
 
-def _describe(stage: Any, after: list[str]) -> Stage:
+class _Values:
+    """What files of parameters say, each read once: DVC reads params.yaml anew for every stage."""
+
+    def __init__(self) -> None:
+        self._trees: dict[str, Any] = {}
+
+    def of(self, dep: Any) -> dict[str, Any]:
+        """The values that a stage depends on, as DVC's own read_params gives them; a key that is absent is left out."""
+        from dvc.utils.serialize import load_path
+
+        if not dep.exists:
+            return {}
+        if dep.fs_path not in self._trees:
+            self._trees[dep.fs_path] = load_path(dep.fs_path, dep.repo.fs)
+        tree = self._trees[dep.fs_path]
+        found = {key: look_up(tree, key) for key in dep.params or tree}
+        return {key: value for key, value in found.items() if value is not ABSENT}
+
+
+def _describe(stage: Any, after: list[str], values: _Values) -> Stage:
     params: dict[str, Any] = {}
     for dep in stage.deps:
         if hasattr(dep, "params"):
-            params |= dep.read_params()
+            params |= values.of(dep)
     return Stage(
         name=stage.name,
         cmd=stage.cmd,

@@ -19,6 +19,7 @@ from typing import IO
 from pipeline.engine import plan as plans
 from pipeline.engine import records
 from pipeline.engine.content import Content, sign
+from pipeline.engine.launching import ALONE, Launch, command_line, surroundings
 from pipeline.engine.plan import Plan, Stage
 from pipeline.engine.records import Contents, Record
 from pipeline.errors import UserError
@@ -31,11 +32,11 @@ PARENT = "SNAKEMAKE_PID"
 LOCKS = plans.FOLDER / "locks"
 
 
-def run_stage(name: str) -> int:
+def run_stage(name: str, launch: Launch = ALONE) -> int:
     """Run a stage of the plan unless it is up to date; the exit code of its command.
 
-    UserError if an input is missing, an output was
-    not written, or the inputs changed under the stage.
+    launch: as how many processes. UserError if an input is missing, an output was not written, or the inputs changed
+    under the stage.
     """
     if PARENT in os.environ:
         end_with(int(os.environ[PARENT]))
@@ -53,7 +54,7 @@ def run_stage(name: str) -> int:
         deps = look_at(stage, stage.deps, contents, "is missing; the stages before it did not write it")
         records.place_of(name).unlink(missing_ok=True)
         remove_outputs(stage)
-        code = execute(stage, lock)
+        code = execute(stage, lock, launch)
         if code == 0:
             check_unchanged(stage, deps)
             outs = look_at(stage, stage.outs, Contents(), "was not written")
@@ -107,18 +108,20 @@ def remove_outputs(stage: Stage) -> None:
                 path.unlink(missing_ok=True)
 
 
-def execute(stage: Stage, lock: IO[str]) -> int:
+def execute(stage: Stage, lock: IO[str], launch: Launch) -> int:
     """Run its command, the output in a file of its own; if it fails, the last lines of that on stderr."""
     log = records.LOGS / f"{stage.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
+    cmd = command_line(stage.cmd, launch, os.environ)
     with open(log, "w", encoding="utf-8") as stream:
-        print(f"$ {stage.cmd}", file=stream, flush=True)
+        print(f"$ {cmd}", file=stream, flush=True)
         # The command inherits the lock: if it outlives this process, the next one of the same stage waits for it.
         with passing_on_signals() as started:
             process = subprocess.Popen(
-                stage.cmd if set(stage.cmd) & set("|&;\n") else f"exec {stage.cmd}",
+                cmd if set(cmd) & set("|&;\n") else f"exec {cmd}",
                 shell=True,
+                env=surroundings(launch),
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

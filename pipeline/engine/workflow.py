@@ -3,33 +3,39 @@
 import fcntl
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from snakemake.io import report
 from snakemake_interface_common.exceptions import WorkflowError
 
 from pipeline.engine import mending, records
 from pipeline.engine import plan as plans
-from pipeline.engine.needs import Needs
+from pipeline.engine.needs import Most, Needs
 from pipeline.engine.plan import Stage
 from pipeline.engine.running import PARENT
 from pipeline.errors import UserError
+from pipeline.files import read_json
 
+SYNTHETIC = "[synthetic]"
 LOCK = plans.FOLDER / "lock"
 BENCHMARKS = plans.FOLDER / "benchmarks"
+SHARING = (("nodes", 1), ("gpu", 0), ("tasks", 1))
+"""Resources of a job that say how many processes it is, and what they are if nobody says."""
 
 
 class Workflow:
     """The plan as Snakemake's rules see it. Made when the Snakefile is read; the main process mends first.
 
-    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). shards: how
-    many, of data sets that are parsed in parts.
+    workflow: Snakemake's own object. needs: by kind of stage; a kind that is not in it has Needs(). most: what no job
+    asks more than. shards: how many, of data sets that are parsed in parts.
     """
 
     handed_over = str(mending.HANDED_OVER)
     shard_pattern = str(mending.SHARDS / "{dataset}-{part}-of-{parts}")
 
-    def __init__(self, workflow: Any, needs: Mapping[str, Needs], shards: Mapping[str, int]) -> None:
-        self._workflow, self._needs, self._shards = workflow, needs, shards
+    def __init__(self, workflow: Any, needs: Mapping[str, Needs], most: Most, shards: Mapping[str, int]) -> None:
+        self._workflow, self._needs, self._most, self._shards = workflow, needs, most, shards
         self._alone = True
         os.environ[PARENT] = str(os.getpid())
         records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
@@ -49,6 +55,8 @@ class Workflow:
         if self._workflow.local_exec:  # nobody ends jobs here but the user; a second try would fail like the first
             for rule in self._workflow.rules:
                 rule.restart_times = 0
+        # What runs now, DVC does not know of: also where single stages are asked for, and `all` is not.
+        mending.HANDED_OVER.unlink(missing_ok=True)
         dag = self._workflow.dag
         for job in dag.needrun_jobs():
             if dag.reason(job).forced and job.rule.name in self.kinds:
@@ -72,6 +80,13 @@ class Workflow:
     def done_pattern(self, kind: str) -> str:
         """The mark of one stage of a kind, with the wildcard `instance` if there may be several."""
         return str(records.done_file(self._pattern(kind)))
+
+    def mark_of(self, kind: str) -> Any:
+        """The same; for `snakemake --report` with what the stage measured, if it measures anything."""
+        pattern = self.done_pattern(kind)
+        if not any(stage.metrics for stage in self.kinds[kind]):
+            return pattern
+        return report(pattern, category=kind, labels=self._ask(kind, measured))
 
     def log_pattern(self, kind: str) -> str:
         """Where a job says why it failed."""
@@ -132,11 +147,36 @@ class Workflow:
 
     def memory_of(self, kind: str) -> Callable[[Any, int], int]:
         """MB at an attempt."""
+        return lambda wildcards, attempt: self._most.memory_of(self.needs(kind), attempt)
 
-        def memory(wildcards: Any, attempt: int) -> int:
-            return self.needs(kind).memory_at(attempt)
+    def minutes_of(self, kind: str) -> Callable[[Any, int], int]:
+        """Minutes at an attempt."""
+        return lambda wildcards, attempt: self._most.minutes_of(self.needs(kind), attempt)
 
-        return memory
+    def launch_of(self, kind: str) -> Callable[[Any, Any], str]:
+        """Options that tell a job how many processes share its stage: one a GPU; without GPUs one a task (`tasks`)."""
+
+        def options(wildcards: Any, resources: Any) -> str:
+            nodes, gpus, tasks = (int(resources.get(name, least)) for name, least in SHARING)
+            if self.needs(kind).shared:
+                return f"--nodes {nodes} --processes {gpus or tasks}" if max(nodes, gpus, tasks) > 1 else ""
+            if max(nodes, tasks) > 1:
+                raise WorkflowError(f"{kind}: is one process on one node; leave nodes and tasks of it at 1")
+            return ""
+
+        return options
+
+
+def measured(stage: Stage) -> dict[str, str | float]:
+    """A row of Snakemake's report: the figures in a stage's files, where the project's own report has them from."""
+    facts: dict[str, str | float] = {"stage": stage.name}
+    for path in stage.metrics:
+        facts |= {key: value for key, value in read_json(Path(path)).items() if isinstance(value, int | float)}
+    for path in stage.outs:
+        if Path(path).name == "details.json":
+            details = read_json(Path(path))
+            facts |= {"seconds": details["seconds"], "data": SYNTHETIC if details["synthetic"] else "real"}
+    return facts
 
 
 def open_lock() -> Any:

@@ -125,6 +125,15 @@ def test_forced_stages_run_all_the_same(done_toy):
     assert len(lines(done_toy / "runs-of-parse")) == 2
 
 
+def test_a_forced_stage_that_is_asked_for_alone_is_handed_over(done_toy):
+    (done_toy / "train.sh").write_text((done_toy / "train.sh").read_text().replace("wc -c <", "date +1%N <"))
+    run(done_toy, *LOCAL)
+    before = read_yaml(done_toy / "dvc.lock")["stages"]["train@one"]["outs"]
+    run(done_toy, *LOCAL, "--forcerun", "train", "--", ".state/engine/done/train@one")
+    assert read_yaml(done_toy / "dvc.lock")["stages"]["train@one"]["outs"] != before
+    assert "train@one" not in run(done_toy, "dvc", "status").stdout
+
+
 def wait_for_training(toy, process):
     """Until a stage of the toy graph trains."""
     while not lines(toy / "runs-of-train"):
