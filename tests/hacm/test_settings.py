@@ -151,7 +151,7 @@ def test_no_setting_is_left_out(kind: type) -> None:
     assert checked == {field.name for field in fields(kind)}
 
 
-@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in SWITCHES.items() for name in names])
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in SWITCHES.items() for name in sorted(names)])
 def test_switches_are_true_or_false_in_a_file(kind: type, name: str) -> None:
     for value in ("yes", 2, None):
         with pytest.raises(ValidationError) as caught:
