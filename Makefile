@@ -15,7 +15,7 @@ report: $(READY)
 	@dvc repro --single-item report
 
 test: $(READY)
-	@python -m pytest
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: $(READY)
 	@ruff check . && ruff format --check . && mypy
