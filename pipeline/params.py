@@ -6,7 +6,7 @@ one line: file, line, key, reason.
 
 import json
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
+from pipeline.files import replace_file
 
 T = TypeVar("T")
 
@@ -67,6 +68,14 @@ def editor() -> YAML:
     yaml.width = 1000
     yaml.preserve_quotes = True
     return yaml
+
+
+def write_yaml(tree: CommentedMap, path: Path, check: Callable[[Path], None]) -> None:
+    """Put the tree into the place of the file, if it is valid; check: raises for a file that is not."""
+    with replace_file(path) as temporary:
+        with open(temporary, "w", encoding="utf-8") as stream:
+            editor().dump(tree, stream)
+        check(temporary)
 
 
 def read_yaml(path: Path) -> CommentedMap:
@@ -131,6 +140,11 @@ def flatten(value: Any, prefix: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {prefix: value}
     return {key: leaf for part, inner in value.items() for key, leaf in flatten(inner, f"{prefix}.{part}").items()}
+
+
+def flatten_sections(sections: Mapping[str, Any]) -> dict[str, Any]:
+    """The values in several sections, by dotted key; sections: by theirs."""
+    return {key: leaf for prefix, section in sections.items() for key, leaf in flatten(section, prefix).items()}
 
 
 def validate(value: Any, kind: type[T], path: Path, tree: CommentedMap, prefixes: tuple[str, ...]) -> T:

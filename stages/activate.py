@@ -4,7 +4,6 @@ Variants, seeds and protocols that are not given stay as they are; without --tra
 """
 
 import argparse
-import io
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,8 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from hacm import protocols
 from pipeline.datasets import find_benchmark
 from pipeline.errors import UserError
-from pipeline.files import replace_file
-from pipeline.params import editor, read_yaml
+from pipeline.params import read_yaml, write_yaml
 from stages import arguments, parameters
 from stages.console import run, say
 
@@ -42,7 +40,7 @@ def main() -> None:
         active["protocols"] = in_one_line(protocols.names() if options.protocols == [ALL] else options.protocols)
     for part, benchmarks in {"sources": options.transfer_from, "targets": options.transfer_to}.items():
         active["transfer"][part] = in_one_line(benchmarks)
-    write(tree)
+    write_yaml(tree, parameters.PARAMS_FILE, parameters.check_file)
     announce(active)
 
 
@@ -77,15 +75,6 @@ def in_one_line(values: Iterable[Any]) -> CommentedSeq:
     listed = CommentedSeq(dict.fromkeys(values))
     listed.fa.set_flow_style()
     return listed
-
-
-def write(tree: CommentedMap) -> None:
-    """The new params.yaml takes the place of the old one if it is valid."""
-    text = io.StringIO()
-    editor().dump(tree, text)
-    with replace_file(parameters.PARAMS_FILE) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        parameters.check_file(temporary)
 
 
 def announce(active: Any) -> None:

@@ -8,14 +8,12 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
-
 from pipeline.comparison import facts, tables, text
 from pipeline.comparison.sides import match_results, open_sides
 from pipeline.errors import UserError
 from stages import arguments
 from stages.audit import place_of
-from stages.console import run
+from stages.console import run, table_console
 
 
 def main() -> None:
@@ -53,8 +51,7 @@ def write(found: dict[str, Any], options: argparse.Namespace) -> None:
     elif options.markdown:
         print(tables.to_markdown(text.tabulate(found)), end="")
     else:
-        console = Console()
-        tables.show(console if console.is_terminal else Console(width=160), text.tabulate(found))
+        tables.show(table_console(), text.tabulate(found))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_MOMENTS = 1.0
 RECENT_MOMENTS = 30
 
+WIDTH_OF_TABLES = 160
+"""Where they are not shown on a terminal, in characters."""
+
 console = Console(stderr=True)
 
 
@@ -31,6 +34,12 @@ def run(main: Callable[[], None]) -> NoReturn:
         print("interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
     sys.exit(0)
+
+
+def table_console() -> Console:
+    """Standard output, for tables that are what was asked for."""
+    output = Console()
+    return output if output.is_terminal else Console(width=WIDTH_OF_TABLES)
 
 
 def say(text: str) -> None:

@@ -7,8 +7,6 @@ import argparse
 import json
 from typing import Any
 
-from rich.console import Console
-
 from pipeline.errors import UserError
 from pipeline.lineage import affected, behind, terminal
 from pipeline.lineage.artefacts import Recorded
@@ -16,11 +14,9 @@ from pipeline.lineage.clips import trace_clip
 from pipeline.lineage.graph import Graph
 from pipeline.lineage.revisions import read_lock_at
 from stages import arguments
-from stages.console import run
+from stages.console import run, table_console
 
 PARAMS: tuple[str, ...] = ()
-WIDTH = 160
-"""Of tables that are not shown on a terminal, in characters."""
 
 
 def main() -> None:
@@ -87,8 +83,7 @@ def show(facts: dict[str, Any], draw: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    console = Console()
-    draw(console if console.is_terminal else Console(width=WIDTH), facts)
+    draw(table_console(), facts)
 
 
 if __name__ == "__main__":

@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.console import Console
-
 from pipeline.comparison import tables
 from pipeline.comparison.sides import Side
 from pipeline.errors import UserError
@@ -24,7 +22,7 @@ from pipeline.params import editor, read_yaml
 from pipeline.sweeps import queue, summary, variants
 from pipeline.sweeps.points import Point, expect_in_force, name_points, parse_grid, put, read_list
 from stages import arguments, parameters, places
-from stages.console import run, say
+from stages.console import run, say, table_console
 
 ENGINES = ("queue", "snakemake")
 
@@ -129,8 +127,7 @@ def show(facts: dict[str, Any], options: argparse.Namespace) -> None:
     elif options.markdown:
         print(tables.to_markdown([summary.tabulate(facts)]), end="")
     else:
-        console = Console()
-        tables.show(console if console.is_terminal else Console(width=160), [summary.tabulate(facts)])
+        tables.show(table_console(), [summary.tabulate(facts)])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pipeline.datasets import DataSet
 from pipeline.errors import UserError, in_one_line
 from pipeline.files import read_json
 from pipeline.lock import LockedStage, read_lock
-from pipeline.params import flatten
+from pipeline.params import flatten_sections
 from pipeline.splits import assign
 from pipeline.store import SkeletonStore, read_parquet
 
@@ -166,10 +166,7 @@ def find_causes(before: Revision, after: Revision, dataset: str) -> list[dict[st
     causes = []
     for stage in STAGES:
         old, new = (revision.lock.get(f"{stage}@{dataset}", NOTHING) for revision in (before, after))
-        params = [
-            {name: leaf for key, value in one.params.items() for name, leaf in flatten(value, key).items()}
-            for one in (old, new)
-        ]
+        params = [flatten_sections(one.params) for one in (old, new)]
         causes += [
             {
                 "stage": stage,

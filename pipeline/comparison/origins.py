@@ -11,7 +11,7 @@ from pipeline.comparison.sides import Match, Side
 from pipeline.datasets import DataSet, find_dataset
 from pipeline.errors import UserError
 from pipeline.lock import LockedStage
-from pipeline.params import flatten, merge
+from pipeline.params import flatten, flatten_sections, merge
 
 OF_DATASET = ("download", "ingest", "normalize", "hierarchy")
 OF_BENCHMARK = ("split", "prepare")
@@ -142,4 +142,4 @@ def _data_params(side: Side, dataset: str) -> dict[str, Any]:
     own = f"datasets.{dataset}.cleaning"
     if own in sections:
         sections["cleaning"] = merge(sections.get("cleaning", {}), sections.pop(own))
-    return {name: value for key, section in sections.items() for name, value in flatten(section, key).items()}
+    return flatten_sections(sections)

@@ -11,7 +11,7 @@ from pipeline.comparison.naming import PRETRAIN, Key
 from pipeline.comparison.sides import Match, Side
 from pipeline.errors import UserError, name_some
 from pipeline.report.comparisons import compare_scores
-from pipeline.report.predictions import Scores, read_scores
+from pipeline.report.predictions import PREDICTIONS, Scores, read_scores
 from pipeline.significance import over_seeds
 
 PAIRED = {"top1": 1, "top5": 5}
@@ -36,7 +36,7 @@ class Judged:
 
 def read_judged(side: Side, key: Key) -> Judged:
     """The predictions of a result; UserError if they are absent or damaged."""
-    scores = read_scores(side.path(key.folder / "predictions.parquet"))
+    scores = read_scores(side.path(key.folder / PREDICTIONS))
     order = np.argsort(np.array(scores.names))
     arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
     return Judged(arranged, tuple(pl.read_csv(side.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))

@@ -83,9 +83,10 @@ class Graph:
     def at(self, locked: Mapping[str, LockedStage]) -> "Graph":
         """The graph that another dvc.lock records; its stages are compared with how things are now."""
         stages = {name: node.stage for name, node in self.nodes.items() if node.active}
+        records_then = to_records(locked)
+        gone = _stages_gone({name: record for name, record in records_then.items() if name not in stages})
         nodes = {
-            name: Node(stages.get(name) or _as_recorded(name, record), record, name in stages)
-            for name, record in to_records(locked).items()
+            name: Node(stages.get(name) or gone[name], record, name in stages) for name, record in records_then.items()
         }
         return Graph(_link(nodes, nodes), self.contents)
 
@@ -167,11 +168,8 @@ def _join(plan: Plan, recorded: Mapping[str, Record]) -> dict[str, Node]:
     for name, stage in plan.stages.items():
         record = recorded.get(name)
         nodes[name] = Node(stage, _restrict(record, stage) if record else None, True)
-    others = {
-        name: Node(_as_recorded(name, record), record, False)
-        for name, record in recorded.items()
-        if name not in nodes
-    }  # fmt: skip
+    gone = {name: record for name, record in recorded.items() if name not in nodes}
+    others = {name: Node(stage, gone[name], False) for name, stage in _stages_gone(gone).items()}
     return nodes | _link(others, nodes | others)
 
 
@@ -185,14 +183,15 @@ def _restrict(record: Record, stage: Stage) -> Record:
     )
 
 
-def _as_recorded(name: str, record: Record) -> Stage:
-    """What a stage that dvc.yaml no longer has would be now: as recorded, but for the parameters' present values."""
-    tree = read_yaml(PARAMS_FILE)
-    params: dict[str, Any] = {}
-    for key in record.params:
-        value = look_up(tree, key)
-        if value is not ABSENT:
-            params[key] = plain(value)
+def _stages_gone(gone: Mapping[str, Record]) -> dict[str, Stage]:
+    """What stages that dvc.yaml no longer has would be now: as recorded, but for the parameters' present values."""
+    tree = read_yaml(PARAMS_FILE) if gone else {}
+    return {name: _as_recorded(name, record, tree) for name, record in gone.items()}
+
+
+def _as_recorded(name: str, record: Record, tree: Mapping[str, Any]) -> Stage:
+    values = {key: look_up(tree, key) for key in record.params}
+    params = {key: plain(value) for key, value in values.items() if value is not ABSENT}
     metrics = tuple(path for path in record.outs if Path(path).name == "metrics.json")
     return Stage(name, record.cmd, params, tuple(record.deps), tuple(record.outs), (), metrics, ())
 

@@ -44,12 +44,13 @@ def compare(benchmark: Benchmark) -> Comparison:
     """
     differences: dict[tuple[str, int, str], Difference] = {}
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]] = {}
+    ridge = read_scores(benchmark.floor.folder / PREDICTIONS)
     for runs in _alike(benchmark):
         scores = _read(runs)
         [reference] = [run for run in runs if run.variant == benchmark.reference]
         seed, protocol, resamples = reference.seed, reference.protocol, reference.details.bootstrap
         ours = scores[benchmark.reference]
-        ridge = _read_alike(benchmark.floor.folder, reference, ours)
+        _expect_alike(ridge, benchmark.floor.folder, ours, reference)
         differences[RIDGE, seed, protocol] = compare_scores(ridge, ours, resamples)
         untrained_N = read_untrained_hits(reference.folder / PREDICTIONS)
         differences[RANDOM, seed, protocol] = _difference(untrained_N, ours.hits_N, resamples)
@@ -86,19 +87,18 @@ def _read(runs: list[Run]) -> dict[str, Scores]:
     found: dict[str, Scores] = {}
     for run in runs:
         path = run.folder / PREDICTIONS
-        scores = _read_alike(run.folder, runs[0], found.get(runs[0].variant))
+        scores = read_scores(path)
         if len(scores.names) != run.metrics.n:
             raise UserError(f"{path}: {len(scores.names)} rows but n in metrics.json is {run.metrics.n}; run it again")
         found[run.variant] = scores
+        _expect_alike(scores, run.folder, found[runs[0].variant], runs[0])
     return found
 
 
-def _read_alike(folder: Path, first: Run, expected: Scores | None) -> Scores:
-    """A result's scores; UserError unless they are of the clips of the first run's, where that was read already."""
-    scores = read_scores(folder / PREDICTIONS)
-    if expected is not None and not scores.fits(expected):
-        raise UserError(f"{folder / PREDICTIONS}: not of the test clips of {first.folder}; run both again (dvc repro)")
-    return scores
+def _expect_alike(scores: Scores, folder: Path, expected: Scores, run: Run) -> None:
+    """UserError unless a folder's scores are of the clips of a run's."""
+    if not scores.fits(expected):
+        raise UserError(f"{folder / PREDICTIONS}: not of the test clips of {run.folder}; run both again (dvc repro)")
 
 
 def compare_scores(other: Scores, ours: Scores, resamples: int, k: int = 1) -> Difference:

@@ -52,8 +52,8 @@ def find_done(points: Sequence[Point]) -> dict[str, str]:
 
 
 def find_states(points: Sequence[Point]) -> dict[str, str]:
-    """Of each point, by name: TRIES = 3
-    DONE, QUEUED, RUNNING, FAILED, STALE (under HEAD, but of other code or settings), MISSING."""
+    """Of each point, by name: DONE, QUEUED, RUNNING, FAILED, STALE (under HEAD, but of other code or settings) or
+    MISSING."""
     states = dict.fromkeys((point.name for point in points), MISSING)
     with open_experiments() as experiments:
         states |= {name: STALE for entries in experiments.ls().values() for name, _ in entries if name in states}

@@ -1,6 +1,5 @@
 """Points as variants of params.yaml: rows of the graph, which either engine runs and goes on with like any other."""
 
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +7,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 
 from pipeline.errors import UserError
-from pipeline.files import replace_file
-from pipeline.params import editor, plain, read_yaml
+from pipeline.params import plain, read_yaml, write_yaml
 from pipeline.sweeps.points import Point
 
 SECTION = "train."
@@ -34,11 +32,7 @@ def add(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> N
             )
         if point.name not in active:
             active.append(point.name)
-    text = io.StringIO()
-    editor().dump(tree, text)
-    with replace_file(path) as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        check(temporary)
+    write_yaml(tree, path, check)
 
 
 def nest(point: Point) -> dict[str, Any]:
