@@ -51,10 +51,20 @@ LISTED_COLUMNS = ("xsub_part", "xview_part")
 
 def hash_clip(bodies_MTVC: NDArray[np.float32]) -> str:
     """Content hash of a clip, 32 hex digits, independent of how it is stored."""
+    return hash_canonical(to_canonical(bodies_MTVC))
+
+
+def to_canonical(values: NDArray[np.float32], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    """The values as they are hashed, in C order; out: where to, such as the values' own place."""
     with np.errstate(invalid="ignore"):  # signalling NaNs
-        values = np.add(bodies_MTVC, np.float32(0), dtype="<f4", order="C")  # −0 + 0 is 0
-    if values.size and np.isnan(values.max()):
-        values[np.isnan(values)] = np.nan
+        canonical = np.add(values, np.float32(0), out=out, dtype="<f4", order="C")  # −0 + 0 is 0
+    if canonical.size and np.isnan(canonical.max()):
+        canonical[np.isnan(canonical)] = np.nan
+    return canonical
+
+
+def hash_canonical(values: NDArray[np.float32]) -> str:
+    """Content hash of a clip whose values are canonical and contiguous."""
     digest = hashlib.blake2b(np.asarray(values.shape, dtype="<i8").tobytes(), digest_size=16)
     digest.update(values.ravel().view(np.uint8).data)
     return digest.hexdigest()

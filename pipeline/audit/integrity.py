@@ -1,12 +1,12 @@
 """Whether a store is still what was written: every file, every row of its manifest, every clip, recomputed.
 
 Nothing is trusted: a damaged part ends in a fault that names it, never in an exception, and what can still be checked
-is. Read a batch of clips at a time, on as many threads as there are cores.
+is. Files and batches of clips are read on as many threads as there are cores, the rows of the manifest meanwhile.
 """
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from pipeline.audit.batches import Batch, split_into_batches
 from pipeline.errors import UserError, name_some
 from pipeline.files import hash_file, read_json
-from pipeline.manifest import SCHEMA, hash_clip, hash_row, version
+from pipeline.manifest import SCHEMA, hash_canonical, hash_clip, hash_row, to_canonical, version
 from pipeline.rows import RowReader
 from pipeline.store import FILES, read_parquet, seal_files
 
@@ -26,9 +27,12 @@ JOINTS = "joints.zarr"
 NOT_OF_ITS_HASH = "its joints are not those of its hash"
 
 
+KINDS = ("file", "row", "version", "clip", "split")
+
+
 @dataclass(frozen=True)
 class Fault:
-    """What changed. kind: `file`, `row` (of the manifest), `clip`, `split` or `version`. place: its name."""
+    """What changed. kind: one of KINDS; a row is one of the manifest. place: its name."""
 
     kind: str
     place: str
@@ -57,15 +61,15 @@ def verify(path: Path, workers: int | None = None) -> Verification:
         raise UserError(f"{path}: no such store")
     found = Verification()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        changed = _verify_files(path, found, pool)
-        with _quiet() if "manifest.parquet" in changed else nullcontext():
+        files = Files.start(path, found, pool)
+        with _quiet() if files.has_changed("manifest.parquet") else nullcontext():
             manifest = _read_manifest(path, found)
         if manifest is not None:
+            checks = _start_clips(path, manifest, files, found, pool)
             _verify_manifest(path, manifest, found)
-            if f"{JOINTS}/zarr.json" in changed:
-                found.add("file", JOINTS, "the array's description changed, so that its clips cannot be read")
-            else:
-                _verify_clips(path, manifest, found, pool)
+            found.faults.extend(fault for check in checks for fault in check.result())
+        files.verify(found)
+    found.faults.sort(key=lambda fault: KINDS.index(fault.kind))
     return found
 
 
@@ -82,26 +86,41 @@ def _quiet() -> Iterator[None]:
         os.close(nothing)
 
 
-def _verify_files(path: Path, found: Verification, pool: ThreadPoolExecutor) -> set[str]:
-    """Compare every file with files.json, and files.json with its seal. Returns the names of files that changed."""
-    recorded = _read_recorded(path, found)
-    present = {one.relative_to(path).as_posix(): one for one in sorted(path.rglob("*")) if one.is_file()}
-    present.pop(FILES, None)
-    digests = dict(zip(present, pool.map(hash_file, present.values()), strict=True))
-    found.files = len(present) + 1
-    found.file_bytes = sum(one.stat().st_size for one in present.values())
-    changed = set()
-    for name in sorted(recorded.keys() | digests.keys()):
-        if name not in digests:
-            found.add("file", name, "is missing")
-        elif name not in recorded:
-            found.add("file", name, f"is not in {FILES}")
-        elif digests[name] != recorded[name]:
-            found.add("file", name, f"its bytes are not those recorded in {FILES}")
-        else:
-            continue
-        changed.add(name)
-    return changed
+@dataclass(frozen=True)
+class Files:
+    """The files of a store, the sums they should have, and those they have, which other threads compute.
+
+    paths, digests: by name, without files.json itself.
+    """
+
+    recorded: dict[str, str]
+    paths: dict[str, Path]
+    digests: dict[str, Future[str]]
+
+    @classmethod
+    def start(cls, path: Path, found: Verification, pool: ThreadPoolExecutor) -> "Files":
+        """Small files first: what else is verified depends on some of them."""
+        paths = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
+        paths.pop(FILES, None)
+        by_size = sorted(paths, key=lambda name: (paths[name].stat().st_size, name))
+        digests = {name: pool.submit(hash_file, paths[name]) for name in by_size}
+        return cls(_read_recorded(path, found), paths, digests)
+
+    def has_changed(self, name: str) -> bool:
+        """Whether a file is not as recorded, or missing, or not recorded."""
+        return name not in self.digests or self.digests[name].result() != self.recorded.get(name)
+
+    def verify(self, found: Verification) -> None:
+        """Compare every file with files.json."""
+        found.files = len(self.paths) + 1
+        found.file_bytes = sum(one.stat().st_size for one in self.paths.values())
+        for name in sorted(filter(self.has_changed, self.recorded.keys() | self.digests.keys())):
+            if name not in self.digests:
+                found.add("file", name, "is missing")
+            elif name not in self.recorded:
+                found.add("file", name, f"is not in {FILES}")
+            else:
+                found.add("file", name, f"its bytes are not those recorded in {FILES}")
 
 
 def _read_recorded(path: Path, found: Verification) -> dict[str, str]:
@@ -169,21 +188,22 @@ def _computed_version(manifest: pl.DataFrame) -> str:
         return f"none ({error})"
 
 
-def _verify_clips(path: Path, manifest: pl.DataFrame, found: Verification, pool: ThreadPoolExecutor) -> None:
-    """Every clip's content hash, from the array."""
+def _start_clips(
+    path: Path, manifest: pl.DataFrame, files: Files, found: Verification, pool: ThreadPoolExecutor
+) -> list[Future[list[Fault]]]:
+    """Every clip's content hash, from the array; other threads compute them."""
+    if files.has_changed(f"{JOINTS}/zarr.json"):
+        found.add("file", JOINTS, "the array's description changed, so that its clips cannot be read")
+        return []
     reader = RowReader(path / JOINTS)
     try:
         joints = int(reader.array.shape[1])
         rows = len(reader)
     except Exception as error:  # whatever zarr makes of it
         found.add("file", JOINTS, f"cannot be opened ({type(error).__name__})")
-        return
+        return []
     found.clips = len(manifest)
     found.clip_bytes = rows * joints * 3 * 4
-
-    def check(batch: Batch) -> list[Fault]:
-        return list(_check_batch(reader, batch))
-
     stop = pl.col("offset") + pl.col("bodies").cast(pl.Int64) * pl.col("frames")
     inside = pl.all_horizontal(pl.col("offset", "bodies", "frames") >= 0, stop <= rows).fill_null(False)
     for name in manifest.filter(~inside)["name"]:
@@ -192,14 +212,19 @@ def _verify_clips(path: Path, manifest: pl.DataFrame, found: Verification, pool:
     for name, bodies, frames, recorded in empty.select("name", "bodies", "frames", "hash").iter_rows():
         if hash_clip(np.empty((bodies, frames, joints, 3), np.float32)) != recorded:
             found.add("clip", name, NOT_OF_ITS_HASH)
-    for faults in pool.map(check, split_into_batches(manifest.filter(inside))):
-        found.faults.extend(faults)
+    batches = split_into_batches(manifest.filter(inside))
+    return [pool.submit(lambda batch: list(_check_batch(reader, batch)), batch) for batch in batches]
 
 
 def _check_batch(reader: RowReader, batch: Batch) -> Iterator[Fault]:
     """The clips of a batch whose content is not that of their hash."""
+
+    def read(start: int, stop: int) -> NDArray[np.float32]:
+        rows = reader.read(start, stop)
+        return to_canonical(rows, out=rows)
+
     try:
-        block = reader.read(batch.start, batch.stop)
+        block = read(batch.start, batch.stop)
     except Exception:  # one damaged chunk: its neighbours are read without it
         block = None
     for name, offset, bodies, frames, recorded in batch.clips.select(
@@ -207,11 +232,11 @@ def _check_batch(reader: RowReader, batch: Batch) -> Iterator[Fault]:
     ).iter_rows():
         begin, size = offset - batch.start, bodies * frames
         try:
-            rows = reader.read(offset, offset + size) if block is None else block[begin : begin + size]
+            rows = read(offset, offset + size) if block is None else block[begin : begin + size]
         except Exception:
             yield Fault("clip", name, "its joints cannot be read")
             continue
-        if hash_clip(rows.reshape(bodies, frames, *rows.shape[1:])) != recorded:
+        if hash_canonical(rows.reshape(bodies, frames, *rows.shape[1:])) != recorded:
             yield Fault("clip", name, NOT_OF_ITS_HASH)
 
 
