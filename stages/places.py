@@ -1,10 +1,24 @@
 """Where artefacts lie, relative to the project's top folder: the paths of dvc.yaml, in one place for the code."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
 REPORT = Path("report")
+
+
+def unfinished() -> Path:
+    """What a stage that is killed goes on with. Not an output: DVC would delete it.
+
+    An experiment of DVC's queue runs in a folder that nobody finds again once it was killed, so its state is kept in
+    the project that it was queued in, which DVC_ROOT names, under its own name.
+    """
+    state = Path(".state")
+    root, experiment = os.environ.get("DVC_ROOT"), os.environ.get("DVC_EXP_NAME")
+    if root and experiment and Path.cwd().is_relative_to(Path(root).resolve() / ".dvc"):
+        return Path(root).resolve() / state / "experiments" / experiment
+    return state
 
 
 def raw(dataset: str) -> Path:
@@ -18,8 +32,8 @@ def recordings(dataset: str) -> Path:
 
 
 def shards(dataset: str) -> Path:
-    """Parts of the raw store that several processes parsed, until one makes the whole of them. Not an output."""
-    return Path(".state", "ingest", dataset)
+    """Parts of the raw store that several processes parsed, until one makes the whole of them."""
+    return unfinished() / "ingest" / dataset
 
 
 def differences(dataset: str) -> Path:
@@ -80,8 +94,8 @@ class Run:
 
     @property
     def resume_state(self) -> Path:
-        """Where an unfinished pretraining keeps what it needs to go on. Not an output: DVC would delete it."""
-        return Path(".state", "pretrain") / self._folder
+        """Where an unfinished pretraining keeps what it needs to go on."""
+        return unfinished() / "pretrain" / self._folder
 
     def results(self, part: str) -> Path:
         """Small files that say something of the run: part is pretrain or a protocol."""

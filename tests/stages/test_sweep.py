@@ -1,10 +1,13 @@
-"""A sweep that is killed and gone on with: by DVC's queue, as experiments."""
+"""Sweeps that are killed and gone on with: by DVC's queue, as experiments."""
 
 import json
 import os
 import signal
 import subprocess
 import time
+
+import polars as pl
+import torch
 
 from tests.conftest import environment, run
 
@@ -23,6 +26,14 @@ def experiments(project):
     return {name.rsplit("/", 1)[1]: commit for name, commit in found.items()}
 
 
+def begin(project, *sweep):
+    """Start a sweep in the background."""
+    return subprocess.Popen(
+        sweep, cwd=project, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+
+
 def kill_all_in(folder):
     """Kill whatever runs in a folder, as a power failure would."""
     for entry in os.listdir("/proc"):
@@ -37,10 +48,7 @@ def kill_all_in(folder):
 
 def test_a_killed_sweep_goes_on_with_what_is_missing(project_copy):
     commit(project_copy)
-    begun = subprocess.Popen(
-        [*SWEEP, "--set", "evaluate.knn.k=1,3"], cwd=project_copy, env=environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+    begun = begin(project_copy, *SWEEP, "--set", "evaluate.knn.k=1,3")
     while not (done := experiments(project_copy)):
         assert begun.poll() is None, "it ended without a point"
         time.sleep(0.2)
@@ -66,3 +74,26 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(project_copy):
     refused = run(project_copy, *SWEEP, check=False)
     assert refused.returncode == 1
     assert "there already, of other code or settings" in refused.stderr
+
+
+def test_a_killed_point_goes_on_with_its_pretraining(project_copy):
+    """A queued experiment runs in a folder of its own, which is lost; what it had learnt is not."""
+    commit(project_copy)
+    sweep = ("python", "-m", "stages.sweep", "long", "--set", "benchmarks.kinect-sim-xsub.train.pretrain.epochs=100")
+    state = project_copy / ".state/experiments/long-epochs-100/pretrain/kinect-sim-xsub/hacm/seed-0/state.pt"
+    begun = begin(project_copy, *sweep)
+    while not state.exists():
+        assert begun.poll() is None, "it ended without a state"
+        time.sleep(0.05)
+    kill_all_in(project_copy)
+    begun.wait()
+    unfinished = torch.load(state, weights_only=True)
+    assert 1 <= len(unfinished["records"]) < 100
+    unfinished["records"][0]["loss"] = 123.0  # nobody learns this anew
+    torch.save(unfinished, state)
+
+    run(project_copy, *sweep)
+    assert not state.parent.exists()
+    losses = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/pretrain/loss.csv"
+    run(project_copy, "dvc", "get", ".", losses, "--rev", "long-epochs-100", "--out", "losses.csv")
+    assert pl.read_csv(project_copy / "losses.csv")["loss"][0] == 123.0
