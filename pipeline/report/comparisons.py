@@ -10,7 +10,8 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.report.charts import RANDOM
 from pipeline.report.predictions import PREDICTIONS, Hits, Scores, fuse, read_scores, read_untrained_hits
-from pipeline.report.results import Benchmark, Estimate, Run
+from pipeline.report.records import Estimate
+from pipeline.report.results import Benchmark, Run
 from pipeline.significance import mcnemar, paired_interval
 
 BOOTSTRAP_SEED = 0

@@ -5,7 +5,8 @@ from statistics import fmean, stdev
 
 from pipeline.report.charts import RANDOM
 from pipeline.report.curves import Series
-from pipeline.report.results import Benchmark, ConditionAccuracy, Estimate, Run
+from pipeline.report.records import ConditionAccuracy, Estimate
+from pipeline.report.results import Benchmark, Run
 from pipeline.report.tables import UNKNOWN, Cell, Column, Table, percent, protocol_name, row
 from pipeline.report.variants import over_seeds
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipeline.report import charts, conditions, curves, skeletons, tables, variants, worst
+from pipeline.report.audits import Audit, Finding
 from pipeline.report.comparisons import Comparison
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
-from pipeline.report.results import Audit, Benchmark, Dataset, Example, Finding, Results, Run
+from pipeline.report.records import Example
+from pipeline.report.results import Benchmark, Dataset, Results, Run
 
 TITLE = "Self-supervised skeleton action recognition with HA-CM"
 

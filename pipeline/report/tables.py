@@ -5,10 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pipeline.report.audits import Audit
 from pipeline.report.charts import RANDOM, confusion_counts
 from pipeline.report.comparisons import RIDGE, Comparison, Difference
 from pipeline.report.published import LABEL, PROTOCOLS, Published
-from pipeline.report.results import Audit, Benchmark, Dataset, Details, Estimate, Results, Run
+from pipeline.report.records import Details, Estimate
+from pipeline.report.results import Benchmark, Dataset, Results, Run
 
 SYNTHETIC = "[synthetic]"
 UNKNOWN = "–"

@@ -5,7 +5,8 @@ from statistics import fmean, stdev
 
 from pipeline.report.charts import RANDOM
 from pipeline.report.comparisons import RIDGE, Comparison, fusions
-from pipeline.report.results import Benchmark, Estimate, Results, Run
+from pipeline.report.records import Estimate
+from pipeline.report.results import Benchmark, Results, Run
 from pipeline.report.tables import (
     Cell,
     Column,

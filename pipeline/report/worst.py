@@ -8,8 +8,8 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.collections import LineCollection
 
+from pipeline.report.audits import WorstMoment
 from pipeline.report.charts import WIDTH
-from pipeline.report.results import WorstMoment
 from pipeline.report.svg import FAINT, GREY, MUTED, ORANGE, STYLE, canvas, pixel_axes, to_svg
 
 HEIGHT, TOP = 150.0, 10.0

@@ -22,7 +22,8 @@ from pipeline.report import build
 from pipeline.report.charts import RANDOM
 from pipeline.report.comparisons import RIDGE, Difference, compare
 from pipeline.report.published import PROTOCOLS, PUBLISHED, SOURCES, split_published
-from pipeline.report.results import Estimate, Selection, read_results
+from pipeline.report.records import Estimate
+from pipeline.report.results import Selection, read_results
 from pipeline.report.skeletons import geodesic, spread
 from pipeline.report.svg import PROPERTIES
 from pipeline.report.tables import escaped, verdict
