@@ -1,12 +1,15 @@
-"""Check params.yaml in full, before anything runs."""
+"""Before anything runs: check params.yaml in full, and mend what a DVC that was killed left half written."""
 
+from pipeline.dvc_files import mend_dvc_files
 from stages import arguments, parameters
-from stages.console import run
+from stages.console import run, say
 
 
 def main() -> None:
     arguments.parser(__doc__).parse_args()
     parameters.check_file(protocol_settings=True)
+    for line in mend_dvc_files():
+        say(line)
 
 
 if __name__ == "__main__":

@@ -4,22 +4,34 @@ import ctypes
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from pipeline.errors import UserError
+from pipeline.files import read_json, write_json
+
+SECONDS_BETWEEN_KEEPING = 5.0
 POWERCAP = Path("/sys/class/powercap")
 MEGABYTE = 1e6
 
 
 class Meter:
-    """Counts from when it is made. device: where the stage computes."""
+    """Counts from when it is made.
 
-    def __init__(self, device: str) -> None:
+    device: where the stage computes. kept: a file for the costs of work that may be killed and gone on with, so that
+    those of its earlier parts are counted; work: tells its costs from those of other work in that place.
+    """
+
+    def __init__(self, device: str, kept: Path | None = None, work: str = "") -> None:
         self.on_gpu = torch.device(device).type == "cuda"
         self._began = time.monotonic()
-        self._energy = read_counters(POWERCAP) | (read_gpu_counters() if self.on_gpu else {})
+        self._energy = self._read_energy()
+        self._kept, self._work = kept, work
+        self._last_kept = self._began
+        self._earlier = read_kept(kept, work) if kept else {}
 
     def read(self) -> dict[str, Any]:
         """seconds; memory_mb and, on a GPU, gpu_memory_mb: the most that this process ever held; energy_joules of the
@@ -27,9 +39,40 @@ class Meter:
         found: dict[str, Any] = {"seconds": round(time.monotonic() - self._began, 1), "memory_mb": peak_memory()}
         if self.on_gpu:
             found["gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / MEGABYTE)
-        now = read_counters(POWERCAP) | (read_gpu_counters() if self.on_gpu else {})
-        joules = used_between(self._energy, now)
-        return found if joules is None else found | {"energy_joules": joules}
+        joules = used_between(self._energy, self._read_energy())
+        return add_up(self._earlier, found if joules is None else found | {"energy_joules": joules})
+
+    def keep(self) -> None:
+        """Put the costs so far into the file, where the last time is long enough ago."""
+        now = time.monotonic()
+        if self._kept and now - self._last_kept >= SECONDS_BETWEEN_KEEPING:
+            self._last_kept = now
+            self._kept.parent.mkdir(parents=True, exist_ok=True)
+            write_json(self._kept, {"work": self._work, "costs": self.read()})
+
+    def _read_energy(self) -> "Counters":
+        return read_counters(POWERCAP) | (read_gpu_counters() if self.on_gpu else {})
+
+
+def read_kept(path: Path, work: str) -> dict[str, float]:
+    """The costs of earlier parts of that work; none if there are none that can be read."""
+    try:
+        kept = read_json(path)
+        return {name: max(0, value) for name, value in kept["costs"].items()} if kept["work"] == work else {}
+    except (UserError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def add_up(earlier: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    """The costs of two parts of the same work: the most memory of either, the sum of the rest; energy only if known
+    of both."""
+    if not earlier:
+        return dict(now)
+    both = {name: value for name, value in now.items() if name in earlier or name != "energy_joules"}
+    return {
+        name: max(value, earlier.get(name, 0)) if name.endswith("_mb") else round(value + earlier.get(name, 0), 1)
+        for name, value in both.items()
+    }
 
 
 def peak_memory() -> int:

@@ -65,9 +65,10 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     settings = parameters.train_settings(params, run.benchmark, run.variant)
     benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
-    meter = Meter(device)
+    work = fingerprint_of(benchmark, settings, run.seed, device)
+    meter = Meter(device, run.resume_state / "costs.json", work)
     try:
-        model, history = train(benchmark, settings, run.seed, run.resume_state, device, rows, processes)
+        model, history = train(benchmark, settings, run, work, meter, device, rows, processes)
     except (ValueError, FloatingPointError, Terminated) as error:
         raise UserError(str(error)) from error
     if processes.first:
@@ -78,22 +79,23 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
 def train(
     benchmark: Benchmark,
     settings: TrainSettings,
-    seed: int,
-    state_dir: Path,
+    run: Run,
+    fingerprint: str,
+    meter: Meter,
     device: str,
     rows: Rows,
     processes: Processes,
 ) -> tuple[HACM, list[EpochRecord]]:
-    """Run or resume the pretraining; the first of the processes shows its progress."""
+    """Run or resume the pretraining; the first of the processes shows its progress and keeps what it cost."""
     begin = partial(
         pretrain,
         benchmark.clips,
         benchmark.train_index,
         skeleton_of(benchmark.dataset.topology),
         settings,
-        seed=seed,
-        state_dir=state_dir,
-        fingerprint=fingerprint(benchmark, settings, seed, device),
+        seed=run.seed,
+        state_dir=run.resume_state,
+        fingerprint=fingerprint,
         device=device,
         processes=processes,
         rows=rows,
@@ -104,6 +106,7 @@ def train(
     with Work("pretraining", None, "clips") as work:
 
         def show(step: Step) -> None:
+            meter.keep()
             batch = len(benchmark.train_index) * step.epochs / step.steps
             work.total = len(benchmark.train_index) * step.epochs
             work.update(
@@ -120,7 +123,7 @@ def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
     return token_budget(joints, settings.model, settings.masking)
 
 
-def fingerprint(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:
+def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:
     """A hash of all that a pretraining run depends on."""
     code = sorted(Path("hacm").rglob("*.py"))
     facts = {

@@ -7,6 +7,7 @@ inputs, outputs. What was edited by hand, or made from something else, is refuse
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.dvc_files import mend_dvc_files
 from pipeline.engine import plan as plans
 from pipeline.engine import records
 from pipeline.engine.mending import LOCK_FILE, note_handed_over
@@ -57,6 +58,7 @@ def commit(accepted: dict[str, Record]) -> None:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
+    mend_dvc_files()
     before = LOCK_FILE.read_bytes() if LOCK_FILE.exists() else None
     try:
         with Repo() as repo, repo.lock:

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+import time
 
-from stages.costs import read_counters, used_between
+from stages import costs
+from stages.costs import Meter, add_up, read_counters, used_between
 
 
 def write_zone(folder, zone, name, microjoules):
@@ -47,3 +49,24 @@ print(found["memory_mb"] - before, found["seconds"], sorted(found.keys() - {"ene
     assert 180 < int(more) < 240  # 25 million numbers of 8 bytes
     assert float(seconds) < 60
     assert keys.strip() == "['memory_mb', 'seconds']"
+
+
+def test_what_was_killed_and_gone_on_with_costs_all_of_its_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(costs, "SECONDS_BETWEEN_KEEPING", 0)
+    kept = tmp_path / "state/costs.json"
+    for part in (1, 2, 3):
+        meter = Meter("cpu", kept, "this run")
+        time.sleep(0.5)
+        assert 0.5 * part <= meter.read()["seconds"] < 0.5 * part + 0.4
+        meter.keep()
+    assert Meter("cpu", kept, "another run").read()["seconds"] < 0.4
+    kept.write_text(kept.read_text()[:-9])
+    assert Meter("cpu", kept, "this run").read()["seconds"] < 0.4
+
+
+def test_of_two_parts_the_most_memory_and_all_seconds():
+    first, second = {"seconds": 2.5, "memory_mb": 900, "energy_joules": 7.0}, {"seconds": 1.0, "memory_mb": 800}
+    assert add_up({}, first) == first
+    assert add_up(first, second) == {"seconds": 3.5, "memory_mb": 900}
+    assert add_up(second, first) == {"seconds": 3.5, "memory_mb": 900}  # nobody counted the energy of one
+    assert add_up(first, first) == {"seconds": 5.0, "memory_mb": 900, "energy_joules": 14.0}

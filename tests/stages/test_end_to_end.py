@@ -183,7 +183,7 @@ def test_killed_pretraining_resumes_to_the_same_weights(project_copy):
     shutil.rmtree(project_copy / f"models/{name}")
     process = subprocess.Popen(command, cwd=project_copy, env=environment(), stderr=subprocess.DEVNULL)
     state = project_copy / f".state/pretrain/{name}"
-    while process.poll() is None and not (state.exists() and any(state.iterdir())):
+    while process.poll() is None and not (state / "state.pt").exists():
         time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"

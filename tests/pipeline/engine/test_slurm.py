@@ -143,7 +143,7 @@ def test_pretraining_ended_by_the_scheduler_goes_on_from_its_checkpoint(
         stderr=subprocess.STDOUT,
     )  # fmt: skip
     state = project_copy / f".state/pretrain/{FOLDER}"
-    wait_until(lambda: state.exists() and any(state.iterdir()), process)
+    wait_until((state / "state.pt").exists, process)
     if reason == "scancel":
         run(project_copy, "scancel", "--name", "pretrain", **cluster)
     else:
@@ -152,7 +152,7 @@ def test_pretraining_ended_by_the_scheduler_goes_on_from_its_checkpoint(
         reach_time_limit(project_copy, cluster, job)
     while run(project_copy, "squeue", "-h", "-n", "pretrain", "-t", "R", **cluster).stdout:
         time.sleep(0.1)
-    assert any(state.iterdir())
+    assert (state / "state.pt").exists()
     output, _ = process.communicate()
     assert process.returncode == 0, output
     assert "Trying to restart job" in output
