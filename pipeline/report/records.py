@@ -34,11 +34,8 @@ def _ordered(name: str, low: float, high: float) -> None:
 
 
 @dataclass(frozen=True)
-class ProtocolMetrics:
-    """metrics.json of a protocol: the encoder's accuracies on n test clips and those of the same encoder untrained.
-
-    best_epoch_as_released_top1: the best epoch on the test split, which the released code reports (hacm.md §6).
-    """
+class Measured:
+    """What every metrics.json of an accuracy has: on n test clips."""
 
     n: Annotated[int, Field(gt=0)]
     classes: Annotated[int, Field(gt=0)]
@@ -46,6 +43,24 @@ class ProtocolMetrics:
     top1_low: Percent
     top1_high: Percent
     top5: Percent
+    __pydantic_config__: ClassVar[Any] = FINITE
+
+    def __post_init__(self) -> None:
+        _ordered("top1", self.top1_low, self.top1_high)
+
+    @property
+    def first(self) -> Estimate:
+        """Top-1 of what was judged."""
+        return Estimate(self.top1, self.top1_low, self.top1_high)
+
+
+@dataclass(frozen=True)
+class ProtocolMetrics(Measured):
+    """metrics.json of a protocol: the encoder's accuracies on n test clips and those of the same encoder untrained.
+
+    best_epoch_as_released_top1: the best epoch on the test split, which the released code reports (hacm.md §6).
+    """
+
     top5_low: Percent
     top5_high: Percent
     mean_class: Percent
@@ -54,17 +69,11 @@ class ProtocolMetrics:
     random_top1_high: Percent
     random_top5: Percent
     best_epoch_as_released_top1: Percent | None = None
-    __pydantic_config__: ClassVar[Any] = FINITE
 
     def __post_init__(self) -> None:
-        _ordered("top1", self.top1_low, self.top1_high)
+        super().__post_init__()
         _ordered("top5", self.top5_low, self.top5_high)
         _ordered("random_top1", self.random_top1_low, self.random_top1_high)
-
-    @property
-    def first(self) -> Estimate:
-        """Top-1 of the pretrained encoder."""
-        return Estimate(self.top1, self.top1_low, self.top1_high)
 
     @property
     def fifth(self) -> Estimate:
@@ -78,25 +87,10 @@ class ProtocolMetrics:
 
 
 @dataclass(frozen=True)
-class FloorMetrics:
+class FloorMetrics(Measured):
     """metrics.json of the ridge floor on raw joints (data.md §3)."""
 
-    n: Annotated[int, Field(gt=0)]
-    classes: Annotated[int, Field(gt=0)]
-    top1: Percent
-    top1_low: Percent
-    top1_high: Percent
-    top5: Percent
     strength: float | None = None
-    __pydantic_config__: ClassVar[Any] = FINITE
-
-    def __post_init__(self) -> None:
-        _ordered("top1", self.top1_low, self.top1_high)
-
-    @property
-    def first(self) -> Estimate:
-        """Top-1 of the floor."""
-        return Estimate(self.top1, self.top1_low, self.top1_high)
 
 
 @dataclass(frozen=True)
