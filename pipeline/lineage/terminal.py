@@ -33,7 +33,8 @@ def show_behind(console: Console, facts: dict[str, Any]) -> None:
     console.print(_code(facts["code"]))
     commits = facts["code"]["commits"]
     held = f"all of it is in commit {_short(commits[0])}" if commits else "no one commit has all of it"
-    console.print(held + (f" and {len(commits) - 1} others" if len(commits) > 1 else ""), highlight=False)
+    more = len(commits) - 1
+    console.print(held + (f" and {more} other{'s' * (more > 1)}" if more > 0 else ""), highlight=False)
 
 
 def show_affected(console: Console, facts: dict[str, Any]) -> None:
