@@ -4,40 +4,37 @@
 """
 
 import filecmp
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files import replace_file
+from pipeline.files import read_json, replace_file
+from pipeline.lock import LOCK_FILE
 
-LOCK = Path("dvc.lock")
 KEPT = Path(".state/dvc.lock")
 """A copy of the last whole one."""
 FOLDER = Path(".dvc/tmp")
 
 
-def mend_dvc_files() -> list[str]:
+def mend_dvc_files(show: Callable[[str], None]) -> None:
     """Put right what is only half written, and say what; UserError where that takes a person."""
-    found = []
     if _is_damaged(FOLDER / "rwlock", _is_json, guard="rwlock.lock"):
         (FOLDER / "rwlock").unlink()
-        found.append(f"{FOLDER / 'rwlock'}: left half written by a DVC that was killed; removed, DVC makes it anew")
-    if _is_damaged(LOCK, _is_whole_lock, guard="lock"):
-        found.append(f"{LOCK}: left half written by a DVC that was killed; {_put_back()}")
-    elif LOCK.exists() and not (KEPT.exists() and filecmp.cmp(LOCK, KEPT, shallow=False)):
-        _copy(LOCK, KEPT)
-    return found
+        show(f"{FOLDER / 'rwlock'}: left half written by a DVC that was killed; removed, DVC makes it anew")
+    if _is_damaged(LOCK_FILE, _is_whole_lock, guard="lock"):
+        show(f"{LOCK_FILE}: left half written by a DVC that was killed; {_put_back()}")
+    elif LOCK_FILE.exists() and not (KEPT.exists() and filecmp.cmp(LOCK_FILE, KEPT, shallow=False)):
+        _copy(LOCK_FILE, KEPT)
 
 
-def _is_damaged(path: Path, is_whole: Callable[[str], bool], guard: str) -> bool:
+def _is_damaged(path: Path, is_whole: Callable[[Path], bool], guard: str) -> bool:
     """Whether a file is there and not whole, and nobody is writing it just now."""
-    if not path.exists() or is_whole(path.read_text(encoding="utf-8")):
+    if not path.exists() or is_whole(path):
         return False
     with _held(guard):
-        return path.exists() and not is_whole(path.read_text(encoding="utf-8"))
+        return path.exists() and not is_whole(path)
 
 
 @contextmanager
@@ -52,29 +49,30 @@ def _held(guard: str) -> Iterator[None]:
         raise UserError(f"DVC is at work ({error}); wait for it, then start again") from error
 
 
-def _is_json(text: str) -> bool:
+def _is_json(path: Path) -> bool:
     try:
-        json.loads(text)
-    except ValueError:
+        read_json(path)
+    except UserError:
         return False
     return True
 
 
-def _is_whole_lock(text: str) -> bool:
+def _is_whole_lock(path: Path) -> bool:
     """All but certain, and in no time: to read the YAML of a thousand stages takes seconds."""
-    return text.startswith("schema:") and text.endswith("\n")
+    content = path.read_bytes()
+    return content.startswith(b"schema:") and content.endswith(b"\n")
 
 
 def _put_back() -> str:
     if KEPT.exists():
-        _copy(KEPT, LOCK)
+        _copy(KEPT, LOCK_FILE)
         return "put back as it was before; what ran since, dvc repro takes from its cache"
-    if LOCK.stat().st_size == 0:
-        LOCK.unlink()
+    if LOCK_FILE.stat().st_size == 0:
+        LOCK_FILE.unlink()
         return "nothing was in it, removed; what ran before, dvc repro takes from its cache"
     raise UserError(
-        f"{LOCK}: half written, by a DVC that was killed; git checkout {LOCK}, or delete it: dvc repro takes what ran"
-        " before from its cache"
+        f"{LOCK_FILE}: half written, by a DVC that was killed; git checkout {LOCK_FILE}, or delete it: dvc repro takes"
+        " what ran before from its cache"
     )
 
 

@@ -1,12 +1,15 @@
 """dvc.lock as it is written, of any revision: what each stage was run with, what it read and what it wrote."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from pipeline.errors import UserError
+
+LOCK_FILE = Path("dvc.lock")
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from stages.console import run, say
 def main() -> None:
     arguments.parser(__doc__).parse_args()
     parameters.check_file(protocol_settings=True)
-    for line in mend_dvc_files():
-        say(line)
+    mend_dvc_files(say)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,6 @@ from pipeline.store import FILES, read_parquet, seal_files
 
 JOINTS = "joints.zarr"
 NOT_OF_ITS_HASH = "its joints are not those of its hash"
-
-
 KINDS = ("file", "row", "version", "clip", "split")
 
 

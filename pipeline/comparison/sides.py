@@ -12,10 +12,9 @@ from pipeline.audit.revisions import Files, resolve
 from pipeline.comparison.naming import Key, Selection, key_of, parse
 from pipeline.errors import UserError, name_some
 from pipeline.files import hash_file, read_json
-from pipeline.lock import LockedStage, read_lock
+from pipeline.lock import LOCK_FILE, LockedStage, read_lock
 
 METRICS = "metrics.json"
-LOCK = Path("dvc.lock")
 
 
 class Side:
@@ -34,9 +33,9 @@ class Side:
     @cached_property
     def lock(self) -> dict[str, LockedStage]:
         """What was recorded of every stage; nothing where there is no dvc.lock."""
-        if not self._files.holds(LOCK):
+        if not self._files.holds(LOCK_FILE):
             return {}
-        return read_lock(self.path(LOCK).read_text(encoding="utf-8"), f"dvc.lock of {self.name}")
+        return read_lock(self.path(LOCK_FILE).read_text(encoding="utf-8"), f"dvc.lock of {self.name}")
 
     @cached_property
     def keys(self) -> list[Key]:

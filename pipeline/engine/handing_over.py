@@ -4,16 +4,19 @@ A stage is handed over only if its job recorded what it saw and wrote, and all o
 inputs, outputs. What was edited by hand, or made from something else, is refused and named.
 """
 
+import sys
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pipeline.dvc_files import mend_dvc_files
 from pipeline.engine import plan as plans
 from pipeline.engine import records
-from pipeline.engine.mending import LOCK_FILE, note_handed_over
+from pipeline.engine.mending import note_handed_over
 from pipeline.engine.records import Contents, Record
 from pipeline.errors import UserError
 from pipeline.files import replace_file
+from pipeline.lock import LOCK_FILE
 
 
 @dataclass
@@ -26,6 +29,7 @@ class Outcome:
 
 def hand_over() -> Outcome:
     """Hand over every stage that has a record which DVC does not know of yet."""
+    mend_dvc_files(partial(print, file=sys.stderr))
     plan, locked = plans.resolve()
     outcome, contents = Outcome(), Contents()
     kept = {name: record for name in plan.stages if (record := records.read(name))}
@@ -58,7 +62,6 @@ def commit(accepted: dict[str, Record]) -> None:
     from dvc.lock import LockError
     from dvc.repo import Repo
 
-    mend_dvc_files()
     before = LOCK_FILE.read_bytes() if LOCK_FILE.exists() else None
     try:
         with Repo() as repo, repo.lock:

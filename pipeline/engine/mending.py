@@ -1,18 +1,20 @@
 """Before Snakemake plans: which stages are up to date, decided by content and not by the clock."""
 
 import os
+import sys
 import time
 from collections.abc import Collection
-from pathlib import Path
+from functools import partial
 
+from pipeline.dvc_files import mend_dvc_files
 from pipeline.engine import plan as plans
 from pipeline.engine import records
 from pipeline.engine.content import Content
 from pipeline.engine.plan import Locked, Plan, Stage
 from pipeline.engine.records import Contents, Record
 from pipeline.files import hash_file, replace_file
+from pipeline.lock import LOCK_FILE
 
-LOCK_FILE = Path("dvc.lock")
 SHARDS = plans.FOLDER / "shards"
 """Marks of parts of data sets that are parsed; of no use once the whole is."""
 HANDED_OVER = plans.FOLDER / "handed-over"
@@ -25,6 +27,7 @@ def mend() -> Plan:
     A stage is up to date by its own record, or by what dvc.lock says of it, whichever is true now: after `dvc repro` or
     `dvc pull` Snakemake has nothing to do.
     """
+    mend_dvc_files(partial(print, file=sys.stderr))
     plan = plans.load()
     contents = Contents()
     kept = {name: record for name in plan.stages if (record := records.read(name))}

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,10 @@ from typing import Any
 from snakemake.io import report
 from snakemake_interface_common.exceptions import WorkflowError
 
-from pipeline.dvc_files import mend_dvc_files
 from pipeline.engine import mending, records
 from pipeline.engine import plan as plans
 from pipeline.engine.needs import Most, Needs
-from pipeline.engine.plan import Plan, Stage
+from pipeline.engine.plan import Stage
 from pipeline.engine.running import PARENT
 from pipeline.errors import UserError
 from pipeline.files import read_json
@@ -45,16 +43,10 @@ class Workflow:
             self._lock = open_lock()
             self._alone = self._lock is not None
         try:
-            self.plan = self._mend() if workflow.is_main_process and self._alone else plans.load()
+            self.plan = mending.mend() if workflow.is_main_process and self._alone else plans.load()
         except UserError as error:
             raise WorkflowError(str(error)) from None
         self.kinds = self.plan.kinds
-
-    @staticmethod
-    def _mend() -> Plan:
-        for line in mend_dvc_files():
-            print(line, file=sys.stderr)
-        return mending.mend()
 
     def begin(self) -> None:
         """Before the first job: WorkflowError if another Snakemake is here; forget what shall run in any case."""

@@ -19,10 +19,9 @@ from pipeline.engine.content import Content
 from pipeline.engine.plan import Plan, Stage
 from pipeline.engine.records import Contents, Difference, Record
 from pipeline.errors import UserError
-from pipeline.lock import LockedStage, read_lock
+from pipeline.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.params import ABSENT, look_up, plain, read_yaml
 
-LOCK_FILE = Path("dvc.lock")
 PARAMS_FILE = Path("params.yaml")
 KEPT_HASHES = Path(".state/lineage/hashes.json")
 
