@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: repro report test lint utd-mhad ablations clean
 
 repro: $(READY)
-	@python -m stages.check
+	@python -m stages.tools.check
 	@dvc repro
 
 # The page alone, of the results that are here (`dvc pull`): nothing is computed again.
@@ -22,7 +22,7 @@ lint: $(READY)
 
 # Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
 utd-mhad: $(READY)
-	@python -m stages.activate utd-mhad-xsub --variants hacm --seeds 0
+	@python -m stages.tools.activate utd-mhad-xsub --variants hacm --seeds 0
 	@dvc repro
 
 # The ablation table: every variant from every seed. What is done is not done again, so the same command goes on where it
@@ -31,7 +31,7 @@ BENCHMARKS ?= kinect-sim-xsub
 VARIANTS ?= all
 SEEDS ?= 0 1 2
 ablations: $(READY)
-	@python -m stages.activate $(BENCHMARKS) --variants $(VARIANTS) --seeds $(SEEDS) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
+	@python -m stages.tools.activate $(BENCHMARKS) --variants $(VARIANTS) --seeds $(SEEDS) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
 	@dvc repro --keep-going
 
 $(READY): pyproject.toml constraints.txt

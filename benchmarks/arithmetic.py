@@ -10,10 +10,10 @@ patch, D width.
 
 from dataclasses import dataclass
 
-from hacm.masking import kept_count
+from hacm.model.masking import kept_count
+from hacm.model.tokens import branch_sizes
 from hacm.settings import AugmentSettings, TrainSettings
-from hacm.skeleton import Skeleton
-from hacm.tokens import branch_sizes
+from hacm.skeletons.skeleton import Skeleton
 
 FLOAT = 4  # bytes
 COORDINATES = 3

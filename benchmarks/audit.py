@@ -23,14 +23,14 @@ from rich.table import Table
 
 from benchmarks.processes import run_module
 from benchmarks.store import MEGABYTE, STORE, write
+from hacm.files import write_json
 from pipeline.audit import audit
 from pipeline.audit.integrity import verify
 from pipeline.audit.versions import Held, compare
-from pipeline.datasets import NTU120
-from pipeline.files import write_json
-from pipeline.machine import describe_machine
-from pipeline.manifest import EXCLUDED_SCHEMA, SCHEMA, version
-from pipeline.store import SkeletonStore
+from pipeline.datasets.definition import NTU120
+from pipeline.results.machine import describe_machine
+from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, version
+from pipeline.store.store import SkeletonStore
 
 ROUNDS = 3
 

@@ -21,14 +21,14 @@ from benchmarks.made_up import CLASSES, KINECT, NTU_TEST, NTU_TRAIN, make_clips
 from benchmarks.measure import growth
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import judge
-from hacm import metrics
+from hacm.evaluation import metrics
 from hacm.evaluation import probe as linear_probe
 from hacm.evaluation.features import extract
-from hacm.model import HACM
+from hacm.files import write_json
+from hacm.model.network import HACM
 from hacm.protocols import knn, linear
 from hacm.settings import TrainSettings
-from pipeline.files import write_json
-from stages import devices
+from stages.shared import devices
 
 MINUTE = 60
 

@@ -21,8 +21,8 @@ from rich.table import Table
 from torch import Tensor
 
 from benchmarks.measure import alternate, growth, median_ratio, printed_number
-from hacm.geometry import PoincareBall
-from pipeline.machine import describe_code, describe_machine
+from hacm.model.geometry import PoincareBall
+from pipeline.results.machine import describe_code, describe_machine
 
 MEBIBYTE = 2**20
 SHAPES = {

@@ -25,10 +25,10 @@ from benchmarks import evaluation, loading, side_by_side, step
 from benchmarks.hardware import wait_for
 from benchmarks.made_up import KINECT, NTU_TEST, NTU_TRAIN, make_clips
 from benchmarks.recipes import add_options, facts, find_recipe
+from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from pipeline.files import write_json
-from stages import devices
+from stages.shared import devices
 
 CURVE_CLIPS = 16  # batches in the set that the curves are trained on
 

@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import PROJECT, Cost, run_module
-from pipeline.cleaning import CleaningSettings, clean
-from pipeline.datasets import KINECT_SIM
-from pipeline.files import write_json
+from hacm.cleaning import CleaningSettings, clean
+from hacm.files import write_json
+from hacm.recordings import RawRecording, ntu, skeleton_text
+from pipeline.datasets.definition import KINECT_SIM
+from pipeline.ingest.gathering import read_raw
 from pipeline.kinect_sim import SimulatorSettings, clips
-from pipeline.machine import describe_machine
-from pipeline.raw import read_raw
-from pipeline.recordings import RawRecording, ntu, skeleton_text
-from pipeline.store import SkeletonStore
+from pipeline.results.machine import describe_machine
+from pipeline.store.store import SkeletonStore
 from pipeline.workers import count_cores
 
 MEGABYTE = 1e6

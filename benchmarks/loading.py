@@ -21,10 +21,10 @@ from benchmarks.made_up import KINECT
 from benchmarks.measure import alternate, median_ratio
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import judge, start_run
+from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from pipeline.files import write_json
-from stages import devices
+from stages.shared import devices
 
 ROUNDS_OF_AUGMENTATION = 20
 

@@ -5,10 +5,10 @@ Not a data set: no figure about accuracy may come from them.
 
 import torch
 
-from hacm.clips import Clips
-from hacm.skeleton import Skeleton
-from pipeline.topology import KINECT_V2
-from stages.loading import skeleton_of
+from hacm.clips.ragged import Clips
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import KINECT_V2
+from stages.shared.loading import skeleton_of
 
 KINECT: Skeleton = skeleton_of(KINECT_V2)
 LEAST_FRAMES, MOST_FRAMES = 60, 140

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cleaning import CleaningSettings, denoise
-from pipeline.recordings import Recording
-from pipeline.recordings.ntu import identify
-from pipeline.topology import KINECT_V2
+from hacm.cleaning import CleaningSettings, denoise
+from hacm.recordings import Recording
+from hacm.recordings.ntu import identify
+from hacm.skeletons.topology import KINECT_V2
 
 FRAMES, COLUMNS, JOINTS = 300, 150, 25
 

@@ -6,7 +6,7 @@ shuffled by sorting. The loss is the project's (a test compares them). Written f
 uses nothing but settings and the weights' names.
 
 Covered: `variant: paper`, cross-masking with the features' hierarchies, both losses as a sum (the published recipe).
-Suffixes as in hacm/model.py; N clips, M bodies.
+Suffixes as in hacm/model/network.py; N clips, M bodies.
 """
 
 import math
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hacm.settings import TrainSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 
 LIMIT = 1 - 1e-6
 

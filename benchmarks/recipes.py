@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from hacm.settings import TrainSettings
-from pipeline.machine import describe_code, describe_machine
-from stages import devices, parameters
+from pipeline.results.machine import describe_code, describe_machine
+from stages.shared import devices, parameters
 
 RELEASE = "release"
 RECIPES = {RELEASE: TrainSettings()}  # the settings' defaults are the published recipe

@@ -34,11 +34,11 @@ from benchmarks.measure import alternate, median_ratio, peak, printed_number
 from benchmarks.plain_step import PlainModel, load_batch
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import forward_and_back, start_run
-from hacm.augment import DRAWS
-from hacm.clips import Clips
+from hacm.clips.augment import DRAWS
+from hacm.clips.ragged import Clips
+from hacm.files import write_json
 from hacm.settings import TrainSettings
-from pipeline.files import write_json
-from stages import devices
+from stages.shared import devices
 
 MEGABYTE = 1e6
 Action = Callable[[], None]

@@ -20,11 +20,11 @@ from benchmarks.arithmetic import Work, count_augmentation, count_step, total
 from benchmarks.hardware import measure_peak, timed
 from benchmarks.made_up import KINECT, NTU_TRAIN, make_clips
 from benchmarks.recipes import add_options, facts, find_recipe
-from hacm.augment import Batch
+from hacm.clips.augment import Batch
+from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from pipeline.files import write_json
-from stages import devices
+from stages.shared import devices
 
 GIGA = 1e9
 HOUR = 3600

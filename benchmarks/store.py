@@ -21,11 +21,11 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.processes import run_module
-from pipeline.files import write_json
-from pipeline.machine import describe_machine
-from pipeline.recordings import Clip, Identity
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import KINECT_V2
+from hacm.files import write_json
+from hacm.recordings import Clip, Identity
+from hacm.skeletons.topology import KINECT_V2
+from pipeline.results.machine import describe_machine
+from pipeline.store.store import SkeletonStore, StoreWriter
 
 MEGABYTE = 1e6
 NAMED_CLIPS = 500

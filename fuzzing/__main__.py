@@ -44,7 +44,7 @@ def main() -> None:
     except ImportError:
         sys.exit("error: fuzzing needs atheris; pip install -e '.[fuzz]'")
     # Compiled modules must reach their compiler as they are written.
-    with atheris.instrument_imports(include=["pipeline"], exclude=[f"pipeline.recordings.{name}" for name in COMPILED]):
+    with atheris.instrument_imports(include=["pipeline"], exclude=[f"hacm.recordings.{name}" for name in COMPILED]):
         from fuzzing.formats import FORMATS
     if options.format not in FORMATS:
         sys.exit(f"error: unknown format {options.format!r}; known: {', '.join(FORMATS)}")

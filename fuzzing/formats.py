@@ -17,11 +17,11 @@ from fuzzing.elements import mutate_matlab
 from fuzzing.frames import mutate_skeleton
 from fuzzing.npz import mutate_npz
 from fuzzing.words import NUMBERS, mutate_text
-from pipeline.errors import BadRecording, UserError
-from pipeline.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
-from pipeline.recordings.arrays import MOST_NUMBERS, ArrayReader
-from pipeline.recordings.matlab import MOST_UNPACKED_BYTES
-from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
+from hacm.errors import BadRecording, UserError
+from hacm.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
+from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
+from hacm.recordings.matlab import MOST_UNPACKED_BYTES
+from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
 LONGEST_REASON = 300
 TAKEN = "taken"

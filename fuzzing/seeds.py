@@ -7,8 +7,8 @@ import numpy as np
 import scipy.io
 
 from fuzzing.frames import read_frames, write_frames
+from hacm.skeletons.topology import Topology
 from pipeline.kinect_sim import SimulatorSettings, clips
-from pipeline.topology import Topology
 
 STICK = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
 """A skeleton for the formats that take any."""

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hacm.geometry import PoincareBall, euclidean_cdist
-from hacm.masking import spatial_scores
+from hacm.model.geometry import PoincareBall, euclidean_cdist
+from hacm.model.masking import spatial_scores
 from hacm.settings import TreeSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 
 Distances = Callable[[Tensor], Tensor]  # points (V, D) to their pairwise distances (V, V)
 BALL = PoincareBall()

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import UserError
-from pipeline.files import replace_file
+from hacm.errors import UserError
+from hacm.files import replace_file
 
 T = TypeVar("T")
 

@@ -6,22 +6,22 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from hacm.errors import UserError
+from hacm.files import read_json, replace_directory, write_json
 from pipeline.audit import Audit, audit
 from pipeline.audit.changes import to_facts, to_text
 from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import summarise, verify
 from pipeline.audit.markdown import to_markdown
+from pipeline.audit.overview import show
 from pipeline.audit.provenance import Origin, find_origin
 from pipeline.audit.revisions import Place, find_causes, open_store, read_revision
 from pipeline.audit.split_artefacts import verify_split
-from pipeline.audit.terminal import show
 from pipeline.audit.versions import compare, measure_changes
-from pipeline.datasets import DataSet, find_dataset
-from pipeline.errors import UserError
-from pipeline.files import read_json, replace_directory, write_json
-from pipeline.store import SkeletonStore
-from stages import arguments, parameters, places
-from stages.console import console, run, say
+from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.store.store import SkeletonStore
+from stages.shared import arguments, parameters, places
+from stages.shared.console import console, run, say
 
 PARAMS: tuple[str, ...] = ()
 
@@ -76,7 +76,7 @@ def audit_store(dataset: DataSet, path: Path, options: argparse.Namespace) -> No
     """Audit one store and show it; one of the project's own leaves its results, too."""
     store = SkeletonStore.open(path)
     if options.store is None:
-        from pipeline.raw import RECEIPT  # brings every archive format with it
+        from pipeline.ingest.gathering import RECEIPT  # brings every archive format with it
 
         origin = find_origin(places.raw(dataset.name) / RECEIPT, places.recordings(dataset.name))
     else:

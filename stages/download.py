@@ -1,7 +1,7 @@
 """Bring a data set's raw files here, or generate them, and verify them before anything reads them.
 
-Official addresses are in pipeline/datasets.py. HACM_MIRROR names a folder or an http(s) address that holds a copy;
-files that are here already are verified and kept.
+Official addresses are in pipeline/datasets/definition.py. HACM_MIRROR names a folder or an http(s) address that holds
+a copy; files that are here already are verified and kept.
 """
 
 import hashlib
@@ -9,17 +9,17 @@ import os
 from functools import partial
 from pathlib import Path
 
-from pipeline.archives import UNREAD_SUFFIXES, DamagedFile, members
-from pipeline.datasets import Archive, DataSet, find_dataset
-from pipeline.errors import UserError
-from pipeline.files import hash_file, read_json, replace_file, write_json
+from hacm.archives.members import UNREAD_SUFFIXES, DamagedFile, members
+from hacm.errors import UserError
+from hacm.files import hash_file, read_json, replace_file, write_json
+from hacm.recordings import MAIN, RawFile
+from pipeline.datasets.definition import Archive, DataSet, find_dataset
+from pipeline.fetching import fetch
+from pipeline.ingest.gathering import RECEIPT, find_files, locate
 from pipeline.kinect_sim import SimulatorSettings, generate
-from pipeline.raw import RECEIPT, find_files, locate
-from pipeline.recordings import MAIN, RawFile
-from pipeline.transfer import fetch
 from pipeline.workers import count_cores, map_ahead
-from stages import arguments, parameters, places
-from stages.console import Work, run, say
+from stages.shared import arguments, parameters, places
+from stages.shared.console import Work, run, say
 
 PARAMS = ("datasets.{dataset}.source",)
 

@@ -3,19 +3,19 @@
 from typing import Any
 
 from hacm import protocols
+from hacm.errors import UserError
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
-from pipeline.errors import UserError
 from pipeline.params import Params
-from stages import arguments, console, devices, parameters
-from stages.console import Work
-from stages.costs import Meter
-from stages.encoders import describe_judged, like, load_model
-from stages.judging import write_outcome
-from stages.loading import Benchmark, expect_version, load_benchmark
-from stages.places import Run
+from stages.shared import arguments, console, devices, parameters
+from stages.shared.console import Work
+from stages.shared.costs import Meter
+from stages.shared.encoders import describe_judged, like, load_model
+from stages.shared.loading import Benchmark, expect_version, load_benchmark
+from stages.shared.places import Run
+from stages.shared.result_files import write_outcome
 
 PARAMS = (
     "evaluate.bootstrap",

@@ -1,11 +1,11 @@
 """The floor under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
 
-from hacm import ridge
-from stages import arguments, parameters, places
-from stages.console import run
-from stages.costs import Meter
-from stages.judging import write_outcome
-from stages.loading import load_benchmark
+from hacm.evaluation import ridge
+from stages.shared import arguments, parameters, places
+from stages.shared.console import run
+from stages.shared.costs import Meter
+from stages.shared.loading import load_benchmark
+from stages.shared.result_files import write_outcome
 
 PARAMS = ("evaluate.bootstrap",)
 

@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hacm.files import replace_directory, write_json
 from hacm.hierarchy import TreeEmbedding, embed_tree, frame_hierarchy
 from hacm.settings import HierarchySettings
-from pipeline.bones import measure_bones
-from pipeline.datasets import find_dataset
-from pipeline.files import replace_directory, write_json
-from pipeline.rows import RowWriter
-from pipeline.splits import assign, select
-from pipeline.store import SkeletonStore
-from pipeline.topology import Topology
-from stages import arguments, parameters, places
-from stages.console import Work, run, say
-from stages.loading import expect_skeleton, skeleton_of
+from hacm.skeletons.bones import measure_bones
+from hacm.skeletons.topology import Topology
+from pipeline.datasets.definition import find_dataset
+from pipeline.datasets.splits import assign, select
+from pipeline.store.rows import RowWriter
+from pipeline.store.store import SkeletonStore
+from stages.shared import arguments, parameters, places
+from stages.shared.console import Work, run, say
+from stages.shared.loading import expect_skeleton, skeleton_of
 
 PARAMS = ("hierarchy", "datasets.{dataset}.tree_split")
 

@@ -7,16 +7,16 @@ A large data set may be parsed by several processes first: `--shard I --of N` le
 import argparse
 import shutil
 
-from pipeline.datasets import DataSet, find_dataset
-from pipeline.differences import find_differences, summarise
-from pipeline.errors import UserError
-from pipeline.files import read_json, replace_file
-from pipeline.raw import RECEIPT, find_files, read_raw
-from pipeline.reading import LISTED_MISSING, Reading, hash_reader, read_recordings
-from pipeline.recordings import Recording
-from pipeline.store import StoreWriter
-from stages import arguments, parameters, places
-from stages.console import Work, run, say
+from hacm.errors import UserError
+from hacm.files import read_json, replace_file
+from hacm.recordings import Recording
+from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.ingest.differences import find_differences, summarise
+from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
+from pipeline.ingest.parsing import LISTED_MISSING, Reading, hash_reader, read_recordings
+from pipeline.store.store import StoreWriter
+from stages.shared import arguments, parameters, places
+from stages.shared.console import Work, run, say
 
 PARAMS = ("datasets.{dataset}.ingest",)
 

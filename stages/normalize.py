@@ -1,12 +1,12 @@
 """Clean and centre the recordings into the clean store with its manifest. Cheap: no file is parsed again."""
 
-from pipeline.cleaning import CleaningSettings, clean
-from pipeline.datasets import find_dataset
-from pipeline.errors import BadRecording, UserError
-from pipeline.manifest import recording_of
-from pipeline.store import SkeletonStore, StoreWriter
-from stages import arguments, parameters, places
-from stages.console import Work, run, say
+from hacm.cleaning import CleaningSettings, clean
+from hacm.errors import BadRecording, UserError
+from pipeline.datasets.definition import find_dataset
+from pipeline.store.manifest import recording_of
+from pipeline.store.store import SkeletonStore, StoreWriter
+from stages.shared import arguments, parameters, places
+from stages.shared.console import Work, run, say
 
 PARAMS = ("cleaning", "datasets.{dataset}.cleaning")
 

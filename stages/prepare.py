@@ -4,10 +4,10 @@ dvc.yaml runs pretraining as a matrix, whose templates know the benchmark but no
 data set's folders: they depend on this file instead. That the three belong together is checked on the way.
 """
 
-from pipeline.files import hash_tree, read_json, write_json
-from stages import arguments, places
-from stages.console import run, say
-from stages.loading import expect_version, open_benchmark
+from hacm.files import hash_tree, read_json, write_json
+from stages.shared import arguments, places
+from stages.shared.console import run, say
+from stages.shared.loading import expect_version, open_benchmark
 
 PARAMS: tuple[str, ...] = ()
 

@@ -17,25 +17,25 @@ import numpy as np
 import polars as pl
 import torch
 
-from hacm import checkpoint
-from hacm.augment import sample_batch
-from hacm.clips import Rows, place_rows
-from hacm.masking import Budget, token_budget
-from hacm.model import HACM
+from hacm.checkpoints import checkpoint
+from hacm.clips.augment import sample_batch
+from hacm.clips.ragged import Rows, place_rows
+from hacm.errors import UserError
+from hacm.files import hash_file, replace_directory, write_json
+from hacm.model.masking import Budget, token_budget
+from hacm.model.network import HACM
+from hacm.model.transformer import token_joints
 from hacm.settings import TrainSettings
 from hacm.training import distributed
 from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
 from hacm.training.resume import Terminated
-from hacm.transformer import token_joints
-from pipeline.errors import UserError
-from pipeline.files import hash_file, replace_directory, write_json
-from pipeline.machine import describe_code, describe_machine
-from stages import arguments, devices, launching, parameters
-from stages.console import Work, say
-from stages.costs import Meter
-from stages.loading import Benchmark, load_benchmark, skeleton_of
-from stages.places import Run
+from pipeline.results.machine import describe_code, describe_machine
+from stages.shared import arguments, devices, launching, parameters
+from stages.shared.console import Work, say
+from stages.shared.costs import Meter
+from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
+from stages.shared.places import Run
 
 PARAMS = parameters.TRAIN
 

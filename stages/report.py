@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from pipeline.report import build
-from pipeline.report.results import Selection
-from stages import arguments, parameters, places
-from stages.console import run, say
+from pipeline.report.collecting import Selection
+from stages.shared import arguments, parameters, places
+from stages.shared.console import run, say
 
 PARAMS = ("active",)
 

@@ -7,13 +7,13 @@ import hashlib
 
 import polars as pl
 
-from pipeline.datasets import DataSet, find_benchmark
-from pipeline.errors import UserError, name_some
-from pipeline.files import read_json, replace_directory, write_json
-from pipeline.splits import assign, rank_labels, select
-from pipeline.store import SkeletonStore
-from stages import arguments, parameters, places
-from stages.console import run, say
+from hacm.errors import UserError, name_some
+from hacm.files import read_json, replace_directory, write_json
+from pipeline.datasets.definition import DataSet, find_benchmark
+from pipeline.datasets.splits import assign, rank_labels, select
+from pipeline.store.store import SkeletonStore
+from stages.shared import arguments, parameters, places
+from stages.shared.console import run, say
 
 PARAMS = ("datasets.{dataset}.ingest",)
 

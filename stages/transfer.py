@@ -3,20 +3,20 @@
 import argparse
 from dataclasses import replace
 
+from hacm.errors import UserError
 from hacm.evaluation import transfer
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
-from hacm.model import HACM
-from pipeline.correspondence import read_joints
-from pipeline.datasets import find_benchmark
-from pipeline.errors import UserError
-from stages import arguments, console, devices, parameters
-from stages.console import Work
-from stages.costs import Meter
-from stages.encoders import describe_judged, like, load_model
-from stages.judging import write_outcome
-from stages.loading import load_benchmark, skeleton_of
-from stages.places import Run
+from hacm.model.network import HACM
+from hacm.skeletons.correspondence import read_joints
+from pipeline.datasets.definition import find_benchmark
+from stages.shared import arguments, console, devices, parameters
+from stages.shared.console import Work
+from stages.shared.costs import Meter
+from stages.shared.encoders import describe_judged, like, load_model
+from stages.shared.loading import load_benchmark, skeleton_of
+from stages.shared.places import Run
+from stages.shared.result_files import write_outcome
 
 PARAMS = (
     "train",

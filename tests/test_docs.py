@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.files import read_json
+from hacm.files import read_json
 from pipeline.params import ABSENT, editor, look_up, merge, plain, read_yaml
-from pipeline.rows import RowReader
-from pipeline.store import SkeletonStore
-from stages.parameters import check_file
+from pipeline.store.rows import RowReader
+from pipeline.store.store import SkeletonStore
+from stages.shared.parameters import check_file
 from tests.conftest import copy_project, run, shell_lines, shipped_params
 
 PROJECT = Path(__file__).parents[1]

@@ -17,9 +17,9 @@ from fuzzing.formats import FORMATS, TAKEN
 from fuzzing.frames import read_frames, write_frames
 from fuzzing.npz import NAMES, mutate_npz
 from fuzzing.seeds import matlab_files, skeletons
-from pipeline.errors import BadRecording
-from pipeline.recordings import Recording
-from pipeline.recordings.matlab import read_numbers
+from hacm.errors import BadRecording
+from hacm.recordings import Recording
+from hacm.recordings.matlab import read_numbers
 from tests.conftest import PROJECT, environment
 
 INPUTS = 300

@@ -17,9 +17,9 @@ from typing import ClassVar, Literal, Protocol
 import torch
 from torch import Tensor
 
-from hacm.augment import rotation_matrix, seeded
-from hacm.clips import MAX_BODIES, Clips, send
-from hacm.skeleton import Skeleton
+from hacm.clips.augment import rotation_matrix, seeded
+from hacm.clips.ragged import MAX_BODIES, Clips, send
+from hacm.skeletons.skeleton import Skeleton
 
 # What is read where a joint is missing: the origin, as in the field's occlusion protocols, or the joint it hangs on.
 Missing = Literal["zeros", "parent"]

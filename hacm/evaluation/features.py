@@ -9,10 +9,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from hacm.augment import AbsentBodies, sample_batch
-from hacm.checkpoint import encoder_hash
-from hacm.clips import Clips
-from hacm.model import HACM
+from hacm.checkpoints.checkpoint import encoder_hash
+from hacm.clips.augment import AbsentBodies, sample_batch
+from hacm.clips.ragged import Clips
+from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
 
 # Clips encoded at a time; no figure depends on it beyond rounding.

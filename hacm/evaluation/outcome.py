@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.metrics import check_scores
+from hacm.evaluation.metrics import check_scores
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hacm import metrics
-from hacm.augment import seeded
+from hacm.clips.augment import seeded
+from hacm.evaluation import metrics
 from hacm.evaluation.features import encode
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.settings import STRICT, at_least, below_one, check, check_choices, positive
 from hacm.training.schedules import warmup_cosine
 

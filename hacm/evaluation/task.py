@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from hacm.clips import Clips
+from hacm.clips.ragged import Clips
 from hacm.settings import AugmentSettings
 
 
@@ -15,7 +15,7 @@ class Task:
     clips: the whole data set. train_index, test_index: its two parts, CPU int64. classes: K; labels are 0 … K − 1.
     augment: how the encoder's clips were cropped, rotated and differenced in pretraining. label_rank_DN: int64, for
     each draw and each clip of train_index its place among the clips of its class, from 0: the first of every class are
-    the labelled ones of that draw (pipeline/splits.py). None where nobody asks for a share of the labels.
+    the labelled ones of that draw (pipeline/datasets/splits.py). None where nobody asks for a share of the labels.
     """
 
     clips: Clips

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from hacm.clips import Clips
+from hacm.clips.ragged import Clips
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, tune
-from hacm.model import HACM
+from hacm.model.network import HACM
 
 
 @dataclass(frozen=True)

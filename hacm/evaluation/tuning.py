@@ -18,17 +18,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from hacm import metrics
-from hacm.augment import Batch, sample_batch, seeded
-from hacm.clips import send
+from hacm.clips.augment import Batch, sample_batch, seeded
+from hacm.clips.ragged import send
+from hacm.evaluation import metrics
 from hacm.evaluation.features import BATCH, mean_over_bodies
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
+from hacm.model.transformer import Encoder
 from hacm.settings import STRICT, at_least, below_one, check, check_choices, positive
 from hacm.training.optimisers import parameter_groups
 from hacm.training.schedules import warmup_cosine
-from hacm.transformer import Encoder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, tune
-from hacm.model import HACM
+from hacm.model.network import HACM
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from torch import Tensor
 from hacm.evaluation.features import extract
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.settings import STRICT, check_choices, positive
 
 # Similarities held at a time: 16 million float32, 64 MB.

@@ -11,7 +11,7 @@ from hacm.evaluation.features import frozen
 from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.probe import ProbeSettings, train_probe
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 
 
 @dataclass(frozen=True)

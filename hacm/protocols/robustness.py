@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from hacm import metrics
+from hacm.evaluation import metrics
 from hacm.evaluation.corruption import (
     Axis,
     Corruption,
@@ -30,9 +30,9 @@ from hacm.evaluation.features import encode, frozen
 from hacm.evaluation.outcome import Condition, Outcome
 from hacm.evaluation.probe import ProbeSettings, score, train_probe
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.settings import STRICT, at_least, check, positive
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 
 # Clips whose rows are copied and corrupted at a time: some 100 MB for two bodies and 300 frames.
 CLIPS_AT_ONCE = 512

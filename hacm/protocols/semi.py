@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hacm.augment import seeded
+from hacm.clips.augment import seeded
 from hacm.evaluation.outcome import Condition, Outcome
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, Tuning, length
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.settings import check, positive
 
 

@@ -9,8 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from hacm.augment import Batch, sample_batch, seeded
-from hacm.clips import Clips, Rows, place_rows
+from hacm.clips.augment import Batch, sample_batch, seeded
+from hacm.clips.ragged import Clips, Rows, place_rows
 from hacm.settings import TrainSettings
 
 

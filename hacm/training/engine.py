@@ -18,12 +18,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hacm.augment import Batch, seeded, share
-from hacm.clips import Clips, Rows
-from hacm.masking import draw_uniform
-from hacm.model import HACM, Losses, Verdict
+from hacm.clips.augment import Batch, seeded, share
+from hacm.clips.ragged import Clips, Rows
+from hacm.model.masking import draw_uniform
+from hacm.model.network import HACM, Losses, Verdict
 from hacm.settings import TrainSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from hacm.training.batches import Batches
 from hacm.training.distributed import ALONE, GradientSum, Processes
 from hacm.training.optimisers import pretraining_optimiser

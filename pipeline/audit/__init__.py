@@ -10,17 +10,17 @@ import numpy as np
 import polars as pl
 
 from pipeline.audit.alterations import count_alterations, count_notes, list_alterations
-from pipeline.audit.batches import split_into_batches
 from pipeline.audit.counts import count_by, count_classes, count_splits, describe_balance, find_count_faults
 from pipeline.audit.findings import Finding, in_order
 from pipeline.audit.leakage import find_duplicates, find_leaks
 from pipeline.audit.provenance import Origin, check_store, trace
 from pipeline.audit.sketches import find_near_pairs, sketch
+from pipeline.audit.streaming import split_into_batches
 from pipeline.audit.values import MEASURES, find_value_faults, measure
-from pipeline.audit.worst import show_worst
-from pipeline.datasets import DataSet
-from pipeline.splits import assign
-from pipeline.store import SkeletonStore
+from pipeline.audit.worst_moments import show_worst
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.splits import assign
+from pipeline.store.store import SkeletonStore
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hacm.errors import name_some
 from pipeline.audit.revisions import Revision
 from pipeline.audit.versions import Differences
-from pipeline.errors import name_some
 
 TABLES = {
     "added": "clips added",

@@ -4,9 +4,9 @@ from typing import Any
 
 import polars as pl
 
+from hacm.errors import name_some
 from pipeline.audit.findings import Finding
-from pipeline.datasets import DataSet
-from pipeline.errors import name_some
+from pipeline.datasets.definition import DataSet
 
 UNEVEN = 10.0
 """The largest class (or person) has so many times the clips of the smallest."""

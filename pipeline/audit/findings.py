@@ -7,7 +7,7 @@ something a reader of such a result should know; `note`, how the data are.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 
 SEVERITIES = ("error", "warning", "note")
 

@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.audit.batches import Batch, split_into_batches
-from pipeline.errors import UserError, name_some
-from pipeline.files import hash_file, read_json
-from pipeline.manifest import SCHEMA, hash_canonical, hash_clip, hash_row, to_canonical, version
-from pipeline.rows import RowReader
-from pipeline.store import FILES, read_parquet, seal_files
+from hacm.errors import UserError, name_some
+from hacm.files import hash_file, read_json
+from pipeline.audit.streaming import Batch, split_into_batches
+from pipeline.store.manifest import SCHEMA, hash_canonical, hash_clip, hash_row, to_canonical, version
+from pipeline.store.rows import RowReader
+from pipeline.store.store import FILES, read_parquet, seal_files
 
 JOINTS = "joints.zarr"
 NOT_OF_ITS_HASH = "its joints are not those of its hash"

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from hacm.errors import name_some
 from pipeline.audit.findings import Finding
 from pipeline.audit.sketches import NearPair
-from pipeline.errors import name_some
-from pipeline.splits import SplitRule
+from pipeline.datasets.splits import SplitRule
 
 BY_CAMERA = ("camera", "xview_part")
 BY_SUBJECT = ("subject", "xsub_part")
@@ -23,7 +23,7 @@ PERFORMANCE = ("setup", "subject", "replication", "label")
 def find_leaks(
     manifest: pl.DataFrame, parts: pl.DataFrame, rules: dict[str, SplitRule], near: Sequence[NearPair]
 ) -> list[Finding]:
-    """parts: `name` and one column a rule with `train`, `test` or null (pipeline.splits.assign, or a split on disk)."""
+    """parts: `name` and one column a rule with `train`, `test` or null (splits.assign, or a split on disk)."""
     groups = group_near(near)
     findings = []
     for rule, split in rules.items():

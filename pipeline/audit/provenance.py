@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
+from hacm.errors import UserError, name_some
+from hacm.files import read_json
 from pipeline.audit.findings import Finding
-from pipeline.datasets import DataSet
-from pipeline.errors import UserError, name_some
-from pipeline.files import read_json
-from pipeline.store import SkeletonStore
+from pipeline.datasets.definition import DataSet
+from pipeline.store.store import SkeletonStore
 
 IDENTITY = (
     "label", "subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part", "fps", "topology",

@@ -13,14 +13,14 @@ from typing import Any
 
 import polars as pl
 
+from hacm.errors import UserError, in_one_line
+from hacm.files import read_json
 from pipeline.audit.versions import Held
-from pipeline.datasets import DataSet
-from pipeline.errors import UserError, in_one_line
-from pipeline.files import read_json
-from pipeline.lock import LockedStage, read_lock
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.splits import assign
+from pipeline.graph.lock import LockedStage, read_lock
 from pipeline.params import flatten_sections
-from pipeline.splits import assign
-from pipeline.store import SkeletonStore, read_parquet
+from pipeline.store.store import SkeletonStore, read_parquet
 
 STAGES = ("download", "ingest", "normalize")
 """Those that make a data set's clips."""

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.audit.batches import Batch
-from pipeline.store import SkeletonStore
-from pipeline.topology import Topology
+from hacm.skeletons.topology import Topology
+from pipeline.audit.streaming import Batch
+from pipeline.store.store import SkeletonStore
 
 SKETCH_FRAMES = 8
 EXACT_FRAMES = 24

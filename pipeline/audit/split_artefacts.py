@@ -5,13 +5,13 @@ from pathlib import Path
 
 import polars as pl
 
+from hacm.errors import UserError
+from hacm.files import read_json
 from pipeline.audit.integrity import Verification
 from pipeline.audit.leakage import find_leaks
-from pipeline.datasets import DataSet
-from pipeline.errors import UserError
-from pipeline.files import read_json
-from pipeline.splits import assign
-from pipeline.store import FILES, read_parquet
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.splits import assign
+from pipeline.store.store import FILES, read_parquet
 
 
 def verify_split(path: Path, store: Path, dataset: DataSet, found: Verification) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.audit.batches import Batch
+from hacm.errors import name_some
+from hacm.skeletons.topology import Topology
 from pipeline.audit.findings import Finding
-from pipeline.errors import name_some
-from pipeline.topology import Topology
+from pipeline.audit.streaming import Batch
 
 MOST_SPREAD_OF_LIMBS = 0.15
 """Metres between left and right (root mean square over a limb's joints): nearer ones cannot be told from a crossing."""

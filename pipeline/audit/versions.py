@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.datasets import DataSet
-from pipeline.splits import assign
-from pipeline.store import SkeletonStore
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.splits import assign
+from pipeline.store.store import SkeletonStore
 
 FACTS = ("subject", "camera", "setup", "replication", "variant", "fps", "topology", "xsub_part", "xview_part")
 """What a clip is said to be, beside its label."""

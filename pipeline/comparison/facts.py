@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.audit.revisions import WORKSPACE, Place
 from pipeline.comparison import origins, outcomes
 from pipeline.comparison.sides import Match, Side
-from pipeline.datasets import DataSet
+from pipeline.datasets.definition import DataSet
 
 
 def describe_origins(

@@ -4,8 +4,8 @@ import re
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from hacm.errors import UserError
 from pipeline.audit.revisions import WORKSPACE
-from pipeline.errors import UserError
 
 FLOOR = "floor"
 PRETRAIN = "pretrain"

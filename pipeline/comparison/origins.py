@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from hacm.errors import UserError
 from pipeline.audit.changes import to_facts
 from pipeline.audit.revisions import Place, find_causes, list_commits, read_revision
 from pipeline.audit.versions import compare
 from pipeline.comparison.naming import FLOOR, PRETRAIN, Key
 from pipeline.comparison.sides import Match, Side
-from pipeline.datasets import DataSet, find_dataset
-from pipeline.errors import UserError
-from pipeline.lock import LockedStage
+from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.graph.lock import LockedStage
 from pipeline.params import flatten, flatten_sections, merge
 
 OF_DATASET = ("download", "ingest", "normalize", "hierarchy")

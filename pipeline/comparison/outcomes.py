@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hacm.errors import UserError, name_some
 from pipeline.comparison.naming import PRETRAIN, Key
 from pipeline.comparison.sides import Match, Side
-from pipeline.errors import UserError, name_some
 from pipeline.report.comparisons import compare_scores
 from pipeline.report.predictions import PREDICTIONS, Scores, read_scores
-from pipeline.significance import over_seeds
+from pipeline.results.significance import over_seeds
 
 PAIRED = {"top1": 1, "top5": 5}
 """Figures that are a share of the test clips, and of how many guesses one must be right."""

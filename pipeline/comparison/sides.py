@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hacm.errors import UserError, name_some
+from hacm.files import hash_file, read_json
 from pipeline.audit.revisions import Files, resolve
 from pipeline.comparison.naming import Key, Selection, key_of, parse
-from pipeline.errors import UserError, name_some
-from pipeline.files import hash_file, read_json
-from pipeline.lock import LOCK_FILE, LockedStage, read_lock
+from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 
 METRICS = "metrics.json"
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from hacm.errors import name_some
 from pipeline.audit.changes import describe_changes
-from pipeline.comparison.tables import Table
-from pipeline.errors import name_some
+from pipeline.text_tables import Table
 
 MOST_CLASSES = 5
 """So many gains and so many losses are shown of each result."""

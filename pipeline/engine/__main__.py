@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
     steps.add_parser("mend", help="find out by content which stages are up to date, and tell Snakemake")
     options = parser.parse_args()
     if options.step == "run":
-        from pipeline.engine.launching import Launch
+        from pipeline.engine.processes import Launch
         from pipeline.engine.running import run_stage
 
         return run_stage(options.stage, Launch(options.nodes, options.processes))

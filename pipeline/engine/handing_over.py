@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from pipeline.dvc_files import mend_dvc_files
-from pipeline.engine import plan as plans
-from pipeline.engine import records
+from hacm.errors import UserError
+from hacm.files import replace_file
 from pipeline.engine.mending import note_handed_over
-from pipeline.engine.records import Contents, Record
-from pipeline.errors import UserError
-from pipeline.files import replace_file
-from pipeline.lock import LOCK_FILE
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.damage import mend_dvc_files
+from pipeline.graph.lock import LOCK_FILE
+from pipeline.graph.run_records import Contents, Record
 
 
 @dataclass
@@ -32,7 +32,7 @@ def hand_over() -> Outcome:
     mend_dvc_files(partial(print, file=sys.stderr))
     plan, locked = plans.resolve()
     outcome, contents = Outcome(), Contents()
-    kept = {name: record for name in plan.stages if (record := records.read(name))}
+    kept = {name: record for name in plan.stages if (record := run_records.read(name))}
     for record in kept.values():
         contents.remember(record)
     accepted: dict[str, Record] = {}

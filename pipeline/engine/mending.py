@@ -6,14 +6,14 @@ import time
 from collections.abc import Collection
 from functools import partial
 
-from pipeline.dvc_files import mend_dvc_files
-from pipeline.engine import plan as plans
-from pipeline.engine import records
-from pipeline.engine.content import Content
-from pipeline.engine.plan import Locked, Plan, Stage
-from pipeline.engine.records import Contents, Record
-from pipeline.files import hash_file, replace_file
-from pipeline.lock import LOCK_FILE
+from hacm.files import hash_file, replace_file
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.content import Content
+from pipeline.graph.damage import mend_dvc_files
+from pipeline.graph.lock import LOCK_FILE
+from pipeline.graph.plan import Locked, Plan, Stage
+from pipeline.graph.run_records import Contents, Record
 
 SHARDS = plans.FOLDER / "shards"
 """Marks of parts of data sets that are parsed; of no use once the whole is."""
@@ -30,7 +30,7 @@ def mend() -> Plan:
     mend_dvc_files(partial(print, file=sys.stderr))
     plan = plans.load()
     contents = Contents()
-    kept = {name: record for name in plan.stages if (record := records.read(name))}
+    kept = {name: record for name in plan.stages if (record := run_records.read(name))}
     for record in kept.values():
         contents.remember(record)
     fresh = {name: record for name, record in kept.items() if record.difference(plan.stages[name], contents) is None}
@@ -51,10 +51,10 @@ def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], con
             continue
         if record.difference(stage, contents) is None:
             found[name] = record.seen(contents)
-            records.write(name, found[name])
-        elif records.read(name) is None:
+            run_records.write(name, found[name])
+        elif run_records.read(name) is None:
             # Not true now, but maybe again when the stages before it have run: then it need not run.
-            records.write(name, record)
+            run_records.write(name, record)
     return found
 
 
@@ -72,11 +72,11 @@ def mark(plan: Plan, fresh: dict[str, Record]) -> None:
     now = time.time()
     for name in plan.stages:
         if name in fresh:
-            if not records.done_file(name).exists():
-                records.write_done(name, fresh[name])
-            os.utime(records.done_file(name), (now, now))
+            if not run_records.done_file(name).exists():
+                run_records.write_done(name, fresh[name])
+            os.utime(run_records.done_file(name), (now, now))
         else:
-            records.done_file(name).unlink(missing_ok=True)
+            run_records.done_file(name).unlink(missing_ok=True)
             if plan.stages[name].kind == "ingest":
                 for path in SHARDS.glob(f"{plan.stages[name].instance}-*-of-*"):
                     path.unlink()

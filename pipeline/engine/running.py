@@ -16,14 +16,14 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from pipeline.engine import plan as plans
-from pipeline.engine import records
-from pipeline.engine.content import Content, sign
-from pipeline.engine.launching import ALONE, Launch, command_line, surroundings
-from pipeline.engine.plan import Plan, Stage
-from pipeline.engine.records import Contents, Record
-from pipeline.errors import UserError
-from pipeline.files import explain_disk_errors
+from hacm.errors import UserError
+from hacm.files import explain_disk_errors
+from pipeline.engine.processes import ALONE, Launch, command_line, surroundings
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.content import Content, sign
+from pipeline.graph.plan import Plan, Stage
+from pipeline.graph.run_records import Contents, Record
 
 LAST_LINES = 20
 PR_SET_PDEATHSIG = 1
@@ -46,13 +46,13 @@ def run_stage(name: str, launch: Launch = ALONE) -> int:
     stage = plan.stages[name]
     with only_one(name) as lock:
         contents = recall(plan, stage)
-        record = records.read(name)
+        record = run_records.read(name)
         if record and record.difference(stage, contents) is None:
             print(f"{name}: up to date by content", file=sys.stderr)
-            records.write_done(name, record)
+            run_records.write_done(name, record)
             return 0
         deps = look_at(stage, stage.deps, contents, "is missing; the stages before it did not write it")
-        records.place_of(name).unlink(missing_ok=True)
+        run_records.place_of(name).unlink(missing_ok=True)
         remove_outputs(stage)
         code = execute(stage, lock, launch)
         if code == 0:
@@ -61,8 +61,8 @@ def run_stage(name: str, launch: Launch = ALONE) -> int:
             if plans.hash_sources() != plan.source:
                 raise UserError(f"{name}: dvc.yaml or params.yaml was changed while it ran; start snakemake again")
             record = Record(stage.cmd, stage.params, deps, outs)
-            records.write(name, record)
-            records.write_done(name, record)
+            run_records.write(name, record)
+            run_records.write_done(name, record)
         return code
 
 
@@ -79,7 +79,7 @@ def recall(plan: Plan, stage: Stage) -> Contents:
     """Contents that know what the stages before this one hashed already."""
     contents = Contents()
     for name in (stage.name, *stage.after):
-        if record := records.read(name):
+        if record := run_records.read(name):
             contents.remember(record)
     return contents
 
@@ -110,7 +110,7 @@ def remove_outputs(stage: Stage) -> None:
 
 def execute(stage: Stage, lock: IO[str], launch: Launch) -> int:
     """Run its command, the output in a file of its own; if it fails, the last lines of that on stderr."""
-    log = records.LOGS / f"{stage.name}.log"
+    log = run_records.LOGS / f"{stage.name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     cmd = command_line(stage.cmd, launch, os.environ)

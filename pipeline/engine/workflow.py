@@ -9,13 +9,14 @@ from typing import Any
 from snakemake.io import report
 from snakemake_interface_common.exceptions import WorkflowError
 
-from pipeline.engine import mending, records
-from pipeline.engine import plan as plans
+from hacm.errors import UserError
+from hacm.files import read_json
+from pipeline.engine import mending
 from pipeline.engine.needs import Most, Needs
-from pipeline.engine.plan import Stage
 from pipeline.engine.running import PARENT
-from pipeline.errors import UserError
-from pipeline.files import read_json
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.plan import Stage
 
 SYNTHETIC = "[synthetic]"
 LOCK = plans.FOLDER / "lock"
@@ -38,7 +39,7 @@ class Workflow:
         self._workflow, self._needs, self._most, self._shards = workflow, needs, most, shards
         self._alone = True
         os.environ[PARENT] = str(os.getpid())
-        records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
+        run_records.LOGS.mkdir(parents=True, exist_ok=True)  # schedulers do not make the folder of a job's output
         if workflow.is_main_process:
             self._lock = open_lock()
             self._alone = self._lock is not None
@@ -60,7 +61,7 @@ class Workflow:
         dag = self._workflow.dag
         for job in dag.needrun_jobs():
             if dag.reason(job).forced and job.rule.name in self.kinds:
-                records.forget(job.params.stage)
+                run_records.forget(job.params.stage)
 
     def hand_over(self) -> None:
         """Tell DVC what was made."""
@@ -75,11 +76,11 @@ class Workflow:
 
     def done_files(self) -> list[str]:
         """The marks of all stages."""
-        return [str(records.done_file(name)) for name in self.plan.stages]
+        return [str(run_records.done_file(name)) for name in self.plan.stages]
 
     def done_pattern(self, kind: str) -> str:
         """The mark of one stage of a kind, with the wildcard `instance` if there may be several."""
-        return str(records.done_file(self._pattern(kind)))
+        return str(run_records.done_file(self._pattern(kind)))
 
     def mark_of(self, kind: str) -> Any:
         """The same; for `snakemake --report` with what the stage measured, if it measures anything."""
@@ -90,7 +91,7 @@ class Workflow:
 
     def log_pattern(self, kind: str) -> str:
         """Where a job says why it failed."""
-        return str(records.LOGS / f"{self._pattern(kind)}.end")
+        return str(run_records.LOGS / f"{self._pattern(kind)}.end")
 
     def benchmark_pattern(self, kind: str) -> str:
         """Where Snakemake writes a job's time and memory."""
@@ -116,7 +117,7 @@ class Workflow:
         """The marks of the stages that a stage comes after."""
 
         def marks(stage: Stage) -> list[str]:
-            return [*(str(records.done_file(name)) for name in stage.after), *self._shards_of(stage)]
+            return [*(str(run_records.done_file(name)) for name in stage.after), *self._shards_of(stage)]
 
         return self._ask(kind, marks)
 
@@ -127,7 +128,7 @@ class Workflow:
 
     def before_shards(self, wildcards: Any) -> list[str]:
         """What the parts of a data set come after: all that its ingest does."""
-        return [str(records.done_file(name)) for name in self.plan.stages[f"ingest@{wildcards.dataset}"].after]
+        return [str(run_records.done_file(name)) for name in self.plan.stages[f"ingest@{wildcards.dataset}"].after]
 
     def sources_of(self, kind: str) -> Callable[[Any], list[str]]:
         """The code that a stage depends on."""

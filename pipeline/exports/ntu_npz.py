@@ -18,9 +18,9 @@ import polars as pl
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from hacm.files import replace_file
 from pipeline.exports import PARTS, LabelledClips
-from pipeline.files import replace_file
 
 SUFFIX = ".npz"
 FRAMES = 300

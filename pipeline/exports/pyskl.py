@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from hacm.files import replace_file
 from pipeline.exports import LabelledClips
-from pipeline.files import replace_file
 
 SUFFIX = ".pkl"
 PROTOCOL = 4

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.kinect_sim.actor import Actor
 from pipeline.kinect_sim.body import LEFT, OUTWARD, RIGHT
-from pipeline.kinect_sim.curves import Array, ease
+from pipeline.kinect_sim.time_curves import Array, ease
 
 
 def _preferred(actor: Actor, probability: float = 0.93) -> int:

@@ -9,8 +9,8 @@ import itertools
 import numpy as np
 
 from pipeline.kinect_sim.body import LEFT, OUTWARD, RIGHT, Place, Pose, Reach
-from pipeline.kinect_sim.curves import Array, ease, hermite, wander
 from pipeline.kinect_sim.people import Person
+from pipeline.kinect_sim.time_curves import Array, ease, hermite, wander
 
 FPS = 30.0
 GRAVITY = 9.81

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.kinect_sim.curves import Array
-from pipeline.topology import KINECT_V2
+from hacm.skeletons.topology import KINECT_V2
+from pipeline.kinect_sim.time_curves import Array
 
 LEFT, RIGHT = 0, 1
 OUTWARD = (1.0, -1.0)  # the sign of x on each side

@@ -12,8 +12,8 @@ import numpy as np
 from pipeline.kinect_sim import actions, pairs
 from pipeline.kinect_sim.actor import FPS, Actor
 from pipeline.kinect_sim.body import joints, rotation
-from pipeline.kinect_sim.curves import Array
 from pipeline.kinect_sim.people import find_person
+from pipeline.kinect_sim.time_curves import Array
 
 HABIT_STREAM, PERFORMANCE_STREAM = 2, 3
 LEAST_FRAMES, MOST_FRAMES = 50, 120

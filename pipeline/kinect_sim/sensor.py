@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hacm.skeletons.topology import KINECT_V2
 from pipeline.kinect_sim.body import (
     ANKLE,
     ELBOW,
@@ -25,8 +26,7 @@ from pipeline.kinect_sim.body import (
     TIP,
     WRIST,
 )
-from pipeline.kinect_sim.curves import Array
-from pipeline.topology import KINECT_V2
+from pipeline.kinect_sim.time_curves import Array
 
 # Height of the sensors and distance to the performers, metres, for each setup; from setup 18 on they repeat. The
 # span is that of NTU RGB+D's setups.

@@ -9,8 +9,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.kinect_sim.curves import Array
 from pipeline.kinect_sim.sensor import Sighting, lasting_noise
+from pipeline.kinect_sim.time_curves import Array
 
 FIRST_ID = 72057594037900000
 

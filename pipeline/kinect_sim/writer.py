@@ -6,10 +6,10 @@ Shape suffixes: T frames, V joints, C coordinates.
 import numpy as np
 from numpy.typing import NDArray
 
+from hacm.skeletons.topology import KINECT_V2
 from pipeline.kinect_sim.body import LEFT, RIGHT, SHOULDER, SPINE_BASE, SPINE_SHOULDER
-from pipeline.kinect_sim.curves import Array
+from pipeline.kinect_sim.time_curves import Array
 from pipeline.kinect_sim.tracks import Track
-from pipeline.topology import KINECT_V2
 
 # Pin-hole models of a Kinect v2: focal length and centre in pixels; the colour camera stands beside the depth camera.
 DEPTH_FOCAL, DEPTH_CENTRE, DEPTH_SIZE = 366.0, (256.5, 208.5), (512, 424)

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine.plan import overlaps
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from pipeline.graph.plan import overlaps
 from pipeline.lineage.behind import explain
-from pipeline.lineage.clips import find_recording
+from pipeline.lineage.clip_history import find_recording
 from pipeline.lineage.graph import CURRENT, NEVER_MADE, PARAMS_FILE, STALE, Graph, Node
 from pipeline.lineage.parameters import overlap, overridden_by, value_at
 from pipeline.params import ABSENT, look_up, read_yaml

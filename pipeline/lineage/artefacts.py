@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from pipeline.engine.records import Contents
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from pipeline.graph.run_records import Contents
 
 
 @dataclass(frozen=True)

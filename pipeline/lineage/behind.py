@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.engine.records import Difference
-from pipeline.errors import UserError, name_some
+from hacm.errors import UserError, name_some
+from pipeline.graph.commits import find_commits
+from pipeline.graph.run_records import Difference
 from pipeline.lineage.artefacts import Artefact, Recorded
-from pipeline.lineage.commits import find_commits
 from pipeline.lineage.graph import Graph
 from pipeline.lineage.parameters import in_force
 from pipeline.params import ABSENT, flatten
@@ -46,7 +46,7 @@ def find_target(graph: Graph, text: str) -> Target:
     makers = graph.makers_of(path)
     if not makers:
         raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
-                        "stages.lineage affected-by")  # fmt: skip
+                        "stages.tools.lineage affected-by")  # fmt: skip
     if len(makers) > 1:
         raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")
     return _made(graph, Target(makers[0], path, None if metric == path else metric))

@@ -13,13 +13,13 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-from pipeline.engine import plan as plans
-from pipeline.engine import records
-from pipeline.engine.content import Content
-from pipeline.engine.plan import Plan, Stage
-from pipeline.engine.records import Contents, Difference, Record
-from pipeline.errors import UserError
-from pipeline.lock import LOCK_FILE, LockedStage, read_lock
+from hacm.errors import UserError
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.content import Content
+from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
+from pipeline.graph.plan import Plan, Stage
+from pipeline.graph.run_records import Contents, Difference, Record
 from pipeline.params import ABSENT, look_up, plain, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
@@ -148,7 +148,7 @@ def to_records(locked: Mapping[str, LockedStage]) -> dict[str, Record]:
 
 def _by_snakemake(plan: Plan, recorded: Mapping[str, Record], contents: Contents) -> dict[str, Record]:
     """Snakemake's records of those stages of which DVC does not know, or knows what is no longer true."""
-    kept = {name: record for name in plan.stages if (record := records.read(name))}
+    kept = {name: record for name in plan.stages if (record := run_records.read(name))}
     for record in kept.values():
         contents.remember(record)
     return {

@@ -1,9 +1,9 @@
 """dvc.lock as a revision of the project has it."""
 
+from hacm.errors import UserError
 from pipeline.audit.revisions import resolve
-from pipeline.errors import UserError
-from pipeline.lineage.commits import ask_git
-from pipeline.lock import LockedStage, read_lock
+from pipeline.graph.commits import ask_git
+from pipeline.graph.lock import LockedStage, read_lock
 
 
 def read_lock_at(rev: str) -> dict[str, LockedStage]:

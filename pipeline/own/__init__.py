@@ -7,10 +7,10 @@ import importlib
 import pkgutil
 from functools import cache
 
-from pipeline.datasets import DATASETS, OWN, DataSet, describe_fault
-from pipeline.errors import UserError
-from pipeline.manifest import SCHEMA
-from pipeline.topology import TOPOLOGIES, Topology
+from hacm.errors import UserError
+from hacm.skeletons.topology import TOPOLOGIES, Topology
+from pipeline.datasets.definition import DATASETS, OWN, DataSet, describe_fault
+from pipeline.store.manifest import SCHEMA
 
 SPLIT_COLUMNS = ("subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part")
 READER = ("COMPANIONS", "part_of", "read")
@@ -42,7 +42,7 @@ def _load(stem: str) -> DataSet:
         raise UserError(f"{describe_fault(error) or repr(error)}; mend it, or move the file elsewhere") from error
     dataset = getattr(module, "DATASET", None)
     if not isinstance(dataset, DataSet):
-        raise UserError("must define DATASET, a pipeline.datasets.DataSet")
+        raise UserError("must define DATASET, a pipeline.datasets.definition.DataSet")
     if dataset.name in DATASETS:
         raise UserError(f"DATASET.name is {dataset.name!r}, which the project has already; take another")
     if dataset.name != stem.replace("_", "-"):
@@ -75,4 +75,4 @@ def _check_reader(dataset: DataSet) -> None:
         raise UserError(f"reader {dataset.reader!r}: {error}") from error
     lacking = [name for name in READER if not hasattr(reader, name)]
     if lacking:
-        raise UserError(f"its reader defines no {', '.join(lacking)} (see pipeline/recordings/__init__.py)")
+        raise UserError(f"its reader defines no {', '.join(lacking)} (see hacm/recordings/__init__.py)")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from pipeline.files import replace_file
+from hacm.files import replace_file
+from pipeline.report.collecting import Selection, read_results
 from pipeline.report.comparisons import compare
 from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
-from pipeline.report.results import Selection, read_results
 from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
 
 

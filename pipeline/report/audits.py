@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from pipeline.report.records import FINITE, Count
+from pipeline.report.model import FINITE, Count
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.path import Path
 from numpy.typing import NDArray
 
-from pipeline.report.records import ClassAccuracy, EpochLoss, Estimate, Prediction
+from pipeline.report.model import ClassAccuracy, EpochLoss, Estimate, Prediction
 from pipeline.report.svg import BLUE, GREY, GRID, INK, MUTED, ORANGE, STYLE, canvas, pixel_axes, to_svg
 
 WIDTH = 420

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 from pipeline.report.charts import RANDOM
+from pipeline.report.collecting import Benchmark, Run
+from pipeline.report.model import Estimate
 from pipeline.report.predictions import PREDICTIONS, Hits, Scores, fuse, read_scores, read_untrained_hits
-from pipeline.report.records import Estimate
-from pipeline.report.results import Benchmark, Run
-from pipeline.significance import mcnemar, paired_interval
+from pipeline.results.significance import mcnemar, paired_interval
 
 BOOTSTRAP_SEED = 0
 FUSIONS = (("joint", "bone"), ("joint", "bone", "motion"))

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
+from pipeline.report.ablations import over_seeds
 from pipeline.report.charts import RANDOM
-from pipeline.report.curves import Series
-from pipeline.report.records import ConditionAccuracy, Estimate
-from pipeline.report.results import Benchmark, Run
+from pipeline.report.collecting import Benchmark, Run
+from pipeline.report.condition_charts import Series
+from pipeline.report.model import ConditionAccuracy, Estimate
 from pipeline.report.tables import UNKNOWN, Cell, Column, Table, percent, protocol_name, row
-from pipeline.report.variants import over_seeds
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.report import charts, conditions, curves, skeletons, tables, variants, worst
+from pipeline.report import ablations, charts, condition_charts, conditions, moment_drawings, skeletons, tables
 from pipeline.report.audits import Audit, Finding
+from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import Comparison
+from pipeline.report.model import Example
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
-from pipeline.report.records import Example
-from pipeline.report.results import Benchmark, Dataset, Results, Run
 
 TITLE = "Self-supervised skeleton action recognition with HA-CM"
 
@@ -161,7 +161,7 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
     )
     blocks: tuple[Block, ...] = (
         *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
-        *([Tabular(variants.transfer_table(results))] if results.transfers else []),
+        *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
         Tabular(tables.results_table(results)),
         Figures((figure,), beside=(Bullets(verdicts),)),
         Folded("The ridge floor on its own", (Tabular(tables.floor_table(results)),)),
@@ -176,8 +176,8 @@ def _variants_blocks(benchmark: Benchmark, comparisons: Mapping[str, Comparison]
     comparison = comparisons[benchmark.name]
     title = f"Controls and variants against {benchmark.reference} on {benchmark.name}, clip by clip"
     return [
-        Tabular(variants.variants_table(benchmark, comparison)),
-        Folded(title, (Tabular(variants.differences_table(benchmark, comparison)),)),
+        Tabular(ablations.variants_table(benchmark, comparison)),
+        Folded(title, (Tabular(ablations.differences_table(benchmark, comparison)),)),
         Text(f"Below, {benchmark.name} is shown in full for {benchmark.reference} from seed {benchmark.seeds[0]}."),
     ]
 
@@ -193,7 +193,7 @@ def _conditions_section(benchmark: Benchmark) -> Section:
         key = f"{benchmark.name}-{protocol}"
         figures = [
             Figure(
-                curves.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
+                condition_charts.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
                 f"{benchmark.name}, {tables.protocol_name(protocol)}: top-1 against {kind}.",
                 benchmark.synthetic,
             )
@@ -324,7 +324,7 @@ def _worst_figure(audit: Audit, number: int) -> Figure:
     moment = audit.worst[number]
     joints = f", {', '.join(moment.joints)}" if 0 < len(moment.joints) < 4 else ""
     return Figure(
-        worst.pose_row(moment, f"worst-{audit.dataset}-{number}"),
+        moment_drawings.pose_row(moment, f"worst-{audit.dataset}-{number}"),
         f"{moment.kind}: clip {moment.clip}, body {moment.body + 1}, frame {moment.frame}{joints}. Numbers are frames;"
         " the joints in question are filled.",
         audit.synthetic,

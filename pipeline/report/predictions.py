@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 
 PREDICTIONS = "predictions.parquet"
 Hits = NDArray[np.bool_]

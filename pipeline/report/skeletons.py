@@ -17,7 +17,7 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from pipeline.report.charts import WIDTH, shortened
-from pipeline.report.records import Example, TreeJoint
+from pipeline.report.model import Example, TreeJoint
 from pipeline.report.svg import BLUE, FAINT, GREY, GRID, INK, MUTED, ORANGE, PAPER, STYLE, canvas, pixel_axes, to_svg
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pipeline.report.audits import Audit
 from pipeline.report.charts import RANDOM, confusion_counts
+from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import RIDGE, Comparison, Difference
+from pipeline.report.model import Details, Estimate
 from pipeline.report.published import LABEL, PROTOCOLS, Published
-from pipeline.report.records import Details, Estimate
-from pipeline.report.results import Benchmark, Dataset, Results, Run
 
 SYNTHETIC = "[synthetic]"
 UNKNOWN = "–"

@@ -10,7 +10,7 @@ from typing import Any
 
 from ruamel.yaml.error import YAMLError
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 from pipeline.params import ABSENT, editor, look_up, plain
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

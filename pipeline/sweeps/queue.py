@@ -14,7 +14,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.errors import UserError, in_one_line, name_some
+from hacm.errors import UserError, in_one_line, name_some
 from pipeline.params import editor, plain
 from pipeline.sweeps.points import Point, put
 

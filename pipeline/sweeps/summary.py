@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 
 from pipeline.comparison.naming import FLOOR, PRETRAIN, Key
 from pipeline.comparison.sides import Side, open_sides
-from pipeline.comparison.tables import Table
 from pipeline.report.svg import BLUE, GRID, MUTED, STYLE, canvas
-from pipeline.significance import over_seeds
+from pipeline.results.significance import over_seeds
 from pipeline.sweeps.points import Point
+from pipeline.text_tables import Table
 
 PANEL = (420, 190)
 

@@ -12,8 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.arithmetic import Work, count_features, count_step, total
 from benchmarks.made_up import KINECT
-from hacm import chunks
-from hacm.model import HACM
+from hacm.model import chunks
+from hacm.model.network import HACM
 from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TrainSettings
 
 SMALL = ModelSettings(dim=32, heads=2, encoder_blocks=2, decoder_blocks=1, mlp_ratio=3.0, frames=24, segment=3)

@@ -8,8 +8,8 @@ import torch
 from benchmarks.made_up import KINECT, make_clips
 from benchmarks.plain_step import PlainModel, load_batch
 from benchmarks.side_by_side import both_bodies
-from hacm.augment import DRAWS, sample_batch, seeded
-from hacm.model import HACM
+from hacm.clips.augment import DRAWS, sample_batch, seeded
+from hacm.model.network import HACM
 from hacm.settings import LossSettings, ModelSettings, TrainSettings
 
 SETTINGS = TrainSettings(model=ModelSettings(dim=32, heads=4, encoder_blocks=2, decoder_blocks=1))

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 
 FOLDER = Path(os.environ.get("HACM_GOLDEN") or Path(__file__).parents[2].parent / "shared" / "golden")
 needs_golden = pytest.mark.skipif(not FOLDER.exists(), reason="golden data are not beside the repository")

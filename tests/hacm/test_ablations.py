@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from hacm.clips import Clips, pack_clips
+from hacm.clips.ragged import Clips, pack_clips
 from hacm.settings import (
     AugmentSettings,
     LossSettings,
@@ -19,7 +19,7 @@ from hacm.settings import (
     TemporalSettings,
     TrainSettings,
 )
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from hacm.training.engine import Pretraining
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 1, 4), roots=(0, 1), centre=0)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hacm import checkpoint, ridge
-from hacm.clips import Clips, pack_clips
+from hacm.checkpoints import checkpoint
+from hacm.clips.ragged import Clips, pack_clips
+from hacm.evaluation import ridge
 from hacm.evaluation.task import Task
 from hacm.hierarchy import embed_tree, frame_hierarchy
-from hacm.masking import token_budget
+from hacm.model.masking import token_budget
 from hacm.protocols import knn, linear
 from hacm.settings import (
     AugmentSettings,
@@ -22,9 +23,9 @@ from hacm.settings import (
     TrainSettings,
     TreeSettings,
 )
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import TOPOLOGIES
 from hacm.training.engine import pretrain
-from pipeline.topology import TOPOLOGIES
 
 CRAB = Skeleton(
     joints=11,

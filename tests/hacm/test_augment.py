@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hacm.augment import Batch, Resampling, centre_crop, random_crop, rotation_matrix, sample_batch, seeded
-from hacm.clips import Clips, pack_clips
+from hacm.clips.augment import Batch, Resampling, centre_crop, random_crop, rotation_matrix, sample_batch, seeded
+from hacm.clips.ragged import Clips, pack_clips
 from hacm.settings import AugmentSettings
 from tests.hacm.test_clips import random_clips
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from hacm import clips as clips_module
-from hacm.augment import Batch
-from hacm.clips import Clips, gather_rows, place_rows
+from hacm.clips import ragged as clips_module
+from hacm.clips.augment import Batch
+from hacm.clips.ragged import Clips, gather_rows, place_rows
 from hacm.settings import TrainSettings
 from hacm.training.batches import Ahead, Batches
 from hacm.training.engine import pretrain

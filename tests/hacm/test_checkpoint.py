@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 
-from hacm.checkpoint import DESCRIPTION, WEIGHTS, digest, encoder_hash, load, save
-from hacm.model import HACM
+from hacm.checkpoints.checkpoint import DESCRIPTION, WEIGHTS, digest, encoder_hash, load, save
+from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 

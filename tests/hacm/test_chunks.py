@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from hacm import chunks
-from hacm.chunks import chunked_errors, worth_chunking
-from hacm.losses import reconstruction_loss, token_errors
-from hacm.model import HACM
+from hacm.model import chunks
+from hacm.model.chunks import chunked_errors, worth_chunking
+from hacm.model.losses import reconstruction_loss, token_errors
+from hacm.model.network import HACM
+from hacm.model.transformer import Decoder
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
-from hacm.transformer import Decoder
 from tests.hacm.test_training import SKELETON
 
 SETTINGS = ModelSettings(dim=16, heads=2, encoder_blocks=1, decoder_blocks=2, frames=12, segment=3)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hacm.clips import Clips, pack_clips
+from hacm.clips.ragged import Clips, pack_clips
 
 
 def random_clips(

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import pytest
 import torch
 
-from hacm.augment import sample_batch, seeded, share
+from hacm.clips.augment import sample_batch, seeded, share
 from hacm.settings import LossSettings, MaskingSettings, SpatialSettings, TemporalSettings
 from hacm.training import engine
 from hacm.training.distributed import ALONE, GradientSum, Processes, device_of, launched

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hacm.geometry import PAPER_LIMIT, FlatSpace, PoincareBall, Points
+from hacm.model.geometry import PAPER_LIMIT, FlatSpace, PoincareBall, Points
 from tests.hacm.golden import arrays, compare, needs_golden
 
 BALL = PoincareBall()

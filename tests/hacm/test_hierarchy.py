@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 import hacm.hierarchy
 from hacm.hierarchy import TreeEmbedding, distortion, embed_tree, frame_hierarchy, sarkar_layout, tree_distances
 from hacm.settings import TreeSettings
-from hacm.skeleton import Skeleton
-from pipeline.topology import TOPOLOGIES, Topology
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import TOPOLOGIES, Topology
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 

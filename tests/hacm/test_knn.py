@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hacm.evaluation.features import extract
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.protocols import knn
 from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips

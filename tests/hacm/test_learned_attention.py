@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from hacm import checkpoint
-from hacm.losses import selection_loss
-from hacm.masking import draw_log_probability, gumbel_keys, log_chances
-from hacm.model import HACM, Output
+from hacm.checkpoints import checkpoint
+from hacm.model.losses import selection_loss
+from hacm.model.masking import draw_log_probability, gumbel_keys, log_chances
+from hacm.model.network import HACM, Output
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, TemporalSettings, TrainSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from hacm.training.engine import Pretraining
 from hacm.training.optimisers import parameter_groups
 from tests.hacm.test_training import SETTINGS, moving_clips

@@ -7,13 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hacm import metrics
-from hacm.augment import sample_batch, seeded
-from hacm.clips import Clips, pack_clips
-from hacm.evaluation import features
+from hacm.clips.augment import sample_batch, seeded
+from hacm.clips.ragged import Clips, pack_clips
+from hacm.evaluation import features, metrics
 from hacm.evaluation import probe as probing
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.protocols import linear
 from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from hacm.geometry import FlatSpace, PoincareBall
-from hacm.losses import (
+from hacm.model.geometry import FlatSpace, PoincareBall
+from hacm.model.losses import (
     branch_means,
     contrast_loss,
     motion,
@@ -16,8 +16,8 @@ from hacm.losses import (
     token_errors,
     total_loss,
 )
+from hacm.model.tokens import to_branches
 from hacm.settings import LossSettings
-from hacm.tokens import to_branches
 from tests.hacm.golden import arrays, compare, needs_golden
 
 

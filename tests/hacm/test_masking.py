@@ -12,8 +12,8 @@ import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch import Tensor
 
-from hacm.geometry import FlatSpace, PoincareBall
-from hacm.masking import (
+from hacm.model.geometry import FlatSpace, PoincareBall
+from hacm.model.masking import (
     Masking,
     global_attention,
     gumbel_keys,
@@ -25,8 +25,8 @@ from hacm.masking import (
     temporal_scores,
     token_budget,
 )
+from hacm.model.tokens import branch_sizes, from_branches, patches, to_branches
 from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
-from hacm.tokens import branch_sizes, from_branches, patches, to_branches
 from tests.hacm.golden import FOLDER, arrays, compare, needs_golden
 
 

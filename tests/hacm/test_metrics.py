@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from hacm import metrics
+from hacm.evaluation import metrics
 
 RANDOM = np.random.default_rng(0)
 SCORES = RANDOM.normal(size=(200, 7)).astype(np.float32)

@@ -12,11 +12,11 @@ import hacm.masking
 import hacm.model
 import hacm.released
 import hacm.transformer
-from hacm.masking import draw_uniform
-from hacm.model import HACM
+from hacm.model.masking import draw_uniform
+from hacm.model.network import HACM
+from hacm.model.tokens import from_branches, to_branches
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
-from hacm.skeleton import Skeleton
-from hacm.tokens import from_branches, to_branches
+from hacm.skeletons.skeleton import Skeleton
 from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
@@ -86,7 +86,7 @@ def test_every_token_is_chosen_and_returned_at_its_own_place(monkeypatch: pytest
 
 def silence_target(monkeypatch: pytest.MonkeyPatch) -> None:
     """The head is taken out to look at the cells, so prediction and target differ in width."""
-    monkeypatch.setattr(hacm.model, "token_errors", lambda prediction, target: prediction.sum(-1))
+    monkeypatch.setattr(hacm.model.network, "token_errors", lambda prediction, target: prediction.sum(-1))
 
 
 def joint_major(cells_BSJ: Tensor, spatial: bool) -> Tensor:
@@ -101,17 +101,21 @@ def put_in_temporal_branch(kept_BKD: Tensor, keep_BK: Tensor, filler_D: Tensor, 
     return real_put(kept_BKD, keep_BK % 12, filler_D, tokens)
 
 
-real_put = hacm.transformer.put
+real_put = hacm.model.transformer.put
 RELEASED_ERRORS: dict[str, tuple[object, str, Callable[..., Tensor]]] = {
-    "a: spatial scores joint-major": (hacm.masking, "to_branches", lambda cells: joint_major(cells, spatial=True)),
+    "a: spatial scores joint-major": (
+        hacm.model.masking,
+        "to_branches",
+        lambda cells: joint_major(cells, spatial=True),
+    ),
     "b: temporal tokens joint-major": (
-        hacm.transformer,
+        hacm.model.transformer,
         "to_branches",
         lambda cells: joint_major(cells, spatial=False),
     ),
-    "c: spatial tokens in temporal slots": (hacm.transformer, "put", put_in_temporal_branch),
+    "c: spatial tokens in temporal slots": (hacm.model.transformer, "put", put_in_temporal_branch),
     "d: positions in natural order on slots in branch order": (
-        hacm.transformer,
+        hacm.model.transformer,
         "from_branches",
         lambda tokens, segments: tokens.unflatten(1, (segments, -1)),
     ),
@@ -229,7 +233,7 @@ def test_mistakes_are_named() -> None:
 
 
 def released_model(name: str, heads: int) -> tuple[HACM, dict[str, np.ndarray]]:
-    return hacm.released.load(FOLDER / f"{name}_release_format.pth", KINECT_V2, heads).model, arrays(name)
+    return hacm.checkpoints.released.load(FOLDER / f"{name}_release_format.pth", KINECT_V2, heads).model, arrays(name)
 
 
 def released_hacm() -> tuple[HACM, dict[str, np.ndarray], Tensor]:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hacm import geometry, losses, masking, model
-from hacm.augment import plan_batch, render
+from hacm.clips.augment import plan_batch, render
+from hacm.model import geometry, losses, masking, network
 from hacm.settings import TrainSettings
 from hacm.training import engine
 from hacm.training.engine import Pretraining
@@ -74,8 +74,8 @@ def test_geometry_and_losses_get_float32_whatever_the_blocks_compute_in(monkeypa
     watch(masking, "gumbel_keys")
     watch(masking, "global_attention")
     watch(losses, "agreement")
-    watch(model, "motion_target")
-    watch(model, "normalise_patches")
+    watch(network, "motion_target")
+    watch(network, "normalise_patches")
     run = Pretraining(moving_clips(), torch.arange(12), SKELETON, with_pretrain(precision="bfloat16"), 0, "cpu")
     blocks: set[torch.dtype] = set()
     for name, module in run.model.named_modules():

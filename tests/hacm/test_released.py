@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hacm import checkpoint
-from hacm.geometry import PoincareBall
-from hacm.masking import global_attention, spatial_scores, temporal_scores
-from hacm.released import load
+from hacm.checkpoints import checkpoint
+from hacm.checkpoints.released import load
+from hacm.model.geometry import PoincareBall
+from hacm.model.masking import global_attention, spatial_scores, temporal_scores
 from hacm.settings import LossSettings, MaskingSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
 from tests.release_format import made_up
 

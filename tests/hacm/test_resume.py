@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pytest
 import torch
 
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.training import engine
 from hacm.training.engine import EpochRecord, Pretraining, Step, pretrain
 from hacm.training.resume import FILE, State, StateFile, Terminated, Termination

@@ -11,8 +11,8 @@ import pytest
 import scipy.io
 import torch
 
-from hacm import ridge
-from hacm.clips import Clips, pack_clips
+from hacm.clips.ragged import Clips, pack_clips
+from hacm.evaluation import ridge
 
 UTD_MHAD = Path(__file__).parents[2].parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"
 RANDOM = np.random.default_rng(0)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from hacm import metrics
-from hacm.augment import sample_batch
-from hacm.clips import Clips, pack_clips
+from hacm.clips.augment import sample_batch
+from hacm.clips.ragged import Clips, pack_clips
 from hacm.evaluation import corruption as corrupting
+from hacm.evaluation import metrics
 from hacm.evaluation.corruption import (
     Corruption,
     LostFrames,
@@ -24,11 +24,11 @@ from hacm.evaluation.corruption import (
     limbs,
 )
 from hacm.evaluation.task import Task
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.protocols import linear, robustness
 from hacm.settings import AugmentSettings
-from hacm.skeleton import Skeleton
-from pipeline.topology import TOPOLOGIES
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import TOPOLOGIES
 from tests.hacm.test_any_skeleton import CRAB, SKELETONS
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from hacm.model import HACM
-from hacm.skeleton import Skeleton
+from hacm.model.network import HACM
+from hacm.skeletons.skeleton import Skeleton
 from tests.hacm import reference
 from tests.hacm.golden import compare
 

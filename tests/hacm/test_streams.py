@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from hacm.augment import Batch, sample_batch, seeded
-from hacm.checkpoint import encoder_hash
-from hacm.clips import Clips, pack_clips
+from hacm.checkpoints.checkpoint import encoder_hash
+from hacm.clips.augment import Batch, sample_batch, seeded
+from hacm.clips.ragged import Clips, pack_clips
 from hacm.evaluation.features import extract
 from hacm.hierarchy import frame_hierarchy
 from hacm.settings import AugmentSettings, MaskingSettings, ModelSettings, PretrainSettings, SpatialSettings
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from hacm.training.engine import pretrain
 from tests.hacm.test_any_skeleton import SKELETONS
 from tests.hacm.test_training import SETTINGS

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from hacm.tokens import branch_sizes, from_branches, patches, put, take, to_branches
+from hacm.model.tokens import branch_sizes, from_branches, patches, put, take, to_branches
 
 
 def test_patches_are_cut_frame_after_frame() -> None:

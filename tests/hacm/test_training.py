@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hacm.clips import Clips, pack_clips
-from hacm.model import HACM
+from hacm.clips.ragged import Clips, pack_clips
+from hacm.model.network import HACM
 from hacm.settings import (
     AugmentSettings,
     LossSettings,
@@ -17,7 +17,7 @@ from hacm.settings import (
     SpatialSettings,
     TrainSettings,
 )
-from hacm.skeleton import Skeleton
+from hacm.skeletons.skeleton import Skeleton
 from hacm.training import engine
 from hacm.training.engine import Pretraining, Step, pretrain
 from hacm.training.optimisers import parameter_groups, pretraining_optimiser

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from hacm.geometry import FlatSpace, PoincareBall
+from hacm.model.geometry import FlatSpace, PoincareBall
+from hacm.model.tokens import take, to_branches
+from hacm.model.transformer import SHORT, Block, Decoder, Encoder
 from hacm.settings import ModelSettings
-from hacm.skeleton import Skeleton
-from hacm.tokens import take, to_branches
-from hacm.transformer import SHORT, Block, Decoder, Encoder
+from hacm.skeletons.skeleton import Skeleton
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 SETTINGS = ModelSettings(dim=16, heads=4, encoder_blocks=3, decoder_blocks=1, frames=12)

@@ -10,13 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from hacm import metrics
-from hacm.augment import Batch, sample_batch, seeded
-from hacm.clips import pack_clips
-from hacm.evaluation import transfer, tuning
+from hacm.clips.augment import Batch, sample_batch, seeded
+from hacm.clips.ragged import pack_clips
+from hacm.evaluation import metrics, transfer, tuning
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Classifier, Recipe, Tuning
-from hacm.model import HACM
+from hacm.model.network import HACM
 from hacm.protocols import finetune, semi
 from hacm.settings import AugmentSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips

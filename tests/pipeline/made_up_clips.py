@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets import UTD_MHAD, DataSet
-from pipeline.recordings import Clip, Identity
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import KINECT_V1
+from hacm.recordings import Clip, Identity
+from hacm.skeletons.topology import KINECT_V1
+from pipeline.datasets.definition import UTD_MHAD, DataSet
+from pipeline.store.store import SkeletonStore, StoreWriter
 
 DATASET: DataSet = replace(
     UTD_MHAD, name="made-up", clips=None, expected={}, checksums=None, splits={"xsub": UTD_MHAD.splits["xsub"]}

@@ -17,9 +17,9 @@ from typing import Any
 import py7zr
 import pytest
 
-from pipeline.archives import Refused, member_names, members
-from pipeline.errors import UserError
-from pipeline.recordings import RawFile
+from hacm.archives.members import Refused, member_names, members
+from hacm.errors import UserError
+from hacm.recordings import RawFile
 
 FILES = {"data/b.txt": b"bee " * 500, "data/a.txt": b"ay", "c.txt": b"", "data/deep/d.txt": os.urandom(5000)}
 SORTED = sorted(FILES)

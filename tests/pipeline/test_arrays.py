@@ -13,11 +13,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pipeline.errors import BadRecording, UserError
-from pipeline.recordings import Part, RawFile, RawRecording
-from pipeline.recordings.arrays import MOST_NUMBERS, ArrayReader
-from pipeline.recordings.bodies import as_bodies
-from pipeline.topology import Topology
+from hacm.errors import BadRecording, UserError
+from hacm.recordings import Part, RawFile, RawRecording
+from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
+from hacm.recordings.bodies import as_bodies
+from hacm.skeletons.topology import Topology
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
 PLAIN = ArrayReader(BODY, fps=25)

@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hacm.errors import UserError
+from hacm.recordings import Clip
+from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD
 from pipeline.audit import audit, sketches
 from pipeline.audit.alterations import classify
-from pipeline.audit.batches import split_into_batches
 from pipeline.audit.findings import KINDS, Finding, choose_strict, in_order
 from pipeline.audit.markdown import to_markdown
 from pipeline.audit.provenance import Origin
 from pipeline.audit.sketches import NEAR, measure_distance
+from pipeline.audit.streaming import split_into_batches
 from pipeline.audit.values import CHECKS, find_limbs, measure
-from pipeline.datasets import Archive
-from pipeline.errors import UserError
-from pipeline.recordings import Clip
-from pipeline.splits import SplitRule
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import KINECT_V1, KINECT_V2, UI_PRMD
+from pipeline.datasets.definition import Archive
+from pipeline.datasets.splits import SplitRule
+from pipeline.store.store import SkeletonStore, StoreWriter
 from tests.pipeline.made_up_clips import DATASET, make_body, make_clips, write_store
 
 VICTIM = "a2_s3_t1"
@@ -357,7 +357,7 @@ def test_every_note_that_cleaning_writes_has_its_rule():
     import inspect
     import re
 
-    from pipeline import cleaning
+    from hacm import cleaning
 
     source = inspect.getsource(cleaning)
     written = re.findall(r'(?:notes\.(?:append|extend)\(|BadRecording\()\s*f?"([^"]+)"', source)

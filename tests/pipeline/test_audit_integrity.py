@@ -8,14 +8,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline import rows
+from hacm.errors import UserError
+from hacm.files import hash_tree, read_json, write_json
 from pipeline.audit.integrity import Verification, summarise, verify
 from pipeline.audit.split_artefacts import verify_split
-from pipeline.errors import UserError
-from pipeline.files import hash_tree, read_json, write_json
-from pipeline.manifest import version
-from pipeline.splits import assign
-from pipeline.store import FILES, SkeletonStore, seal_files
+from pipeline.datasets.splits import assign
+from pipeline.store import rows
+from pipeline.store.manifest import version
+from pipeline.store.store import FILES, SkeletonStore, seal_files
 from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
 
 VICTIM = "a2_s3_t1"

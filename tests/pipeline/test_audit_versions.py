@@ -9,8 +9,8 @@ import pytest
 from pipeline.audit.changes import to_facts, to_text
 from pipeline.audit.revisions import Revision, find_causes
 from pipeline.audit.versions import Held, compare, measure_changes
-from pipeline.lock import read_lock
-from pipeline.store import SkeletonStore
+from pipeline.graph.lock import read_lock
+from pipeline.store.store import SkeletonStore
 from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
 
 
@@ -96,7 +96,7 @@ stages:
   normalize@made-up:
     cmd: python -m stages.normalize --dataset made-up
     deps:
-    - {{path: pipeline/cleaning.py, md5: {code}}}
+    - {{path: hacm/cleaning.py, md5: {code}}}
     - {{path: data/made-up/recordings, md5: r}}
     params:
       params.yaml:
@@ -111,7 +111,7 @@ def test_what_brought_it_is_read_from_both_locks(stores):
     ]
     causes = find_causes(sides[0], sides[1], "made-up")
     assert [(one["kind"], one["what"], one.get("before"), one.get("after")) for one in causes] == [
-        ("parameter", "cleaning.max_frames", 300, 30), ("code", "pipeline/cleaning.py", None, None),
+        ("parameter", "cleaning.max_frames", 300, 30), ("code", "hacm/cleaning.py", None, None),
     ]  # fmt: skip
     facts = to_facts(sides[0], sides[1], compare(*(side.held for side in sides)), causes, "made-up")
     text = to_text(facts)

@@ -12,9 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.cleaning import CleaningSettings, clean, denoise
-from pipeline.errors import BadRecording
-from pipeline.recordings import Clip, Identity, Recording, ntu
+from hacm.cleaning import CleaningSettings, clean, denoise
+from hacm.errors import BadRecording
+from hacm.recordings import Clip, Identity, Recording, ntu
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 FIELD = CleaningSettings()

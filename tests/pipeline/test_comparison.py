@@ -10,12 +10,13 @@ import pytest
 from ruamel.yaml import YAML
 from scipy.stats import binomtest
 
+from hacm.errors import UserError
+from pipeline import text_tables
 from pipeline.audit.revisions import Place
-from pipeline.comparison import tables, text
+from pipeline.comparison import text
 from pipeline.comparison.facts import describe_origins, describe_outcomes
 from pipeline.comparison.naming import Key, Selection, key_of, parse
 from pipeline.comparison.sides import Side, match_results, open_sides
-from pipeline.errors import UserError
 
 CLASSES = ("wave", "kick", "sit")
 NAMES = tuple(f"clip {number:02d}" for number in range(60))
@@ -201,12 +202,15 @@ def md5_of(path):
 def test_code_that_differs_by_the_lock_and_what_it_does_not_say(project):
     write_result(key("hacm"), 40)
     write_result(key("random"), 41)
-    same = {"hacm/model.py": "m", "data/benchmarks/b/inputs.json": "i"}
+    same = {"hacm/model/network.py": "m", "data/benchmarks/b/inputs.json": "i"}
     write_lock(
-        {key("hacm"): same | {"hacm/metrics.py": "1"}, key("random"): same | {"hacm/metrics.py": "2", "data/x": "3"}}
+        {
+            key("hacm"): same | {"hacm/evaluation/metrics.py": "1"},
+            key("random"): same | {"hacm/evaluation/metrics.py": "2", "data/x": "3"},
+        }
     )
     found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
-    assert [(row["path"], row["stages"]) for row in found["code"]] == [("hacm/metrics.py", ["evaluate"])]
+    assert [(row["path"], row["stages"]) for row in found["code"]] == [("hacm/evaluation/metrics.py", ["evaluate"])]
     assert any("evaluate" in line for line in found["unrecorded"]) is False
     write_result(key("random"), 45)  # made anew by hand: the lock is of another result
     found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
@@ -220,7 +224,7 @@ def test_data_come_first_and_every_section_is_shown(project):
     details = key("random").folder / "details.json"
     write_json(details, json.loads(details.read_text()) | {"data_version": "w" * 32})
     found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
-    page = tables.to_markdown(text.tabulate(found))
+    page = text_tables.to_markdown(text.tabulate(found))
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     assert headings == [
         "compared",

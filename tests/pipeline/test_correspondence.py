@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from hacm.errors import UserError
+from hacm.skeletons.correspondence import CORRESPONDENCES, read_joints
+from hacm.skeletons.topology import KINECT_V1, KINECT_V2, TOPOLOGIES, UI_PRMD, Topology
 from pipeline import own
-from pipeline.correspondence import CORRESPONDENCES, read_joints
-from pipeline.datasets import UI_PRMD_KINECT
-from pipeline.errors import UserError
-from pipeline.topology import KINECT_V1, KINECT_V2, TOPOLOGIES, UI_PRMD, Topology
+from pipeline.datasets.definition import UI_PRMD_KINECT
 
 # Standing upright with the arms stretched out sideways, metres: outward (the left side's), up from the hips, ahead, by
 # mean bone lengths: of kinect-sim's people, of UTD-MHAD, of UI-PRMD.

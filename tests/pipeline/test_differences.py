@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import DATASETS
-from pipeline.differences import find_differences, summarise
-from pipeline.errors import UserError
-from pipeline.layouts import NtuGrid
+from hacm.errors import UserError
+from pipeline.datasets.definition import DATASETS
+from pipeline.datasets.layouts import NtuGrid
+from pipeline.ingest.differences import find_differences, summarise
 from stages.split import check_counts
 from tests.stages.test_download import PKU_SPLITS, pku_texts, write_tree
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 from pipeline.exports import LabelledClips, ntu_npz, pyskl
 
 JOINTS = 25

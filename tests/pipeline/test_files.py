@@ -5,16 +5,8 @@ import hashlib
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.files import (
-    explain_disk_errors,
-    hash_file,
-    hash_tree,
-    read_json,
-    replace_directory,
-    replace_file,
-    write_json,
-)
+from hacm.errors import UserError
+from hacm.files import explain_disk_errors, hash_file, hash_tree, read_json, replace_directory, replace_file, write_json
 
 
 def test_directory_appears_only_when_complete(tmp_path):

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.cleaning import CleaningSettings, clean
+from hacm.cleaning import CleaningSettings, clean
+from hacm.recordings import ntu
+from hacm.skeletons.topology import KINECT_V2
 from pipeline.kinect_sim import ACTIONS, SimulatorSettings, clips, generate
 from pipeline.kinect_sim import tracks as sim_tracks
 from pipeline.kinect_sim.body import ELBOW_MOST, KNEE_MOST
 from pipeline.kinect_sim.people import find_person
 from pipeline.kinect_sim.performance import PROGRAMS, Performance, perform
 from pipeline.kinect_sim.sensor import find_camera, hidden
-from pipeline.recordings import ntu
-from pipeline.topology import KINECT_V2
 
 Array = NDArray[np.float64]
 PAIRS = {number for number, program in PROGRAMS.items() if program.together}
@@ -130,7 +130,11 @@ def test_impossible_settings_are_refused(change: dict[str, object], word: str) -
 
 
 def test_actions_are_called_as_everywhere_in_the_project() -> None:
-    names = (Path(ntu.__file__).parents[1] / "facts" / "ntu-actions.txt").read_text(encoding="utf-8").splitlines()
+    names = (
+        (Path(ntu.__file__).parents[2] / "pipeline" / "datasets" / "facts" / "ntu-actions.txt")
+        .read_text(encoding="utf-8")
+        .splitlines()
+    )
     assert {number: names[number - 1] for number in ACTIONS} == ACTIONS
     assert {number for number in ACTIONS if 50 <= number <= 60} == PAIRS
 

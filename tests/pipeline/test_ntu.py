@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pipeline.errors import BadRecording
-from pipeline.recordings import Recording
-from pipeline.recordings.ntu import identify, parse
+from hacm.errors import BadRecording
+from hacm.recordings import Recording
+from hacm.recordings.ntu import identify, parse
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 NAME = "S001C002P003R001A050.skeleton"

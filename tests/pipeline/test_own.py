@@ -11,20 +11,20 @@ import pytest
 
 import pipeline.datasets
 import pipeline.own
-from pipeline.datasets import DATASETS, find_benchmark, find_dataset, known_datasets
-from pipeline.errors import BadRecording, UserError
+from hacm.errors import BadRecording, UserError
+from hacm.recordings import Excluded, Identity, RawFile, RawRecording, Recording
+from hacm.skeletons.topology import find_topology
+from pipeline.datasets.definition import DATASETS, find_benchmark, find_dataset, known_datasets
+from pipeline.ingest.parsing import hash_reader, read_recordings
 from pipeline.own import find_own
-from pipeline.reading import hash_reader, read_recordings
-from pipeline.recordings import Excluded, Identity, RawFile, RawRecording, Recording
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import find_topology
+from pipeline.store.store import SkeletonStore, StoreWriter
 
 LAB = """
-from pipeline.datasets import DataSet
-from pipeline.recordings import Identity, Part, Recording
-from pipeline.recordings.arrays import ArrayReader
-from pipeline.splits import SplitRule
-from pipeline.topology import Topology
+from pipeline.datasets.definition import DataSet
+from hacm.recordings import Identity, Part, Recording
+from hacm.recordings.arrays import ArrayReader
+from pipeline.datasets.splits import SplitRule
+from hacm.skeletons.topology import Topology
 import numpy as np
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
@@ -49,7 +49,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     """Puts files into a pipeline/own of the test's own: own(lab=text)."""
     monkeypatch.setattr(pipeline.own, "__path__", [str(tmp_path)])
     monkeypatch.setattr(pipeline.own, "OWN", tmp_path)
-    monkeypatch.setattr(pipeline.datasets, "OWN", tmp_path)
+    monkeypatch.setattr(pipeline.datasets.definition, "OWN", tmp_path)
     stems: list[str] = []
 
     def forget() -> None:
@@ -105,7 +105,7 @@ def test_nothing_is_there_by_default(own: Callable[..., None]) -> None:
         ("frozenset({1})", 'frozenset({"1"})', "split rule xsub: subject is compared with int values only"),
         (', contents="one .npz a recording"', "", "contents must say in words what is put into data/lab/raw"),
         ("reader=ArrayReader(BODY, fps=25)", 'reader="pipeline.lob"', "reader 'pipeline.lob': No module named 'pipeline.lob'"),
-        ("reader=ArrayReader(BODY, fps=25)", 'reader="pipeline.splits"', "its reader defines no COMPANIONS, part_of, read"),
+        ("reader=ArrayReader(BODY, fps=25)", 'reader="pipeline.datasets.splits"', "its reader defines no COMPANIONS, part_of, read"),
         ("ArrayReader(BODY, fps=25)", "ArrayReader(BODY, fps=0)", "ArrayReader: fps 0 must be positive"),
     ],
 )  # fmt: skip
@@ -185,11 +185,10 @@ def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], c
 
 def test_readers_of_ones_own_count_as_the_code_that_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What an earlier version of a reader wrote is not taken for what this one would."""
-    for name in ("recordings", "own"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr("pipeline.reading.__file__", str(tmp_path / "reading.py"))
+    (tmp_path / "pipeline" / "own").mkdir(parents=True)
+    monkeypatch.setattr("pipeline.ingest.parsing.__file__", str(tmp_path / "pipeline" / "ingest" / "parsing.py"))
     before = hash_reader()
-    (tmp_path / "own" / "lab.py").write_text(LAB)
+    (tmp_path / "pipeline" / "own" / "lab.py").write_text(LAB)
     assert hash_reader() != before
 
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from hacm.cleaning import CleaningSettings
+from hacm.errors import UserError
 from hacm.protocols import knn, linear
 from hacm.settings import TrainSettings
-from pipeline.cleaning import CleaningSettings
-from pipeline.errors import UserError
+from pipeline.datasets.splits import VALIDATION
 from pipeline.params import Params, merge, plain, read_yaml
-from pipeline.splits import VALIDATION
-from stages import parameters
+from stages.shared import parameters
 from tests.conftest import shipped_params
 
 PROJECT = Path(__file__).parents[2]

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.cleaning import CleaningSettings, clean
-from pipeline.datasets import DATASETS
-from pipeline.errors import BadRecording, UserError
-from pipeline.recordings import Excluded, Part, RawFile, RawRecording, Recording
-from pipeline.recordings.pku_mmd import MOST_FRAMES, MOST_LABELS, part_of, read, read_split
+from hacm.cleaning import CleaningSettings, clean
+from hacm.errors import BadRecording, UserError
+from hacm.recordings import Excluded, Part, RawFile, RawRecording, Recording
+from hacm.recordings.pku_mmd import MOST_FRAMES, MOST_LABELS, part_of, read, read_split
+from pipeline.datasets.definition import DATASETS
 
 AS_RELEASED = CleaningSettings(strategy="none", translate="none")
 XSUB = b"Training videos: \n0002-L, 0002-M, 0003-R\nValidataion videos: \n0005-L, 0005-M\n"

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets import KINECT_SIM
-from pipeline.files import hash_tree
+from hacm.files import hash_tree
+from hacm.recordings import Recording, ntu
+from pipeline.datasets.definition import KINECT_SIM
+from pipeline.ingest.gathering import read_raw
+from pipeline.ingest.parsing import hash_reader, read_recordings
 from pipeline.kinect_sim import SimulatorSettings, clips
-from pipeline.raw import read_raw
-from pipeline.reading import hash_reader, read_recordings
-from pipeline.recordings import Recording, ntu
-from pipeline.store import SkeletonStore, StoreWriter
+from pipeline.store.store import SkeletonStore, StoreWriter
 
 SETTINGS = SimulatorSettings(performers=(1, 3), setups=(1,), actions=(6, 58), cameras=(1, 2))
 

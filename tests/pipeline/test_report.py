@@ -17,17 +17,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from hacm.skeletons.topology import KINECT_V2
 from pipeline.report import build
 from pipeline.report.charts import RANDOM
+from pipeline.report.collecting import Selection, read_results
 from pipeline.report.comparisons import RIDGE, Difference, compare
+from pipeline.report.model import Estimate
 from pipeline.report.published import PROTOCOLS, PUBLISHED, SOURCES, split_published
-from pipeline.report.records import Estimate
-from pipeline.report.results import Selection, read_results
 from pipeline.report.skeletons import geodesic, spread
 from pipeline.report.svg import PROPERTIES
 from pipeline.report.tables import escaped, verdict
-from pipeline.topology import KINECT_V2
 
 AWKWARD = 'wave <b>&"x"</b> $x_1$ | *both*'
 BOTH = Selection(["kinect-sim-xsub"], ["kinect-sim"], ["linear", "knn"])

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 from pipeline.report import build
+from pipeline.report.collecting import Benchmark, Selection, read_results
 from pipeline.report.comparisons import compare, fusions
 from pipeline.report.predictions import Scores, fuse
-from pipeline.report.results import Benchmark, Selection, read_results
 from pipeline.report.tables import p_value, signed
 from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from pipeline.significance import mcnemar, over_seeds, paired_interval
+from pipeline.results.significance import mcnemar, over_seeds, paired_interval
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
 

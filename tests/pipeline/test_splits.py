@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
-from pipeline.datasets import DATASETS, find_benchmark
-from pipeline.errors import UserError
-from pipeline.splits import VALIDATION, SplitRule, assign, hold_out, rank_labels, select
+from hacm.errors import UserError
+from pipeline.datasets.definition import DATASETS, find_benchmark
+from pipeline.datasets.splits import VALIDATION, SplitRule, assign, hold_out, rank_labels, select
 
 MANIFEST = pl.DataFrame(
     {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import rows
-from pipeline.errors import UserError
-from pipeline.files import hash_tree, read_json
-from pipeline.manifest import LISTED_COLUMNS, VERSION_COLUMNS, hash_clip, version
-from pipeline.recordings import Clip, Identity
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import KINECT_V1
+from hacm.errors import UserError
+from hacm.files import hash_tree, read_json
+from hacm.recordings import Clip, Identity
+from hacm.skeletons.topology import KINECT_V1
+from pipeline.store import rows
+from pipeline.store.manifest import LISTED_COLUMNS, VERSION_COLUMNS, hash_clip, version
+from pipeline.store.store import SkeletonStore, StoreWriter
 
 
 def make_clips(count=12, seed=0):

@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from pipeline.errors import UserError
+from hacm.errors import UserError
 from pipeline.params import editor, plain, read_yaml
-from pipeline.sweeps import queue, variants
+from pipeline.sweeps import queue, variant_points
 from pipeline.sweeps.points import Point, expect_in_force, name_points, parse_grid, put, read_list
-from stages.parameters import check_file
+from stages.shared.parameters import check_file
 from tests.conftest import write_small_params
 
 
@@ -63,21 +63,21 @@ def test_settings_that_would_do_nothing_are_refused(params):
 
 def test_points_become_variants_once(params):
     points = name_points("tau", parse_grid(["train.masking.tau=0.7,0.8", "train.masking.spatial.root_weight=0.1"]))
-    variants.add(points, params, check_file)
+    variant_points.add(points, params, check_file)
     once = params.read_text()
     tree = plain(editor().load(once))
     assert tree["active"]["variants"] == ["hacm", *(point.name for point in points)]
     assert [tree["variants"][point.name] for point in points] == [
         {"masking": {"tau": tau, "spatial": {"root_weight": 0.1}}} for tau in (0.7, 0.8)
     ]
-    variants.add(points, params, check_file)
+    variant_points.add(points, params, check_file)
     assert params.read_text() == once
     with pytest.raises(UserError, match="says something else"):
-        variants.add([Point(points[0].name, {"train.masking.tau": 0.1})], params, check_file)
+        variant_points.add([Point(points[0].name, {"train.masking.tau": 0.1})], params, check_file)
     with pytest.raises(UserError, match="only settings of train can be variants"):
-        variants.add([Point("k", {"evaluate.knn.k": 3})], params, check_file)
+        variant_points.add([Point("k", {"evaluate.knn.k": 3})], params, check_file)
     with pytest.raises(UserError, match="masking"):  # and params.yaml stays as it was
-        variants.add([Point("bad", {"train.masking.ratio": 7})], params, check_file)
+        variant_points.add([Point("bad", {"train.masking.ratio": 7})], params, check_file)
     assert params.read_text() == once
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import transfer
-from pipeline.errors import UserError
-from pipeline.transfer import ATTEMPTS, fetch
+from hacm.errors import UserError
+from pipeline import fetching
+from pipeline.fetching import ATTEMPTS, fetch
 
 CONTENT = bytes(range(256)) * 8000
 OTHER = CONTENT[::-1] + b"and more"
@@ -157,7 +157,7 @@ def test_a_server_that_stalls_in_the_middle_is_left_and_what_came_is_kept(tmp_pa
 
 
 def test_a_server_that_always_stalls_ends_with_one_line(tmp_path, serve, monkeypatch):
-    monkeypatch.setattr(transfer, "ATTEMPTS", 2)
+    monkeypatch.setattr(fetching, "ATTEMPTS", 2)
     address = serve("stalls after a byte")
     with pytest.raises(UserError, match="timed out") as caught:
         bring(address, tmp_path / "file.zip")

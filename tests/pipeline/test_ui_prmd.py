@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import BadRecording
-from pipeline.recordings import Part, RawFile, RawRecording, Recording
-from pipeline.recordings.ui_prmd import MOST_FRAMES, identify, part_of, place_joints, read
-from pipeline.topology import UI_PRMD
+from hacm.errors import BadRecording
+from hacm.recordings import Part, RawFile, RawRecording, Recording
+from hacm.recordings.ui_prmd import MOST_FRAMES, identify, part_of, place_joints, read
+from hacm.skeletons.topology import UI_PRMD
 
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
 JOINTS = 22

@@ -14,8 +14,8 @@ import scipy.io
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import BadRecording
-from pipeline.recordings.utd_mhad import identify, parse
+from hacm.errors import BadRecording
+from hacm.recordings.utd_mhad import identify, parse
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 ARCHIVE = SHARED / "data" / "utd-mhad-skeleton.tar.xz"

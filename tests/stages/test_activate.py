@@ -7,7 +7,7 @@ from tests.conftest import PROJECT, run, shipped_params
 
 
 def activate(folder, *benchmarks):
-    return run(folder, "python", "-m", "stages.activate", *benchmarks, check=False)
+    return run(folder, "python", "-m", "stages.tools.activate", *benchmarks, check=False)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import shutil
 import polars as pl
 import pytest
 
-from pipeline.files import read_json
+from hacm.files import read_json
 from tests.conftest import run
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages import console
+from stages.shared import console
 
 
 @pytest.fixture

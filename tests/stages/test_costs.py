@@ -4,8 +4,8 @@ import subprocess
 import sys
 import time
 
-from stages import costs
-from stages.costs import Meter, add_up, read_counters, used_between
+from stages.shared import costs
+from stages.shared.costs import Meter, add_up, read_counters, used_between
 
 
 def write_zone(folder, zone, name, microjoules):
@@ -37,7 +37,7 @@ def test_without_counters_there_is_no_energy(tmp_path):
 def test_memory_is_the_most_that_was_held():
     code = """
 import numpy as np
-from stages.costs import Meter, peak_memory
+from stages.shared.costs import Meter, peak_memory
 before, meter = peak_memory(), Meter("cpu")
 held = np.ones(25_000_000)
 del held

@@ -13,10 +13,10 @@ import numpy as np
 import py7zr
 import pytest
 
-from pipeline.datasets import DATASETS, FACTS
-from pipeline.files import read_json
+from hacm.files import read_json
+from pipeline.datasets.definition import DATASETS, FACTS
 from pipeline.kinect_sim import SimulatorSettings, clips
-from pipeline.store import SkeletonStore
+from pipeline.store.store import SkeletonStore
 from tests.conftest import PROJECT, run, shipped_params
 
 UTD = PROJECT.parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"

@@ -14,7 +14,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from pipeline.params import ABSENT, look_up
-from pipeline.store import SkeletonStore
+from pipeline.store.store import SkeletonStore
 from tests.conftest import environment, run, write_small_params
 
 

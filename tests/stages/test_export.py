@@ -9,11 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.datasets import find_dataset
-from pipeline.recordings import Clip, Identity
-from pipeline.store import SkeletonStore, StoreWriter
-from pipeline.topology import KINECT_V1
-from stages import console, export, split
+from hacm.recordings import Clip, Identity
+from hacm.skeletons.topology import KINECT_V1
+from pipeline.datasets.definition import find_dataset
+from pipeline.store.store import SkeletonStore, StoreWriter
+from stages import split
+from stages.shared import console
+from stages.tools import export
 from tests.conftest import write_small_params
 
 NAME = "kinect-sim-xsub"

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from hacm import checkpoint
-from pipeline.errors import UserError
-from stages import console, import_released
-from stages.loading import expect_version
+from hacm.checkpoints import checkpoint
+from hacm.errors import UserError
+from stages.shared import console
+from stages.shared.loading import expect_version
+from stages.tools import import_released
 from tests.conftest import PROJECT, run
 from tests.release_format import made_up
 
@@ -72,7 +73,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(options, words, file, tmp_path
 
 def test_exit_code_of_the_program(tmp_path):
     (tmp_path / "page.pth").write_text("<html>404</html>")
-    command = ["python", "-m", "stages.import_released", f"{tmp_path}/page.pth", "--out", f"{tmp_path}/model"]
+    command = ["python", "-m", "stages.tools.import_released", f"{tmp_path}/page.pth", "--out", f"{tmp_path}/model"]
     done = run(PROJECT, *command, check=False)
     assert done.returncode == 1
     assert done.stderr == f"error: {tmp_path}/page.pth: damaged, or not a file of torch.save\n"
@@ -89,7 +90,7 @@ def test_no_data_version_fits_every_store():
 def test_it_can_be_judged_on_a_benchmark(file, project_copy):
     name = "kinect-sim-xsub"
     model = f"models/{name}/released/seed-0"
-    run(project_copy, "python", "-m", "stages.import_released", str(file), "--out", model)
+    run(project_copy, "python", "-m", "stages.tools.import_released", str(file), "--out", model)
     options = ("--benchmark", name, "--variant", "released", "--protocol", "knn")
     run(project_copy, "python", "-m", "stages.evaluate", *options)
     results = project_copy / "results/benchmarks" / name / "released/seed-0/knn"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from pipeline.files import hash_tree
+from hacm.files import hash_tree
 from tests.conftest import environment, run
 
 MOMENTS = 10

@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 import stages.lineage
-from pipeline.engine import content
-from pipeline.engine.content import hash_path
-from pipeline.files import hash_file, read_json
-from stages import console
+from hacm.files import hash_file, read_json
+from pipeline.graph import content
+from pipeline.graph.content import hash_path
+from stages.shared import console
 from tests.conftest import run
 
 RESULT = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear"
@@ -43,7 +43,7 @@ def lineage(folder, *options, check=True):
         pytest.raises(SystemExit) as end,
     ):  # fmt: skip
         patch.setattr(sys, "argv", ["lineage", *options])
-        console.run(stages.lineage.main)
+        console.run(stages.tools.lineage.main)
     message = end.value.code if isinstance(end.value.code, str) else ""
     err.write(message)
     code = 1 if message else end.value.code
@@ -97,7 +97,7 @@ def test_the_code_is_what_dvc_yaml_declares(project):
     facts = facts_of(project, "behind", "floor@kinect-sim-xsub")
     of_floor = {one["path"] for one in facts["code"]["files"] if "floor@kinect-sim-xsub" in one["stages"]}
     assert of_floor == {
-        "hacm/metrics.py", "hacm/ridge.py", "pipeline/results.py", "stages/floor.py", "stages/judging.py",
+        "hacm/evaluation/metrics.py", "hacm/evaluation/ridge.py", "pipeline/results/writing.py", "stages/floor.py", "stages/shared/result_files.py",
     }  # fmt: skip
     assert facts["checkpoints"] == []
     assert not any(one["key"].startswith("train") for one in facts["parameters"])
@@ -160,12 +160,12 @@ def test_what_became_stale_is_shown_and_strict_fails_on_it(project_copy):
     assert lineage(project_copy, "behind", RESULT, "--strict").returncode == 0
     params = (project_copy / "params.yaml").read_text()
     (project_copy / "params.yaml").write_text(params.replace("tau: 0.9\n", "tau: 0.8\n", 1))
-    with open(project_copy / "pipeline/cleaning.py", "a") as file:
+    with open(project_copy / "hacm/cleaning.py", "a") as file:
         file.write("# another\n")
     done = lineage(project_copy, "behind", RESULT, "--strict", check=False)
     assert done.returncode == 1
     assert "train.masking.tau: 0.9 → 0.8" in done.stdout
-    assert "pipeline/cleaning.py is not what it read" in done.stdout
+    assert "hacm/cleaning.py is not what it read" in done.stdout
     assert "stale; 6 stages behind it are not current, from normalize@kinect-sim on" in done.stderr
     assert "Traceback" not in done.stderr
     facts = facts_of(project_copy, "affected-by", "train.masking.tau")
@@ -191,7 +191,7 @@ def test_results_that_say_what_cannot_be_are_named(project_copy):
 
 
 def test_mistakes_end_in_one_line(project):
-    done = run(project, "python", "-m", "stages.lineage", "behind", "nothing", check=False)
+    done = run(project, "python", "-m", "stages.tools.lineage", "behind", "nothing", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing: no stage of dvc.yaml")
     for options, words in (
@@ -210,6 +210,6 @@ def test_it_changes_nothing(project):
     before = run(project, "git", "status", "--porcelain").stdout
     lock = (project / "dvc.lock").read_bytes()
     lineage(project, "behind", "report", "--rev", "HEAD")
-    lineage(project, "affected-by", "pipeline/store.py")
+    lineage(project, "affected-by", "pipeline/store/store.py")
     assert run(project, "git", "status", "--porcelain").stdout == before
     assert (project / "dvc.lock").read_bytes() == lock

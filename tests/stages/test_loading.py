@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from stages.loading import SESSION_BLOCKS, tell_apart
+from stages.shared.loading import SESSION_BLOCKS, tell_apart
 
 
 def test_subjects_where_they_are_known():

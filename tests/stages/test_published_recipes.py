@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hacm import checkpoint
+from hacm.checkpoints import checkpoint
+from hacm.files import read_json
 from hacm.protocols import knn, linear, robustness
+from hacm.recordings.ntu import parse
 from hacm.settings import AugmentSettings, LossSettings, MaskingSettings, ModelSettings, PretrainSettings, TrainSettings
-from pipeline.files import read_json
 from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.params import Params, editor
-from pipeline.recordings.ntu import parse
-from pipeline.store import SkeletonStore
-from stages.loading import load_benchmark
+from pipeline.store.store import SkeletonStore
+from stages.shared.loading import load_benchmark
 from tests.conftest import PROJECT, shipped_params
 
 DATASETS = {

@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from pipeline.params import editor, merge, read_yaml
-from pipeline.results import name_figure
-from stages import console, evaluate, split, transfer
+from pipeline.results.writing import name_figure
+from stages import evaluate, split, transfer
+from stages.shared import console
 from tests.conftest import PROJECT, run
 
 BENCHMARK = "kinect-sim-xsub"
@@ -102,7 +103,7 @@ def ablation_commands(*options):
 def test_ablations_run_what_is_missing_and_then_nothing(project_copy):
     commands = ablation_commands(f"BENCHMARKS={BENCHMARK}", "VARIANTS=hacm random", "SEEDS=0", "PROTOCOLS=knn")
     assert [command.split()[:3] for command in commands] == [
-        ["python", "-m", "stages.activate"], ["dvc", "repro", "--keep-going"],
+        ["python", "-m", "stages.tools.activate"], ["dvc", "repro", "--keep-going"],
     ]  # fmt: skip
 
     def ablate():

@@ -2,8 +2,8 @@
 
 import shutil
 
-from pipeline.files import hash_tree
-from pipeline.store import SkeletonStore
+from hacm.files import hash_tree
+from pipeline.store.store import SkeletonStore
 from tests.conftest import run
 
 INGEST = ("python", "-m", "stages.ingest", "--dataset", "kinect-sim")

@@ -11,7 +11,7 @@ import torch
 
 from tests.conftest import environment, run
 
-SWEEP = ("python", "-m", "stages.sweep", "neighbours")
+SWEEP = ("python", "-m", "stages.tools.sweep", "neighbours")
 
 
 def commit(project):
@@ -79,7 +79,14 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(project_copy):
 def test_a_killed_point_goes_on_with_its_pretraining(project_copy):
     """A queued experiment runs in a folder of its own, which is lost; what it had learnt is not."""
     commit(project_copy)
-    sweep = ("python", "-m", "stages.sweep", "long", "--set", "benchmarks.kinect-sim-xsub.train.pretrain.epochs=100")
+    sweep = (
+        "python",
+        "-m",
+        "stages.tools.sweep",
+        "long",
+        "--set",
+        "benchmarks.kinect-sim-xsub.train.pretrain.epochs=100",
+    )
     state = project_copy / ".state/experiments/long-epochs-100/pretrain/kinect-sim-xsub/hacm/seed-0/state.pt"
     begun = begin(project_copy, *sweep)
     while not state.exists():

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pipeline.errors import UserError
-from stages.parameters import check_file
+from hacm.errors import UserError
+from stages.shared.parameters import check_file
 from tests.conftest import run, write_small_params
 
 

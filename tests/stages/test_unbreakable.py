@@ -12,9 +12,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from pipeline.store import SkeletonStore
+from pipeline.store.store import SkeletonStore
 from stages import download, ingest, normalize
-from stages.console import run as run_stage
+from stages.shared.console import run as run_stage
 from tests.conftest import PROJECT, environment, shipped_params
 from tests.pipeline.test_ntu import body, write
 from tests.pipeline.test_utd_mhad import mat, numbers
@@ -254,8 +254,9 @@ def test_a_full_and_a_read_only_disk(place, monkeypatch, options, words):
 
 UNDER_ANOTHER_PLACE = """
 from pathlib import Path
-from stages import ingest, places
-from stages.console import run
+from stages import ingest
+from stages.shared import places
+from stages.shared.console import run
 places.raw = lambda dataset: Path("raw")
 run(ingest.main)
 """

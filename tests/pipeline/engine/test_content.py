@@ -3,9 +3,9 @@
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from pipeline.engine import content
-from pipeline.engine.content import hash_path, sign
-from pipeline.engine.records import Contents, Record
+from pipeline.graph import content
+from pipeline.graph.content import hash_path, sign
+from pipeline.graph.run_records import Contents, Record
 
 
 def test_hashes_are_those_in_dvc_lock(small_project, monkeypatch):
@@ -50,7 +50,7 @@ def test_what_did_not_change_is_not_read_again(tmp_path, monkeypatch):
     first = Contents().of("file")
     again = Contents()
     again.remember(Record("", {}, {"file": first}, {}))
-    monkeypatch.setattr("pipeline.engine.records.hash_path", lambda path: "read")
+    monkeypatch.setattr("pipeline.graph.run_records.hash_path", lambda path: "read")
     assert again.of("file") is first
     (tmp_path / "file").write_text("two")  # as long as before
     changed = Contents()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from pipeline.files import hash_tree, read_json
+from hacm.files import hash_tree, read_json
 from pipeline.params import read_yaml
 from tests.conftest import environment, run, write_small_params
 

@@ -44,7 +44,7 @@ def test_killed_at_random_moments_then_the_other_engine(toy, finished_toy, first
         time.sleep(dice.uniform(0, 2.5))
         killed += kill(process, group=first is DVC or moment % 2)
         if first is LOCAL:  # whose hand-over may have been in DVC's code; `make repro` begins with this, too
-            run(project, "python", "-c", "from pipeline.dvc_files import mend_dvc_files; mend_dvc_files(print)")
+            run(project, "python", "-c", "from pipeline.graph.damage import mend_dvc_files; mend_dvc_files(print)")
         run(project, *(DVC if first is LOCAL else LOCAL))
         assert artefacts(project) == expected
         assert status(project) == CLEAN

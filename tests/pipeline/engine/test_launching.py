@@ -3,10 +3,10 @@
 import pytest
 from dvc.repo import Repo
 
-from pipeline.engine import plan
-from pipeline.engine.launching import Launch, command_line
+from hacm.errors import UserError
 from pipeline.engine.needs import Most, Needs
-from pipeline.errors import UserError
+from pipeline.engine.processes import Launch, command_line
+from pipeline.graph import plan
 from tests.conftest import run
 from tests.pipeline.engine.conftest import NAME
 from tests.pipeline.engine.test_hand_over import LOCAL, wants

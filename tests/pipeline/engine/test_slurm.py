@@ -182,7 +182,9 @@ def test_gpus_are_asked_for(project_copy, tmp_path):
     sbatch = tmp_path / "sbatch"
     sbatch.write_text(f'#!/bin/sh\necho "$@" >> {log}\necho 1; exit 1\n')
     sbatch.chmod(0o755)
-    (project_copy / "hacm/losses.py").write_text((project_copy / "hacm/losses.py").read_text() + "\n# A remark.\n")
+    (project_copy / "hacm/model/losses.py").write_text(
+        (project_copy / "hacm/model/losses.py").read_text() + "\n# A remark.\n"
+    )
     path = f"{tmp_path}{os.pathsep}{environment()['PATH']}"
     run(project_copy, *GENERIC, check=False, PATH=path)
     (command, *_) = [line for line in lines(log) if "pretrain" in line]

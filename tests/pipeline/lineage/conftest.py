@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import content
+from pipeline.graph import content
 from tests.conftest import run
 from tests.pipeline.engine.conftest import make_toy
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine import content
-from pipeline.engine.content import hash_path
-from pipeline.lineage.commits import Found, find_commits
+from pipeline.graph import content
+from pipeline.graph.commits import Found, find_commits
+from pipeline.graph.content import hash_path
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import commit
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.content import hash_path
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from pipeline.graph.content import hash_path
 from pipeline.lineage import affected, behind
 from pipeline.lineage.artefacts import Recorded
 from pipeline.lineage.graph import Graph
@@ -197,7 +197,7 @@ def test_what_is_neither_here_nor_in_the_cache_is_not_made_up(toy):
 
 
 def test_values_that_are_absent_differ_from_null():
-    from pipeline.engine.records import Difference
+    from pipeline.graph.run_records import Difference
 
     texts = [
         [one["text"] for one in behind.explain(Difference("parameter", "a", before, now, ""))]

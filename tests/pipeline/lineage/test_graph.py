@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from dvc.repo import Repo
 
-from pipeline.engine import plan as plans
-from pipeline.engine import records
-from pipeline.engine.records import Contents
-from pipeline.errors import UserError
+from hacm.errors import UserError
+from pipeline.graph import plan as plans
+from pipeline.graph import run_records
+from pipeline.graph.lock import read_lock
+from pipeline.graph.run_records import Contents
 from pipeline.lineage.graph import KEPT_HASHES, Graph, to_records
-from pipeline.lock import read_lock
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import edit
 
@@ -125,7 +125,7 @@ def test_what_snakemake_ran_and_dvc_was_not_told_of_is_known(toy):
     """As after a run that was killed before it handed over: records, and no dvc.lock or an older one."""
     plan, contents = plans.load(), Contents()
     for name, record in to_records(read_lock(Path("dvc.lock").read_text())).items():
-        records.write(name, record.seen(contents))
+        run_records.write(name, record.seen(contents))
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").unlink()
     graph = Graph.read()
@@ -133,7 +133,7 @@ def test_what_snakemake_ran_and_dvc_was_not_told_of_is_known(toy):
     trained = graph.nodes["train@one"].record.outs["models/one"].md5
     Path("dvc.lock").write_text(lock.replace(trained, "0" * 32 + ".dir"))
     assert Graph.read().standing("train@one").state == "current"
-    records.forget("train@one")
+    run_records.forget("train@one")
     assert Graph.read().standing("train@one").state == "stale"
 
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.files import read_json
+from hacm.files import read_json
+from pipeline.graph.lock import read_lock
 from pipeline.lineage.parameters import Value, in_force, layers_of, overlap, overridden_by, value_at
-from pipeline.lock import read_lock
 from pipeline.params import ABSENT, Params, flatten, look_up, merge, plain, read_yaml
-from stages.parameters import TRAIN, train_settings
+from stages.shared.parameters import TRAIN, train_settings
 from tests.conftest import PROJECT
 
 TREE = plain(read_yaml(PROJECT / "params.yaml"))

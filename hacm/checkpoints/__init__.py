@@ -1,0 +1,1 @@
+"""Models on disk: this project's own, and the authors' released ones."""

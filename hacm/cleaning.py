@@ -1,0 +1,273 @@
+"""The field's standard cleaning of Kinect recordings (data.md §1), on which all published NTU RGB+D numbers rest.
+
+Its order and its ties matter: a step is one short function, and `denoise` and `clean` say in which order they run.
+Tracks are numbered from 0 in order of first appearance; notes refer to them so.
+
+Shape suffixes: M tracks of a recording or bodies of a clip, T frames, F frames of one track, V joints, C coordinates.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hacm.errors import BadRecording
+from hacm.recordings import Clip, Recording
+from hacm.skeletons.topology import find_topology
+
+# A clip has at most this many bodies: no action of the data sets has more people.
+MOST_BODIES = 2
+
+
+@dataclass(frozen=True)
+class CleaningSettings:
+    """What is done to a recording before it becomes a clip (data.md §1; the defaults are the field's).
+
+    strategy: `standard` finds the one or two people among the tracks; `none` takes the first two tracks as they are,
+    every frame kept, zeros where a body is absent. ghost_frames: tracks of at most so many frames go. noisy_spread: a
+    frame is noisy where its x extent is over so many times its y extent. noisy_share: tracks with at least this share
+    of noisy frames go. translate: `first_frame` moves the origin to body 0's centring joint in its first frame.
+    max_frames: what follows is cut off. single_body: what a one-body clip has as second body: nothing (`zeros`: the
+    clip keeps one body) or, as the code released for NTU-120 has it, a copy of the first (`copy`).
+    """
+
+    strategy: Literal["standard", "none"] = "standard"
+    ghost_frames: int = 11
+    noisy_spread: float = 0.8
+    noisy_share: float = 0.69754
+    translate: Literal["first_frame", "none"] = "first_frame"
+    max_frames: int = 300
+    single_body: Literal["zeros", "copy"] = "zeros"
+    __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("strategy", ("standard", "none")),
+            ("translate", ("first_frame", "none")),
+            ("single_body", ("zeros", "copy")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
+        if self.ghost_frames < 0 or self.max_frames < 1:
+            raise ValueError("ghost_frames must be at least 0 and max_frames at least 1")
+        if not self.noisy_spread > 0 or not 0 < self.noisy_share <= 1:
+            raise ValueError("noisy_spread must be positive and noisy_share lie in (0, 1]")
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One body id: its joints frame after frame without gaps, and the clip's frame in which it starts.
+
+    motion: m², the variance of x, y and z over all its joints and frames, summed; at most most_motion.
+    """
+
+    number: int
+    start: int
+    joints_FVC: NDArray[np.float32]
+    most_motion: float = math.inf
+
+    @cached_property
+    def motion(self) -> float:
+        return min(_motion(self.joints_FVC), self.most_motion)
+
+    @property
+    def frames(self) -> int:
+        return len(self.joints_FVC)
+
+    @property
+    def end(self) -> int:
+        """Its last frame, inclusive."""
+        return self.start + self.frames - 1
+
+
+def clean(recording: Recording, settings: CleaningSettings) -> Clip:
+    """Recording → Clip: one or two bodies, all values finite, every decision in its notes.
+
+    BadRecording if nothing is left, or if coordinates are too large for float32 arithmetic.
+    """
+    clip = denoise(recording, settings)
+    bodies_MTVC = clip.bodies_MTVC
+    notes = list(clip.notes)
+    if settings.translate == "first_frame":
+        # Missing bodies of a one-body clip exist only where no frame was dropped.
+        restore = len(bodies_MTVC) == MOST_BODIES or settings.strategy == "none"
+        bodies_MTVC = _translate(bodies_MTVC, find_topology(clip.topology).centre, restore_missing=restore)
+    frames = bodies_MTVC.shape[1]
+    if frames > settings.max_frames:
+        bodies_MTVC = bodies_MTVC[:, : settings.max_frames]
+        notes.append(f"frames truncated: {frames} to {settings.max_frames}")
+    if not bodies_MTVC.any():
+        raise BadRecording("no body left: all coordinates are zero after translation and truncation")
+    if len(bodies_MTVC) == 1 and settings.single_body == "copy":
+        bodies_MTVC = np.concatenate([bodies_MTVC, bodies_MTVC])
+        notes.append("body 0 copied to body 1")
+    return replace(clip, bodies_MTVC=np.ascontiguousarray(bodies_MTVC), notes=tuple(notes))
+
+
+def denoise(recording: Recording, settings: CleaningSettings) -> Clip:
+    """Steps 1 to 3 alone: the bodies found, where the camera saw them (not translated, not truncated).
+
+    BadRecording if nothing is left.
+    """
+    joints = len(find_topology(recording.topology).joints)
+    if recording.bodies_MTVC.ndim != 4 or recording.bodies_MTVC.shape[2:] != (joints, 3):
+        shape = recording.bodies_MTVC.shape
+        raise BadRecording(f"bodies of shape {shape} do not fit topology {recording.topology} of {joints} joints")
+    notes = list(recording.notes)
+    if settings.strategy == "none":
+        bodies_MTVC = _take_as_they_are(recording.bodies_MTVC, notes)
+    else:
+        bodies_MTVC = _find_bodies(_drop_empty_frames(recording.bodies_MTVC, notes), settings, notes)
+    if not bodies_MTVC[0].any():
+        raise BadRecording("no body left: all coordinates of the first are zero")
+    return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes))
+
+
+def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(M, T): where a track was seen."""
+    return cast(NDArray[np.bool_], np.isfinite(bodies_MTVC).all(axis=(2, 3)))
+
+
+def _take_as_they_are(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+    """Strategy `none`: the first two tracks that were seen at all, zeros where they were not."""
+    present_MT = _present(bodies_MTVC)
+    seen = np.flatnonzero(present_MT.any(axis=1))
+    if len(seen) == 0:
+        raise BadRecording("no body in any frame")
+    notes.extend(f"track {number} dropped: a clip has two bodies" for number in seen[MOST_BODIES:])
+    taken = seen[:MOST_BODIES]
+    return np.where(present_MT[taken][:, :, np.newaxis, np.newaxis], bodies_MTVC[taken], np.float32(0))
+
+
+def _drop_empty_frames(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+    """Step 1: frames with no body go."""
+    seen_T = _present(bodies_MTVC).any(axis=0)
+    if not seen_T.any():
+        raise BadRecording("no body in any frame")
+    if not seen_T.all():
+        notes.append(f"frames without body dropped: {np.count_nonzero(~seen_T)}")
+    return bodies_MTVC[:, seen_T]
+
+
+def _find_bodies(bodies_MTVC: NDArray[np.float32], settings: CleaningSettings, notes: list[str]) -> NDArray[np.float32]:
+    """Steps 2 and 3: the one or two people among the tracks."""
+    frames = bodies_MTVC.shape[1]
+    tracks = _find_tracks(bodies_MTVC, notes)
+    if len(tracks) == 1:
+        return _write_alone(tracks[0], frames)
+    tracks = _drop_short(tracks, settings.ghost_frames, notes)
+    tracks = _drop_noisy(tracks, settings, notes)
+    found_MTVC = _write_alone(tracks[0], frames) if len(tracks) == 1 else _write_two(tracks, frames, notes)
+    return _drop_zero_frames(found_MTVC, notes)
+
+
+def _motion(joints_FVC: NDArray[np.float32]) -> float:
+    return float(joints_FVC.reshape(-1, 3).var(axis=0, dtype=np.float64).sum())
+
+
+def _find_tracks(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> list[Track]:
+    """Step 2: each body id's frames closed up to an interval without gaps, from its first frame on."""
+    tracks = []
+    for number, present_T in enumerate(_present(bodies_MTVC)):
+        seen = np.flatnonzero(present_T)
+        if len(seen) == 0:
+            continue
+        tracks.append(Track(number, int(seen[0]), bodies_MTVC[number, seen]))
+        gap = int(seen[-1] - seen[0]) + 1 - len(seen)
+        if gap:
+            notes.append(f"track {number} closed up: {gap} frames without it")
+    return tracks
+
+
+def _drop_short(tracks: list[Track], ghost_frames: int, notes: list[str]) -> list[Track]:
+    """Step 3a: tracks of few frames go; if all would, the longest stays (the first of equals)."""
+    kept = [track for track in tracks if track.frames > ghost_frames]
+    if not kept:
+        kept = [max(tracks, key=lambda track: track.frames)]
+        notes.append(f"track {kept[0].number} kept as the longest: no track over {ghost_frames} frames")
+    notes.extend(f"track {track.number} dropped: only {track.frames} frames" for track in tracks if track not in kept)
+    return kept
+
+
+def _noisy_frames(joints_FVC: NDArray[np.float32], spread: float) -> NDArray[np.bool_]:
+    """(F,): wider than high, as furniture and reflections are. Single precision extents, double precision threshold."""
+    with np.errstate(over="ignore"):
+        extent_FC = joints_FVC.max(axis=1) - joints_FVC.min(axis=1)
+    return extent_FC[:, 0] > spread * extent_FC[:, 1].astype(np.float64)
+
+
+def _drop_noisy(tracks: list[Track], settings: CleaningSettings, notes: list[str]) -> list[Track]:
+    """Step 3b: in order of appearance, until one is left, noisy tracks go and partly noisy ones lose motion."""
+    kept: list[Track] = []
+    left = len(tracks)
+    for track in tracks:
+        noisy_F = _noisy_frames(track.joints_FVC, settings.noisy_spread)
+        noisy = int(np.count_nonzero(noisy_F))
+        if left == 1 or noisy == 0:
+            kept.append(track)
+        elif noisy / track.frames >= settings.noisy_share:
+            left -= 1
+            notes.append(f"track {track.number} dropped: {noisy} of {track.frames} frames noisy")
+        else:
+            kept.append(replace(track, most_motion=_motion(track.joints_FVC[~noisy_F])))
+    return kept
+
+
+def _write_alone(track: Track, frames: int) -> NDArray[np.float32]:
+    """One body at its interval; zeros before and after."""
+    body_TVC = np.zeros((frames, *track.joints_FVC.shape[1:]), dtype=np.float32)
+    body_TVC[track.start : track.end + 1] = track.joints_FVC
+    return body_TVC[np.newaxis]
+
+
+def _write_two(tracks: list[Track], frames: int, notes: list[str]) -> NDArray[np.float32]:
+    """Step 3c: by motion, each track continues the first body whose interval it does not overlap.
+
+    To share one frame is no overlap, and the later writing wins it. The second body's interval starts as [0, 0].
+    """
+    ranked = sorted(tracks, key=lambda track: track.motion, reverse=True)  # stable: the earlier of equals comes first
+    first = ranked[0]
+    bodies_MTVC = np.zeros((MOST_BODIES, frames, *first.joints_FVC.shape[1:]), dtype=np.float32)
+    bodies_MTVC[0, first.start : first.end + 1] = first.joints_FVC
+    intervals = [(first.start, first.end), (0, 0)]
+    started = [True, False]
+    for track in ranked[1:]:
+        for body, (start, end) in enumerate(intervals):
+            if min(end, track.end) - max(start, track.start) <= 0:
+                bodies_MTVC[body, track.start : track.end + 1] = track.joints_FVC
+                intervals[body] = (min(start, track.start), max(end, track.end))
+                if started[body]:
+                    notes.append(f"track {track.number} merged into body {body}: frames {track.start} to {track.end}")
+                started[body] = True
+                break
+        else:
+            notes.append(f"track {track.number} dropped: overlaps both bodies")
+    return bodies_MTVC
+
+
+def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+    """Step 3d: frames that no remaining track covers go."""
+    filled_T = bodies_MTVC.sum(axis=(0, 2, 3), dtype=np.float64) != 0
+    if not filled_T.any():
+        raise BadRecording("no body left: all coordinates are zero")
+    if not filled_T.all():
+        notes.append(f"frames without remaining body dropped: {np.count_nonzero(~filled_T)}")
+    return bodies_MTVC[:, filled_T]
+
+
+def _translate(bodies_MTVC: NDArray[np.float32], centre: int, *, restore_missing: bool) -> NDArray[np.float32]:
+    """Step 4: the origin is body 0's centring joint in its first frame that is not all zero.
+
+    restore_missing: body-frames that were missing (coordinates summing to 0) are zero again afterwards.
+    """
+    first = int(np.argmax(bodies_MTVC[0].any(axis=(1, 2))))
+    with np.errstate(over="ignore"):
+        translated_MTVC = bodies_MTVC - bodies_MTVC[0, first, centre]
+    if restore_missing:
+        translated_MTVC[bodies_MTVC.sum(axis=(2, 3), dtype=np.float64) == 0] = 0
+    if not np.isfinite(translated_MTVC).all():
+        raise BadRecording("coordinates too large to translate")
+    return translated_MTVC

@@ -1,0 +1,1 @@
+"""Ragged clips on the device; crop, resample, rotate a whole batch."""

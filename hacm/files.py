@@ -1,0 +1,114 @@
+"""Files that are either whole or absent, and their hashes.
+
+Every output of a stage is written under a temporary name beside its place and renamed when it is complete, so that a
+stage killed at any moment leaves nothing half-written.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from hacm.errors import UserError
+
+BLOCK = 1 << 20
+
+
+@contextmanager
+def explain_disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or forbidden disk into a one-line UserError naming the path."""
+    reasons = {
+        errno.ENOSPC: "no space left on the disk; free some space or move the project, then run again",
+        errno.EDQUOT: "the disk quota is used up; free some space, then run again",
+        errno.EROFS: "the disk is read-only; make it writable or move the project",
+        errno.EACCES: "permission denied; make the folder writable",
+    }
+    try:
+        yield
+    except Exception as error:
+        # The compiled writers under zarr and polars raise errors of their own around the operating system's words.
+        number = getattr(error, "errno", None) or next((n for n in reasons if os.strerror(n) in str(error)), None)
+        if isinstance(error, UserError) or number not in reasons:
+            raise
+        raise UserError(f"{getattr(error, 'filename', None) or path}: {reasons[number]}") from error
+
+
+@contextmanager
+def replace_directory(path: Path) -> Iterator[Path]:
+    """A new empty folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
+    path = Path(path)
+    temporary, replaced = path.with_name(f".{path.name}.incomplete"), path.with_name(f".{path.name}.replaced")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _delete(replaced)
+        _delete(temporary)
+        temporary.mkdir()
+        try:
+            yield temporary
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        # Set aside before it is deleted: nothing half-deleted is ever found under the name.
+        if path.is_symlink() or path.exists():
+            path.rename(replaced)
+        temporary.rename(path)
+        _delete(replaced)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """A path to write to; what was written takes the place of `path` when the block ends well."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.incomplete")
+    with explain_disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON, keys in the given order, atomically."""
+    with replace_file(path) as temporary:
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON; UserError naming the file if it is absent or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: not found; run the stage that writes it (dvc repro)") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable as JSON ({error}); delete it and run dvc repro") from error
+
+
+def hash_file(path: Path, algorithm: str = "sha256") -> str:
+    """Hex digest of a file's bytes."""
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_tree(root: Path) -> dict[str, str]:
+    """SHA-256 of every file below a folder, by its path relative to the folder, in path order."""
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): hash_file(path) for path in files}

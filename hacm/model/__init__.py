@@ -1,0 +1,1 @@
+"""The network: geometry, tokens, masking, Transformer, losses."""

@@ -1,0 +1,207 @@
+"""HA-CM: joints in, loss or features out (hacm.md §1–§5). Each step's equation is in the module that it calls.
+
+Suffixes: B sequences, T frames, V joints, J token joints, C coordinates, S segments, P values of a patch, L tokens in
+branch order, K kept tokens, D width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from hacm.model.chunks import chunked_errors, worth_chunking
+from hacm.model.geometry import space_of
+from hacm.model.losses import (
+    branch_means,
+    contrast_loss,
+    motion_target,
+    normalise_patches,
+    reconstruction_loss,
+    selection_loss,
+    token_errors,
+    total_loss,
+)
+from hacm.model.masking import Masking, Selection, draw_uniform
+from hacm.model.tokens import from_branches, patches
+from hacm.model.transformer import Decoder, Encoder, token_joints
+from hacm.settings import LossSettings, MaskingSettings, ModelSettings, check_together
+from hacm.skeletons.skeleton import Skeleton
+
+
+@dataclass(frozen=True)
+class Output:
+    """One pretraining pass. loss, reconstruction, contrast: scalars (contrast 0 where it is off).
+
+    mask_BSJ: True where a token is hidden. target_BSJP: the normalised target. All by true segment and joint.
+    """
+
+    loss: Tensor
+    reconstruction: Tensor
+    contrast: Tensor
+    mask_BSJ: Tensor
+    prediction_BSJP: Tensor
+    target_BSJP: Tensor
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a pass says of each sequence by itself. The losses are functions of it over a batch (HACM.losses), which may
+    be put together from several processes.
+
+    mask_BSJ: True where a token is hidden. error_BSJ: squared error of each token. means: f_t, f_s, f (losses.py), each
+    (B, D); None where the contrast term is off. log_probability_B: of what was drawn; None unless attention is learned.
+    """
+
+    mask_BSJ: Tensor
+    error_BSJ: Tensor
+    means: tuple[Tensor, Tensor, Tensor] | None
+    log_probability_B: Tensor | None
+    prediction_BSJP: Tensor
+    target_BSJP: Tensor
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Scalars; contrast is 0 where it is off."""
+
+    loss: Tensor
+    reconstruction: Tensor
+    contrast: Tensor
+
+
+class HACM(nn.Module):
+    """Masked autoencoder of skeleton sequences with hierarchy- and attention-guided cross-masking.
+
+    Raises ValueError if the settings cannot work together (settings.check_together) or leave no token to see.
+    """
+
+    def __init__(self, skeleton: Skeleton, model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
+        super().__init__()
+        check_together(model, masking, loss)
+        self.skeleton = skeleton
+        self.model_settings = model
+        self.masking_settings = masking
+        self.loss_settings = loss
+        self.segments = model.frames // model.segment
+        self.joints = len(token_joints(skeleton, model))
+        self.space = space_of(model.hyperbolic, model.curvature, model.variant)
+        self.encoder = Encoder(skeleton, model, self.space)
+        self.decoder = Decoder(self.joints, model)
+        self.masking = Masking(self.joints, model, masking, self.space)
+
+    def forward(
+        self,
+        x_BTVC: Tensor,
+        hierarchy_BTJ: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> Output:
+        """Mask, encode what is left, predict the rest, compare.
+
+        x_BTVC: sequences in metres. hierarchy_BTJ: their frames' joint hierarchies, needed where masking.spatial.source
+        uses them. noise: uniform (B, L) in branch order; drawn with `generator` if not given.
+        """
+        verdict = self.judge(x_BTVC, hierarchy_BTJ, self.draw_noise(x_BTVC, generator, noise))
+        losses = self.losses(verdict)
+        return Output(
+            losses.loss,
+            losses.reconstruction,
+            losses.contrast,
+            verdict.mask_BSJ,
+            verdict.prediction_BSJP,
+            verdict.target_BSJP,
+        )
+
+    def judge(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> Verdict:
+        """All of a pass that concerns one sequence at a time: no sequence's verdict depends on the others."""
+        with torch.no_grad():  # no gradient flows through the selection (§3)
+            embedded_BSJD = self.encoder.embed(x_BTVC)
+        selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, noise_BL)
+        latent_BKD = self.encoder.encode(self.encoder.embed_kept(x_BTVC, selection.keep_BK))
+        target_BSJP = self.target(x_BTVC)
+        mask_BSJ = from_branches(selection.mask_BL, self.segments)
+        if worth_chunking(latent_BKD):
+            error_BSJ, prediction_BSJP = chunked_errors(
+                self.decoder, latent_BKD, selection.keep_BK, target_BSJP, mask_BSJ
+            )
+        else:
+            prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
+            error_BSJ = token_errors(prediction_BSJP, target_BSJP)
+        return Verdict(
+            mask_BSJ=mask_BSJ,
+            error_BSJ=error_BSJ,
+            means=self.means(latent_BKD, selection) if self.loss_settings.contrast else None,
+            log_probability_B=(
+                self.masking.log_probability(embedded_BSJD, selection.keep_BK, noise_BL)
+                if self.masking.learns
+                else None
+            ),
+            prediction_BSJP=prediction_BSJP,
+            target_BSJP=target_BSJP,
+        )
+
+    def losses(self, verdict: Verdict) -> Losses:
+        """What is to be made small, over a whole batch: means over its hidden tokens, contrast among its sequences."""
+        reconstruction = reconstruction_loss(verdict.error_BSJ, verdict.mask_BSJ)
+        contrast = reconstruction.new_zeros(()) if verdict.means is None else contrast_loss(*verdict.means)
+        loss = total_loss(reconstruction, contrast, self.loss_settings)
+        if verdict.log_probability_B is not None:
+            loss = loss + selection_loss(verdict.log_probability_B, verdict.error_BSJ, verdict.mask_BSJ)
+        return Losses(loss, reconstruction, contrast)
+
+    def features(self, x_BTVC: Tensor) -> Tensor:
+        """The evaluation encoder (hacm.md §6): all tokens, nothing masked; (B, S, J, D)."""
+        return self.encoder(x_BTVC)
+
+    @torch.no_grad()
+    def token_mask(
+        self,
+        x_BTVC: Tensor,
+        hierarchy_BTJ: Tensor | None = None,
+        *,
+        generator: torch.Generator | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
+        """Which tokens a pretraining pass would hide, by true segment and joint: bool (B, S, J), True = masked."""
+        noise_BL = self.draw_noise(x_BTVC, generator, noise)
+        selection = self.select(x_BTVC, self.encoder.embed(x_BTVC), hierarchy_BTJ, noise_BL)
+        return from_branches(selection.mask_BL, self.segments)
+
+    def draw_noise(self, x_BTVC: Tensor, generator: torch.Generator | None, noise: Tensor | None) -> Tensor:
+        """The noise of a pass, (B, L): what was given, or else drawn. ValueError if what was given does not fit."""
+        needed = (len(x_BTVC), self.segments * self.joints)
+        if noise is None:
+            return draw_uniform(*needed, x_BTVC.device, generator)
+        if noise.shape != needed:
+            raise ValueError(f"noise has shape {tuple(noise.shape)}, but {needed} is needed")
+        return noise
+
+    @torch.no_grad()
+    def select(
+        self, x_BTVC: Tensor, embedded_BSJD: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor
+    ) -> Selection:
+        """Which tokens the encoder sees. ValueError if the hierarchies do not fit."""
+        if self.masking_settings.needs_hierarchies:
+            self._check_hierarchy(x_BTVC, hierarchy_BTJ)
+        patches_BSJP = patches(self.encoder.token_coordinates(x_BTVC), self.model_settings.segment)
+        roots_BSRD = self.encoder.embed_roots(x_BTVC) if self.masking_settings.needs_features else None
+        return self.masking(patches_BSJP, embedded_BSJD, roots_BSRD, hierarchy_BTJ, noise_BL)
+
+    def _check_hierarchy(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None) -> None:
+        needed = (*x_BTVC.shape[:2], self.joints)
+        found = None if hierarchy_BTJ is None else tuple(hierarchy_BTJ.shape)
+        if found != needed:
+            source = self.masking_settings.spatial.source
+            raise ValueError(f"masking.spatial.source {source} needs hierarchies of shape {needed}, but got {found}")
+
+    @torch.no_grad()
+    def target(self, x_BTVC: Tensor) -> Tensor:
+        """What the decoder should predict: normalised patches of the mapped motion, (B, S, J, P)."""
+        x_BTJC = self.encoder.token_coordinates(x_BTVC)
+        return normalise_patches(motion_target(x_BTJC, self.space, self.model_settings.segment))
+
+    def means(self, latent_BKD: Tensor, selection: Selection) -> tuple[Tensor, Tensor, Tensor]:
+        """What the cross-contrast term compares: f_t, f_s, f."""
+        assert selection.temporal is not None
+        return branch_means(latent_BKD[:, : selection.temporal], latent_BKD[:, selection.temporal :])

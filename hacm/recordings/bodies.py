@@ -1,0 +1,54 @@
+"""Joints as some array has them → the bodies of a Recording: metres, y up, NaN where a body was not seen.
+
+Shape suffixes: M bodies, T frames, V joints, C coordinates.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hacm.errors import BadRecording
+from hacm.skeletons.topology import Topology
+
+
+def as_bodies(
+    joints: ArrayLike, topology: Topology, *, metres: float = 1.0, up: Literal["y", "z"] = "y"
+) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3).
+
+    metres: how long the unit of the numbers is. up: the axis that points up; z becomes y, (x, y, z) → (x, z, −y).
+    Absent are body-frames of zeros alone, as data sets have it, and those with a number that is not finite, which are
+    noted; bodies that are never seen go. BadRecording for another shape or other contents.
+    """
+    values = _numbers(joints)
+    wanted = (len(topology.joints), 3)
+    if values.ndim not in (3, 4) or values.shape[-2:] != wanted or 0 in values.shape:
+        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {wanted[0]}, 3) or "
+                           f"(bodies, frames, {wanted[0]}, 3)")  # fmt: skip
+    bodies_MTVC = values.reshape((-1, *values.shape[-3:]))
+    # What float32 cannot hold becomes infinite, and is dealt with like what was never finite.
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled_MTVC = (bodies_MTVC.astype(np.float64) * metres).astype(np.float32)
+    if up == "z":
+        scaled_MTVC = np.stack((scaled_MTVC[..., 0], scaled_MTVC[..., 2], -scaled_MTVC[..., 1]), axis=-1)
+    return _mark_absent(scaled_MTVC)
+
+
+def _numbers(joints: ArrayLike) -> NDArray[Any]:
+    try:
+        values = np.asarray(joints)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise BadRecording(f"joints are not an array of numbers ({error})") from error
+    if values.dtype.kind not in "fiu":
+        raise BadRecording(f"joints are {values.dtype}, not real numbers")
+    return values
+
+
+def _mark_absent(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
+    seen_MT = finite_MT & (bodies_MTVC != 0).any(axis=(2, 3))
+    bodies_MTVC[~seen_MT] = np.nan
+    lost = int(np.count_nonzero(~finite_MT))
+    notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
+    return np.ascontiguousarray(bodies_MTVC[seen_MT.any(axis=1)]), notes

@@ -1,0 +1,96 @@
+"""Reader of arrays of numbers in NumPy's `.npz` files.
+
+numpy.load sets memory aside for whatever shape an array's header announces, before it looks whether so much follows;
+here an array is as large as what is there. Objects are refused: to read them is to run what the file says.
+The format is NumPy's published one (NEP 1): a zip of `.npy` files, each a magic word, a version, the length of the
+header, the header (a Python literal with type, order and shape), and the values.
+"""
+
+import io
+import math
+import re
+import zipfile
+from collections.abc import Collection
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hacm.archives.members import DAMAGE, read_zip_member
+from hacm.errors import BadRecording, in_one_line
+
+SUFFIX = ".npy"
+MAGIC = b"\x93NUMPY"
+ZIP_DIRECTORY_ENTRY = b"PK\x01\x02"
+MOST_ENTRIES = 1000
+
+LONGEST_HEADER = 10_000
+MOST_AXES = 32
+NUMBER_KINDS = "fiu"
+KINDS = {"O": "objects", "S": "text", "U": "text", "b": "truth values", "c": "complex numbers", "M": "dates"}
+
+_TYPE = re.compile(rb"'descr':\s*'([<>|=]?)([a-zA-Z?])([0-9]{0,4})'")
+_ORDER = re.compile(rb"'fortran_order':\s*(True|False)")
+_SHAPE = re.compile(rb"'shape':\s*\(([0-9 ,]*)\)")
+
+
+def read_arrays(
+    data: bytes, names: Collection[str], most_bytes: int
+) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
+    """Those of the named arrays that the file holds, and the names of the others in it, which are not read.
+
+    BadRecording if the file is damaged, or if one of those arrays is larger than most_bytes or does not hold real
+    numbers. Memory is bounded by the size of the file and most_bytes an array.
+    """
+    if not data:
+        raise BadRecording("the file is empty")
+    # Each entry becomes an object before anything else is known of the file.
+    if data.count(ZIP_DIRECTORY_ENTRY) > MOST_ENTRIES:
+        raise BadRecording(f"holds more than {MOST_ENTRIES} arrays")
+    found, others = {}, []
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for info in archive.infolist():
+                name = info.filename.removesuffix(SUFFIX)
+                if name not in names:
+                    others.append(name)
+                elif info.file_size > most_bytes + LONGEST_HEADER:
+                    raise BadRecording(f"{name} unpacks to {info.file_size} bytes, over the limit of {most_bytes}")
+                else:
+                    found[name] = _read_array(read_zip_member(archive, info), name)
+    except DAMAGE as error:
+        raise BadRecording(f"not an .npz file, or damaged ({in_one_line(error)})") from error
+    return found, others
+
+
+def _read_array(data: bytes, name: str) -> NDArray[np.generic]:
+    header, values = _split(data, name)
+    kind, order, axes = (pattern.search(header) for pattern in (_TYPE, _ORDER, _SHAPE))
+    if kind is None or order is None or axes is None:
+        raise BadRecording(f"{name}: its header does not describe an array of plain numbers")
+    dtype = _number_type(kind, name)
+    shape = tuple(int(axis) for axis in axes[1].split(b",") if axis.strip())
+    if len(shape) > MOST_AXES or math.prod(shape) * dtype.itemsize != len(values):
+        raise BadRecording(f"{name}: its header says shape {_shown(shape)}, but {len(values)} bytes of values follow")
+    return np.frombuffer(values, dtype=dtype).reshape(shape, order="F" if order[1] == b"True" else "C")
+
+
+def _split(data: bytes, name: str) -> tuple[bytes, memoryview]:
+    """Header and values."""
+    length_bytes = {1: 2, 2: 4, 3: 4}.get(data[6] if len(data) > 6 else 0, 0)
+    start = 8 + length_bytes
+    length = int.from_bytes(data[8:start], "little")
+    if not data.startswith(MAGIC) or not length_bytes or length > LONGEST_HEADER or start + length > len(data):
+        raise BadRecording(f"{name}: not a NumPy array, or damaged")
+    return data[start : start + length], memoryview(data)[start + length :]
+
+
+def _number_type(described: re.Match[bytes], name: str) -> np.dtype[np.generic]:
+    order, kind, size = (part.decode("ascii") for part in described.groups())
+    if kind not in NUMBER_KINDS or size not in ("1", "2", "4", "8") or (kind, size) == ("f", "1"):
+        raise BadRecording(f"{name} holds {KINDS.get(kind, f'values of type {kind}{size}')}, not real numbers")
+    return np.dtype(order.replace("|", "=") + kind + size)
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    text = str(shape)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,1 @@
+"""Skeletons: joint names, parents, bones, and which joint of one stands for which of another. Never imports torch."""

@@ -1,0 +1,1 @@
+"""What DVC's files say of the graph: plan, lock, contents, run records, commits."""

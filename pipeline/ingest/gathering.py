@@ -1,0 +1,119 @@
+"""From the raw files of a data set to its raw recordings: each main file with what belongs to it.
+
+Main files are read one at a time, because together they can be far larger than memory. Their companions are small, and
+are read before: archives hold files in any order, and data sets come in several archives.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hacm.archives.members import Refused, is_pack, member_names, members
+from hacm.errors import UserError
+from hacm.recordings import MAIN, Excluded, Part, RawFile, RawRecording
+from pipeline.datasets.definition import DataSet
+
+RECEIPT = "receipt.json"
+"""The file beside the raw files that says what was verified."""
+
+Companions = dict[str | None, dict[str, RawFile]]
+"""By raw recording and role; None: those that belong to every recording."""
+
+
+def locate(file: Path, name: str) -> str:
+    """Path of a member as readers see it: from its archive's or folder's name on."""
+    return f"{file.name}/{name}" if is_pack(file) else name
+
+
+def find_files(folder: Path, dataset: DataSet) -> list[Path]:
+    """The archives and folders in a folder and, among its other files, those of the data set; by name."""
+
+    def belongs(path: Path) -> bool:
+        return is_pack(path) or (path.name != RECEIPT and dataset.part_of(path.name) is not None)
+
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path))
+
+
+def read_raw(
+    files: Sequence[Path], dataset: DataSet, limit: int | None, shard: tuple[int, int] | None = None
+) -> Iterator[RawRecording | Excluded]:
+    """The raw recordings in the archives' order; `limit` of them, where it is given; shard (i, n): the i-th of n parts.
+
+    What an archive holds of the data set but cannot be read safely is Excluded. Companions without a main file are
+    passed over.
+    """
+    chosen = _choose(files, dataset, limit, shard)
+    companions = _read_companions(files, dataset, chosen)
+    shared = companions.get(None, {})
+    for file in files:
+        for found in _read(file, dataset, chosen, (MAIN,)):
+            name = _name(dataset.part_of(found.path), found.path)
+            if isinstance(found, RawFile):
+                yield RawRecording(name, found, shared | companions.get(name, {}))
+            elif chosen is None or name in chosen:
+                yield Excluded(name, found.path, found.reason)
+
+
+def _name(part: Part | None, path: str) -> str:
+    return part.recording if part and part.recording else path.rsplit("/", 1)[-1]
+
+
+def _choose(
+    files: Sequence[Path], dataset: DataSet, limit: int | None, shard: tuple[int, int] | None
+) -> frozenset[str] | None:
+    """`limit` recordings spread over the data set without regard to their order: those whose hashes come first.
+
+    Of these a shard's: those whose hash, as a number, leaves its number when divided by their count.
+    """
+    if limit is None and shard is None:
+        return None
+    index, count = shard or (0, 1)
+    hashes = {}
+    for file in files:
+        for path in (locate(file, name) for name in member_names(file)):
+            part = dataset.part_of(path)
+            if part is not None and part.role == MAIN:
+                hashes[_name(part, path)] = hashlib.blake2b(path.rsplit("/", 1)[-1].encode()).digest()
+    first = sorted(hashes, key=lambda name: hashes[name])[:limit]
+    return frozenset(name for name in first if int.from_bytes(hashes[name]) % count == index)
+
+
+def _read_companions(files: Sequence[Path], dataset: DataSet, chosen: frozenset[str] | None) -> Companions:
+    """UserError if there are two of the same role that differ."""
+    found: Companions = {}
+    if not dataset.companions:
+        return found
+    for file in files:
+        for companion in _read(file, dataset, chosen, dataset.companions):
+            part = dataset.part_of(companion.path)
+            if part is None or isinstance(companion, Refused):
+                continue
+            roles = found.setdefault(part.recording, {})
+            first = roles.setdefault(part.role, companion)
+            if first.data != companion.data:
+                raise UserError(
+                    f"{file.parent}: {first.path} and {companion.path} are both {part.role} and differ; keep one"
+                )
+    return found
+
+
+def _read(
+    file: Path, dataset: DataSet, chosen: frozenset[str] | None, roles: tuple[str, ...]
+) -> Iterator[RawFile | Refused]:
+    """The data set's files in those roles, with those of them that are refused."""
+
+    def wanted(name: str) -> bool:
+        part = dataset.part_of(locate(file, name))
+        return (
+            part is not None
+            and part.role in roles
+            and (chosen is None or part.recording is None or part.recording in chosen)
+        )
+
+    for member in members(file, wanted=wanted):
+        path = locate(file, member.path)
+        if isinstance(member, RawFile) or member.last or dataset.part_of(path) is not None:
+            yield replace(member, path=path)

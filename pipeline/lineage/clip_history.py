@@ -1,0 +1,134 @@
+"""One clip on its way from a raw file to a prediction, and one recording on its way to clips and splits."""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hacm.errors import UserError
+from pipeline.audit.alterations import classify
+from pipeline.lineage.artefacts import KINDS, Artefact, Recorded
+from pipeline.lineage.behind import Trace
+from pipeline.lineage.graph import Graph
+from pipeline.store.store import SkeletonStore
+
+IDENTITY = ("label", "subject", "camera", "setup", "replication", "variant", "fps", "frames", "bodies", "hash")
+
+
+def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:
+    """Raw file, what reading and cleaning did, part of the split and prediction; UserError if no store has the clip."""
+    steps = []
+    facts: dict[str, Any] = {"clip": name}
+    for store in trace.of_kind("store"):
+        row, reason = _find_row(recorded, store, name)
+        if row is None and reason is None:
+            continue
+        kind = store.facts.get("kind")
+        facts["dataset"] = store.facts.get("dataset")
+        if row is not None:
+            facts |= {key: row[key] for key in ("source", "source_sha256") if row.get(key)}
+            facts["identity"] = {key: row[key] for key in IDENTITY if row.get(key) is not None}
+        notes = [reason] if reason is not None else list(row["notes"]) if row else []
+        steps.append({"store": store.path, "kind": kind, "excluded": reason, "done": _explain(notes, reason)})
+    if not steps:
+        stores = ", ".join(one.path for one in trace.of_kind("store"))
+        raise UserError(f"{name}: no clip of that name in {stores or 'what was recorded'}")
+    return facts | {
+        "archive": _find_archive(trace, facts),
+        "steps": steps,
+        "parts": {one.path: _find_part(recorded, one, name) for one in trace.of_kind("split")},
+        "prediction": _find_prediction(recorded, trace, name),
+    }
+
+
+def _find_row(recorded: Recorded, store: Artefact, name: str) -> tuple[dict[str, Any] | None, str | None]:
+    """The manifest row of a clip, and the reason for which it was left out."""
+    for table in ("manifest", "excluded"):
+        found = recorded.table(store, f"{table}.parquet")
+        rows = [] if found is None else found.filter(pl.col("name") == name).to_dicts()
+        if rows:
+            return (rows[0], None) if table == "manifest" else (None, rows[0]["reason"])
+    return None, None
+
+
+def _explain(notes: list[str], reason: str | None) -> list[dict[str, str]]:
+    """What was done, and by which rule."""
+    keys = ("action", "rule", "text")
+    return [dict(zip(keys, (*classify(note, excluded=reason is not None), note), strict=True)) for note in notes]
+
+
+def _find_archive(trace: Trace, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """The raw file that the source lies in, with its checksum."""
+    for raw in trace.of_kind("raw"):
+        file = str(facts.get("source", "")).split("/", 1)[0]
+        if raw.facts.get("dataset") == facts.get("dataset") and file in raw.facts.get("files", {}):
+            return {"path": f"{raw.path}/{file}", "sha256": raw.facts["files"][file], "here": raw.here}
+    return None
+
+
+def _find_part(recorded: Recorded, split: Artefact, name: str) -> str | None:
+    table = recorded.table(split, "split.parquet")
+    return None if table is None else next(iter(table.filter(pl.col("name") == name)["part"]), None)
+
+
+def _find_prediction(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any] | None:
+    """What the result says of the clip, in the classes' names; None if it has no prediction of it."""
+    outs = {one.path: one for one in trace.artefacts if one.stage == trace.target.stage}
+    tables = {Path(path).name: one for path, one in outs.items()}
+    if "predictions.parquet" not in tables or "confusion.csv" not in tables:
+        return None
+    predictions = recorded.table(tables["predictions.parquet"])
+    confusion = recorded.read(tables["confusion.csv"].path, tables["confusion.csv"].md5)
+    if predictions is None or confusion is None or name not in set(predictions["name"]):
+        return None
+    # confusion.csv has the same clips in the same order, by the names of their classes (pipeline.results.writing).
+    place = predictions["name"].to_list().index(name)
+    names = pl.read_csv(confusion, infer_schema=False).row(place, named=True)
+    return {"actual": names["actual"], "predicted": names["predicted"], "right": names["actual"] == names["predicted"]}
+
+
+def find_recording(graph: Graph, name: str) -> dict[str, Any] | None:
+    """Where a recording is and what became of it in the workspace; None if no data set has it.
+
+    name: of the recording or clip, or of its raw file, with or without folders and ending.
+    """
+    for stage, node in graph.nodes.items():
+        for out in node.stage.outs:
+            recordings = _read_tables(Path(out), "recordings")
+            rows = _match(recordings, name) if recordings else []
+            if rows:
+                return _follow(graph, stage, rows)
+    return None
+
+
+def _read_tables(folder: Path, kind: str) -> list[pl.DataFrame]:
+    """Manifest and exclusions of a store in the workspace; none if it is not there or of another kind."""
+    if not (folder / KINDS["store"]).is_file():
+        return []
+    store = SkeletonStore.open(folder)
+    return [store.manifest, store.table("excluded")] if store.facts.get("kind") == kind else []
+
+
+def _match(tables: list[pl.DataFrame], name: str) -> list[dict[str, Any]]:
+    file = pl.col("source").str.split("/").list.last()
+    meant = (pl.col("name") == name) | (pl.col("source") == name) | (file == name) | file.str.starts_with(f"{name}.")
+    keys = ("name", "source", "source_sha256", "reason")
+    return [{key: row.get(key) for key in keys} for table in tables for row in table.filter(meant).to_dicts()]
+
+
+def _follow(graph: Graph, stage: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """The recordings' raw folder, the clips made of them, and the part that each is in."""
+    raw = [path for path in graph.nodes[stage].stage.deps if Path(path, KINDS["raw"]).is_file()]
+    names = {row["name"] for row in rows}
+    clips: list[dict[str, Any]] = []
+    parts: dict[str, dict[str, str]] = {}
+    for one in graph.beyond([stage]):
+        for out in graph.nodes[one].stage.outs:
+            for table in _read_tables(Path(out), "clips"):
+                found = table.filter(pl.col("name").is_in(list(names))).to_dicts()
+                clips += [{"name": row["name"], "store": out, "excluded": row.get("reason")} for row in found]
+            split = Path(out, "split.parquet")
+            if split.is_file():
+                table = pl.read_parquet(split).filter(pl.col("name").is_in(list(names)))
+                parts[out] = dict(table.select("name", "part").iter_rows())
+    return {"raw": raw, "recordings": rows, "clips": clips, "parts": parts}

@@ -1,0 +1,219 @@
+"""A data set on disk: ragged joints in Zarr, a Parquet manifest beside them, and the hash of every file.
+
+    store.json         what it is: data set, topology, counts, version
+    manifest.parquet   one row a clip (pipeline.store.manifest.SCHEMA)
+    excluded.parquet   one row a recording that is not in it, with the reason
+    joints.zarr/       float32 (rows, V, 3), sharded; row = one body in one frame
+    files.json         SHA-256 of each of the above, and of what it says itself
+
+Raw recordings (with NaN where a track was not seen) and cleaned clips are stored in the same way.
+Legend: M bodies, T frames, V joints, C coordinates, R rows.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hacm.errors import UserError
+from hacm.files import hash_tree, read_json, replace_directory, write_json
+from hacm.recordings import Clip, Recording
+from hacm.skeletons.topology import Topology
+from pipeline.store import manifest as manifests
+from pipeline.store.rows import WINDOW_ROWS, RowReader, RowWindow, RowWriter
+
+FORMAT = 3
+FILES = "files.json"
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    """Read a Parquet table; UserError naming the file if it is absent or damaged."""
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it anew") from error
+
+
+def seal_files(digests: dict[str, str]) -> str:
+    """The text of files.json: SHA-256 by file and, under its own name, that of the others as JSON, its seal."""
+    seal = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return json.dumps(digests | {FILES: seal}, indent=2) + "\n"
+
+
+class StoreWriter:
+    """Writes a store; it appears at `path` whole when the block ends well, and not at all otherwise."""
+
+    def __init__(self, path: Path, dataset: str, topology: Topology, facts: dict[str, Any]) -> None:
+        self.path, self.dataset, self.topology, self.facts = Path(path), dataset, topology, facts
+        self._names: set[str] = set()
+        self._rows: list[dict[str, Any]] = []
+        self._excluded: list[dict[str, Any]] = []
+        self._folder: AbstractContextManager[Path] = replace_directory(self.path)
+
+    def __enter__(self) -> "StoreWriter":
+        self._temporary = self._folder.__enter__()
+        attributes = {"dataset": self.dataset, "topology": self.topology.name, "units": "metres"}
+        self._joints = RowWriter(self._temporary / "joints.zarr", (len(self.topology.joints), 3), attributes)
+        return self
+
+    def add(
+        self, clip: Recording | Clip, source: str, source_sha256: str, source_fingerprint: str | None = None
+    ) -> None:
+        """Append a clip; a name that is already there is excluded with that reason."""
+        if clip.identity.name in self._names:
+            self.exclude(clip.identity.name, source, "duplicate name: an earlier recording has it")
+            return
+        self._names.add(clip.identity.name)
+        bodies, frames, joints, coordinates = clip.bodies_MTVC.shape
+        offset = self._joints.append(clip.bodies_MTVC.reshape(bodies * frames, joints, coordinates))
+        self._rows.append(
+            manifests.describe(
+                clip.identity,
+                fps=clip.fps,
+                topology=clip.topology,
+                bodies_MTVC=clip.bodies_MTVC,
+                offset=offset,
+                source=source,
+                source_sha256=source_sha256,
+                source_fingerprint=source_fingerprint,
+                notes=clip.notes,
+            )
+        )
+
+    def exclude(self, name: str, source: str, reason: str) -> None:
+        """Record a recording that is left out."""
+        self._excluded.append({"name": name, "source": source, "reason": reason})
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def names(self) -> list[str]:
+        """Of the recordings so far, those that are left out last."""
+        return [str(row["name"]) for row in (*self._rows, *self._excluded)]
+
+    @property
+    def excluded(self) -> int:
+        """How many recordings are left out so far."""
+        return len(self._excluded)
+
+    @property
+    def first_reason(self) -> str:
+        """Why the first excluded recording was left out."""
+        return str(self._excluded[0]["reason"]) if self._excluded else "there was none to read"
+
+    @property
+    def version(self) -> str:
+        """The version of what has been added so far."""
+        return manifests.version(self.manifest())
+
+    def manifest(self) -> pl.DataFrame:
+        """The manifest so far, in the order of appending."""
+        return pl.DataFrame(self._rows, schema=manifests.SCHEMA)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self._joints.__exit__(kind, error, trace)
+            if kind is None:
+                self._finish()
+        except BaseException as failure:
+            if not self._folder.__exit__(type(failure), failure, failure.__traceback__):
+                raise
+        else:
+            self._folder.__exit__(kind, error, trace)
+
+    def _finish(self) -> None:
+        manifest = self.manifest()
+        excluded = pl.DataFrame(self._excluded, schema=manifests.EXCLUDED_SCHEMA)
+        for name, table in {"manifest": manifest, "excluded": excluded}.items():
+            table.write_parquet(self._temporary / f"{name}.parquet")
+        facts = {
+            "format": FORMAT,
+            "dataset": self.dataset,
+            "topology": self.topology.name,
+            "skeleton": self.topology.describe(),
+            "clips": len(manifest),
+            "excluded": len(excluded),
+            "rows": self._joints.rows,
+            "version": self.version,
+            **self.facts,
+        }
+        write_json(self._temporary / "store.json", facts)
+        (self._temporary / FILES).write_text(seal_files(hash_tree(self._temporary)), encoding="utf-8")
+
+
+class SkeletonStore:
+    """A store opened for reading: `store[name]` is (M, T, V, 3) float32; len, iteration over names, bulk reads."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.facts: dict[str, Any] = read_json(self.path / "store.json")
+        if self.facts.get("format") != FORMAT:
+            raise UserError(
+                f"{self.path}: written in format {self.facts.get('format')}, this is {FORMAT}; run dvc repro"
+            )
+        self.manifest = self.table("manifest")
+        self.rows = RowReader(self.path / "joints.zarr")
+        self._place = {name: index for index, name in enumerate(self.manifest["name"])}
+
+    @classmethod
+    def open(cls, path: Path) -> "SkeletonStore":
+        """Open the store at `path`; UserError naming what is missing or damaged."""
+        return cls(path)
+
+    @property
+    def version(self) -> str:
+        """The data set's version (pipeline.store.manifest.version), as recorded when it was written."""
+        return str(self.facts["version"])
+
+    def table(self, name: str) -> pl.DataFrame:
+        """The table NAME.parquet of the store."""
+        return read_parquet(self.path / f"{name}.parquet")
+
+    def __len__(self) -> int:
+        return len(self.manifest)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.manifest["name"])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._place
+
+    def row(self, name: str) -> dict[str, Any]:
+        """The manifest row of a clip; UserError if there is none of that name."""
+        if name not in self._place:
+            raise UserError(f"{self.path}: no clip named {name!r}")
+        return self.manifest.row(self._place[name], named=True)
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        row = self.row(name)
+        start, bodies, frames = row["offset"], row["bodies"], row["frames"]
+        rows = self.rows.read(start, start + bodies * frames)
+        return rows.reshape(bodies, frames, *rows.shape[1:])
+
+    def read_rows(self) -> NDArray[np.float32]:
+        """All rows, (R, V, 3); manifest offsets point into it."""
+        return self.rows.read(0, len(self.rows))
+
+    def read(self, names: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The rows of the named clips in that order, (R, V, 3), and where each begins, with the end last (n + 1)."""
+        parts = [self[name] for name in names]
+        lengths = [part.shape[0] * part.shape[1] for part in parts]
+        joints = int(self.rows.array.shape[1])
+        flat = [part.reshape(-1, joints, 3) for part in parts] or [np.empty((0, joints, 3), np.float32)]
+        return np.concatenate(flat), np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+    def stream(self, rows: int = WINDOW_ROWS) -> Iterator[tuple[dict[str, Any], NDArray[np.float32]]]:
+        """Every clip with its manifest row, in store order, reading about `rows` rows at a time."""
+        window = RowWindow(self.rows, rows)
+        for row in self.manifest.iter_rows(named=True):
+            yield row, window.read(row)

@@ -1,0 +1,1 @@
+"""What the stages share: command line, console, places, parameters, loading."""

@@ -1,0 +1,149 @@
+"""From a clean store on disk to the tensors that the method takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from hacm.clips.ragged import Clips
+from hacm.errors import UserError
+from hacm.evaluation.task import Task
+from hacm.files import read_json
+from hacm.settings import AugmentSettings
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import Topology
+from pipeline.datasets.definition import DataSet, find_benchmark
+from pipeline.store.rows import RowReader
+from pipeline.store.store import SkeletonStore, read_parquet
+from stages.shared import places
+
+SESSION_BLOCKS = 10
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A data set with a split, loaded. Labels are dense: class i of `classes` has the data set's label `labels[i]`.
+
+    subject_N: who performs each clip, as far as it is known (tell_apart). label_rank_DN: each training clip's place
+    within its class in each draw of labelled clips.
+    """
+
+    dataset: DataSet
+    store: SkeletonStore
+    clips: Clips
+    names: list[str]
+    labels: list[int]
+    subject_N: NDArray[np.int64]
+    train_index: torch.Tensor
+    test_index: torch.Tensor
+    label_rank_DN: torch.Tensor
+
+    def task(self, augment: AugmentSettings) -> Task:
+        """What the protocols are given, for an encoder that was trained on clips augmented like this."""
+        return Task(self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes, in label order."""
+        return [self.dataset.class_name(label) for label in self.labels]
+
+
+def skeleton_of(topology: Topology) -> Skeleton:
+    """What the method needs to know of a topology."""
+    return Skeleton(len(topology.joints), topology.parents, topology.roots, topology.centre)
+
+
+def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benchmark:
+    """The clips of a benchmark's data set on the device, with the clip numbers of its two parts.
+
+    UserError if the clean store is not the version that the split was computed from.
+    """
+    dataset, store, split = open_benchmark(name)
+    names = store.manifest["name"].to_list()
+    place = {clip: index for index, clip in enumerate(names)}
+    train, test = (split.filter(pl.col("part") == part) for part in ("train", "test"))
+    train_index, test_index = (torch.tensor([place[clip] for clip in part["name"]]) for part in (train, test))
+    labels = list_labels(dataset, store)
+    return Benchmark(
+        dataset=dataset,
+        store=store,
+        clips=load_clips(store, labels, load_hierarchies(store, dataset.name) if hierarchies else None).to(device),
+        names=names,
+        labels=labels,
+        subject_N=tell_apart(store.manifest),
+        train_index=train_index,
+        test_index=test_index,
+        label_rank_DN=torch.from_numpy(train.select(pl.col(r"^draw_\d+$").cast(pl.Int64)).to_numpy().T.copy()),
+    )
+
+
+def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
+    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test) and
+    for the training clips `draw_0` … (pipeline/datasets/splits.py).
+
+    UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
+    """
+    dataset, _ = find_benchmark(name)
+    store = SkeletonStore.open(places.clips(dataset.name))
+    expect_skeleton(store, dataset.topology)
+    expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
+    return dataset, store, read_parquet(places.split(name) / "split.parquet")
+
+
+def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
+    """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
+    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
+
+
+def tell_apart(manifest: pl.DataFrame) -> NDArray[np.int64]:
+    """Who performs each clip. Where the data set does not say: ten blocks of recording sessions one after the other,
+    so that what is left out of a fit holds at least no session that is in it."""
+    if manifest["subject"].null_count() == 0:
+        return manifest["subject"].cast(pl.Int64).to_numpy()
+    rank_N = manifest["setup"].fill_null(0).rank("dense").cast(pl.Int64).to_numpy() - 1
+    return rank_N * SESSION_BLOCKS // (int(rank_N.max()) + 1)
+
+
+def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray | None) -> Clips:
+    """The whole store as ragged tensors."""
+    manifest = store.manifest
+    dense = manifest["label"].replace_strict(labels, range(len(labels)), return_dtype=pl.Int64)
+    return Clips(
+        joints_RVC=torch.from_numpy(store.read_rows()),
+        hierarchy_RJ=None if hierarchy_RJ is None else torch.from_numpy(hierarchy_RJ),
+        offset_N=_integers(manifest["offset"]),
+        frames_N=_integers(manifest["frames"]),
+        bodies_N=_integers(manifest["bodies"]),
+        label_N=_integers(dense),
+        parents=tuple(store.facts["skeleton"]["parents"]),
+    )
+
+
+def _integers(column: pl.Series) -> torch.Tensor:
+    return torch.from_numpy(column.cast(pl.Int64).to_numpy().copy())
+
+
+def expect_version(store: SkeletonStore, version: str | None, source: Path) -> None:
+    """UserError unless the store holds the data version that `source` was computed from (None: no version at all)."""
+    if version is not None and version != store.version:
+        raise UserError(
+            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
+            "run dvc repro"
+        )
+
+
+def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
+    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
+    if store.facts.get("skeleton") != topology.describe():
+        raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
+
+
+def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:
+    """Per-frame hierarchies, (R, J); UserError if they were computed from other clips."""
+    folder = places.hierarchy(dataset_name)
+    expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)
+    reader = RowReader(folder / "hierarchy.zarr")
+    return reader.read(0, len(reader))

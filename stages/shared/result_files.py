@@ -1,0 +1,138 @@
+"""From a protocol's scores to the files of a result: accuracies with intervals, tables, predictions, sidecar."""
+
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from hacm.evaluation import metrics
+from hacm.evaluation.outcome import Outcome
+from pipeline.results.machine import describe_code, describe_machine
+from pipeline.results.writing import name_figure, write_results
+from stages.shared.console import say
+from stages.shared.loading import Benchmark
+
+BOOTSTRAP_SEED = 0
+"""The same resamples for every result, so that two intervals differ by their results alone."""
+
+
+def write_outcome(
+    folder: Path,
+    title: str,
+    benchmark: Benchmark,
+    outcome: Outcome,
+    control: Outcome | None,
+    *,
+    bootstrap: int,
+    details: dict[str, Any],
+) -> None:
+    """Write one result of a benchmark; `control` is the same protocol on random weights, where there is one.
+
+    title: what the result is called on the screen. details: what it is and how it came about, beside what is told here.
+    """
+    figures: dict[str, Any] = {"n": len(outcome.target_N), "classes": len(benchmark.classes)}
+    figures |= summarize(outcome, bootstrap)
+    columns: dict[str, Any] = {"class": benchmark.classes}
+    columns["n"] = metrics.class_counts(outcome.target_N, len(benchmark.classes))
+    columns["top1"] = class_percent(outcome)
+    predictions = {
+        "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
+        "label": outcome.target_N,
+        "predicted": outcome.scores_NK.argmax(axis=1),
+    }
+    if control is not None:
+        figures |= {f"random_{key}": value for key, value in summarize(control, bootstrap).items()}
+        columns["random_top1"] = class_percent(control)
+        predictions["random_predicted"] = control.scores_NK.argmax(axis=1)
+    conditions = None if control is None else tabulate_conditions(outcome, control, bootstrap)
+    if conditions is not None:
+        figures |= summarize_conditions(conditions)
+    accuracy = tabulate_accuracy(figures, "raw-joint ridge" if control is None else "pretrained")
+    scores = pl.Series("scores", outcome.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
+    write_results(
+        folder,
+        metrics=figures,
+        accuracy=accuracy,
+        per_class=pl.DataFrame(columns),
+        predictions=pl.DataFrame(predictions).with_columns(scores),
+        conditions=conditions,
+        classes=benchmark.classes,
+        details={
+            "dataset": benchmark.dataset.name,
+            "synthetic": benchmark.dataset.synthetic,
+            "data_version": benchmark.store.version,
+            "train": len(benchmark.train_index),
+            "bootstrap": bootstrap,
+            **details,
+            **describe_code(),
+            "machine": describe_machine(),
+        },
+    )
+    beside = f", random weights {figures['random_top1']:.1f} %" if control is not None else ""
+    say(f"{title}: top-1 {figures['top1']:.1f} % [{figures['top1_low']:.1f}, {figures['top1_high']:.1f}], "
+        f"n {figures['n']}{beside}")  # fmt: skip
+
+
+def summarize(outcome: Outcome, bootstrap: int) -> dict[str, float]:
+    """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent; then the protocol's own."""
+    figures: dict[str, float] = {}
+    for k in (1, 5):
+        hits_N = metrics.top_k(outcome.scores_NK, outcome.target_N, k)
+        interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
+        figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
+    figures["mean_class"] = float(np.nanmean(class_percent(outcome))) / 100
+    shares = {key: value for key, value in outcome.extra.items() if key.endswith(("_top1", "_map"))}
+    rounded = {key: round(100 * float(value), 4) for key, value in (figures | shares).items()}
+    return rounded | {key: value for key, value in outcome.extra.items() if key not in shares}
+
+
+def tabulate_accuracy(figures: dict[str, Any], ours: str) -> pl.DataFrame:
+    """Top-1 with its interval, ours and the control's, as rows for a plot: encoder, top1, low, high; in percent."""
+    rows = [
+        (encoder, *(figures[f"{prefix}top1{end}"] for end in ("", "_low", "_high")))
+        for encoder, prefix in ((ours, ""), ("random weights", "random_"))
+        if f"{prefix}top1" in figures
+    ]
+    return pl.DataFrame(rows, schema=["encoder", "top1", "low", "high"], orient="row")
+
+
+def class_percent(outcome: Outcome) -> np.ndarray:
+    """Accuracy of each class in percent; nan for a class without test clips."""
+    classes = outcome.scores_NK.shape[1]
+    return np.round(100 * metrics.per_class(outcome.scores_NK, outcome.target_N, classes), 4)
+
+
+def tabulate_conditions(outcome: Outcome, control: Outcome, bootstrap: int) -> pl.DataFrame:
+    """One row a condition: kind, level, draw, top1 with its interval, and the control's top1; in percent."""
+    controls = hits_under_conditions(control)
+    rows = []
+    for condition, hits_N in hits_under_conditions(outcome).items():
+        interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
+        shares = (hits_N.mean(), interval.low, interval.high, controls[condition].mean())
+        rows.append((*condition, *(round(100 * float(share), 4) for share in shares)))
+    percents = dict.fromkeys(("top1", "top1_low", "top1_high", "random_top1"), pl.Float64)
+    schema = {"kind": pl.String, "level": pl.Float64, "draw": pl.Int64} | percents
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def hits_under_conditions(outcome: Outcome) -> dict[tuple[str, float, int], np.ndarray]:
+    """Which test clips are recognised, by kind, level and draw."""
+    return {
+        (entry.kind, entry.level, entry.draw): metrics.top_k(entry.scores_NK, outcome.target_N, 1)
+        for entry in outcome.conditions
+    }
+
+
+def summarize_conditions(conditions: pl.DataFrame) -> dict[str, float]:
+    """Of each kind and level the mean over the draws, and their standard deviation where there are several."""
+    figures: dict[str, float] = {}
+    draws: dict[str, list[float]] = {}
+    for kind, level, top1 in conditions.select("kind", "level", "top1").iter_rows():
+        draws.setdefault(name_figure(kind, level), []).append(top1)
+    for name, values in draws.items():
+        figures[f"{name}_top1"] = round(fmean(values), 4)
+        if len(values) > 1:
+            figures[f"{name}_top1_std"] = round(stdev(values), 4)
+    return figures

@@ -1,0 +1,1 @@
+"""Commands around the graph, one file each."""

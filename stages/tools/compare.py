@@ -1,0 +1,59 @@
+"""Compare results of revisions, experiments or runs: data, code, parameters that differ, then figures, classes, costs.
+
+A, B, C: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]; a revision is `workspace`, a git revision, a tag or a DVC
+experiment. Without a run: all results that every side has.
+"""
+
+import argparse
+import json
+from typing import Any
+
+from hacm.errors import UserError
+from pipeline import text_tables
+from pipeline.comparison import facts, text
+from pipeline.comparison.sides import match_results, open_sides
+from stages.audit import place_of
+from stages.shared import arguments
+from stages.shared.console import run, table_console
+
+
+def main() -> None:
+    options = parse()
+    with open_sides(options.sides) as sides:
+        matches = match_results(sides)
+        found = facts.describe_origins(sides, matches, place_of)
+        try:
+            found |= facts.describe_outcomes(sides, matches)
+        except UserError as error:
+            write(found | {"refused": str(error)}, options)
+            raise
+    write(found, options)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments.parser(__doc__)
+    form = "REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]"
+    parser.add_argument("first", metavar="A", help=f"what the others are compared with: {form}")
+    parser.add_argument("others", metavar="B", nargs="+", help="compared with it; a revision is workspace, a git "
+                        "revision, a tag or an experiment")  # fmt: skip
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
+    output.add_argument("--markdown", action="store_true", help="print Markdown")
+    options = parser.parse_args()
+    options.sides = [options.first, *options.others]
+    return options
+
+
+def write(found: dict[str, Any], options: argparse.Namespace) -> None:
+    """On standard output."""
+    if options.json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    elif options.markdown:
+        print(text_tables.to_markdown(text.tabulate(found)), end="")
+    else:
+        text_tables.show(table_console(), text.tabulate(found))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,100 @@
+"""Turn a checkpoint that the authors of HA-CM or MAMP released into one of this project, without running its code.
+
+For example `python -m stages.tools.import_released FILE.pth --out models/ntu60-xsub/released/seed-0`, then
+`python -m stages.evaluate --benchmark ntu60-xsub --variant released --protocol linear`.
+"""
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hacm.checkpoints import checkpoint, released
+from hacm.errors import UserError
+from hacm.files import hash_file, replace_directory
+from hacm.settings import AugmentSettings
+from hacm.skeletons.topology import find_topology, known_topologies
+from stages.shared import arguments
+from stages.shared.console import run, say
+from stages.shared.loading import skeleton_of
+
+
+def main() -> None:
+    options = parse()
+    skeleton = skeleton_of(find_topology(options.topology))
+    if options.out.exists() and not (options.out.is_dir() and not any(options.out.iterdir())):
+        raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
+    try:
+        imported = released.load(options.file, skeleton, options.heads)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    facts = describe(imported, options.file, AugmentSettings(stream=options.stream))
+    with replace_directory(options.out) as folder:
+        checkpoint.save(folder, imported.model, facts)
+    announce(imported, options)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments.parser(__doc__)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the released file, as a rule .pth")
+    parser.add_argument("--out", type=Path, required=True, help="new folder for the checkpoint")
+    parser.add_argument("--topology", default="kinect-v2-25", help=f"its skeleton: {', '.join(known_topologies())}")
+    parser.add_argument(
+        "--heads", type=int, default=released.PUBLISHED_HEADS, help="attention heads, which weights do not tell"
+    )
+    parser.add_argument(
+        "--stream",
+        choices=("joint", "motion", "bone"),
+        default="joint",
+        help="its input stream, which weights do not tell",
+    )
+    return parser.parse_args()
+
+
+def describe(imported: released.Imported, path: Path, augment: AugmentSettings) -> dict[str, Any]:
+    """The facts that a checkpoint of stages.pretrain has; null where a released file does not say."""
+    model = imported.model
+    return {
+        "benchmark": None,
+        "variant": None,
+        "dataset": None,
+        "data_version": None,
+        "seed": None,
+        "settings": {
+            "model": asdict(model.model_settings),
+            "masking": asdict(model.masking_settings),
+            "loss": asdict(model.loss_settings),
+            "augment": asdict(augment),
+        },
+        "epochs": None,
+        "torch": torch.__version__,
+        "released": {
+            "method": imported.method,
+            "file": path.name,
+            "sha256": hash_file(path),
+            "epoch": imported.epoch,
+            "unused": imported.unused,
+            "unknown": imported.unknown,
+        },
+    }
+
+
+def announce(imported: released.Imported, options: argparse.Namespace) -> None:
+    """What it is, what was taken on trust, what was left."""
+    settings = imported.model.model_settings
+    say(
+        f"{options.out}: {imported.method}, D {settings.dim}, {settings.encoder_blocks} + {settings.decoder_blocks} "
+        f"blocks, {settings.frames // settings.segment} segments of {settings.segment} frames, "
+        f"{imported.model.joints} joints"
+    )
+    say(f"taken on trust, as the file does not say: --heads {options.heads}, --stream {options.stream}")
+    for reason, names in (("never used by its code", imported.unused), ("unknown", imported.unknown)):
+        if names:
+            say(f"not used, {reason}: {', '.join(names)}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,90 @@
+"""Where a result comes from (behind), and what depends on a raw file, code or a parameter (affected-by).
+
+Nothing is run, and nothing but hashes is kept. Exit code 1 with --strict if something is stale.
+"""
+
+import argparse
+import json
+from typing import Any
+
+from hacm.errors import UserError
+from pipeline.lineage import affected, behind, display
+from pipeline.lineage.artefacts import Recorded
+from pipeline.lineage.clip_history import trace_clip
+from pipeline.lineage.graph import Graph
+from pipeline.lineage.revisions import read_lock_at
+from stages.shared import arguments
+from stages.shared.console import run, table_console
+
+PARAMS: tuple[str, ...] = ()
+
+
+def main() -> None:
+    options = parse()
+    graph = Graph.read()
+    try:
+        options.show(graph, options)
+    finally:
+        graph.keep_hashes()
+
+
+def parse() -> argparse.Namespace:
+    parser = arguments.parser(__doc__)
+    directions = parser.add_subparsers(required=True, metavar="DIRECTION")
+    backward = directions.add_parser("behind", help="from a result to the raw files, parameters, code and checkpoint")
+    backward.add_argument("thing", metavar="RESULT", help="a file, with or without :METRIC, or a stage such as report")
+    backward.add_argument("--rev", help="as recorded in this git revision's dvc.lock")
+    backward.add_argument("--clip", metavar="NAME", help="of this clip alone: raw file, cleaning, part, prediction")
+    backward.add_argument("--files", action="store_true", help="list every raw recording, a line each")
+    backward.set_defaults(show=show_behind)
+    forward = directions.add_parser("affected-by", help="from a raw file, a recording, code or a parameter to results")
+    forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording, a stage")
+    forward.set_defaults(show=show_affected)
+    for direction in (backward, forward):
+        direction.add_argument("--json", action="store_true", help="print facts instead of tables")
+        direction.add_argument("--strict", action="store_true", help="exit code 1 if something is stale")
+    return parser.parse_args()
+
+
+def show_behind(graph: Graph, options: argparse.Namespace) -> None:
+    """From a result to all that made it."""
+    if options.rev:
+        graph = graph.at(read_lock_at(options.rev))
+    recorded = Recorded(graph.contents)
+    trace = behind.trace(graph, recorded, behind.find_target(graph, options.thing))
+    if options.clip:
+        facts = trace_clip(recorded, trace, options.clip)
+        show(facts, display.show_clip, options)
+    elif options.files and not options.json:
+        for row in behind.list_recordings(recorded, trace):
+            print(row["source_sha256"] or "left out", row["source"], sep="  ")
+    else:
+        facts = behind.describe(graph, recorded, trace, options.rev or "HEAD")
+        if options.files:
+            facts["recordings"] = list(behind.list_recordings(recorded, trace))
+        show(facts, display.show_behind, options)
+    stale = [name for name in trace.chain if graph.standing(name).state != "current"] if options.strict else []
+    if stale:
+        raise UserError(
+            f"{trace.target.stage}: stale; {len(stale)} stages behind it are not current, from {stale[0]} on"
+        )
+
+
+def show_affected(graph: Graph, options: argparse.Namespace) -> None:
+    """From a cause to all that depends on it."""
+    facts = affected.describe(graph, affected.find_cause(graph, options.thing))
+    show(facts, display.show_affected, options)
+    if options.strict and facts["counts"]["stale"]:
+        raise UserError(f"{facts['cause']}: {facts['counts']['stale']} stages that depend on it are stale")
+
+
+def show(facts: dict[str, Any], draw: Any, options: argparse.Namespace) -> None:
+    """Facts as JSON or as tables, on standard output."""
+    if options.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    draw(table_console(), facts)
+
+
+if __name__ == "__main__":
+    run(main)

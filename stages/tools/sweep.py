@@ -1,0 +1,134 @@
+"""Run the graph under many settings, and show what came of each in one table and one chart. What is done stays done.
+
+    python -m stages.tools.sweep tau --set train.masking.tau=0.7,0.8,0.9
+    python -m stages.tools.sweep tau                                          # goes on, or shows
+
+Points are DVC experiments (`--engine queue`: any key) or variants (`--engine snakemake`: keys of `train`). What a
+sweep consists of, its table and its chart lie in sweeps/NAME.
+"""
+
+import argparse
+import json
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hacm.errors import UserError
+from hacm.files import read_json, replace_file, write_json
+from pipeline import text_tables
+from pipeline.comparison.sides import Side
+from pipeline.params import editor, read_yaml
+from pipeline.sweeps import queue, summary, variant_points
+from pipeline.sweeps.points import Point, expect_in_force, name_points, parse_grid, put, read_list
+from stages.shared import arguments, parameters, places
+from stages.shared.console import run, say, table_console
+
+ENGINES = ("queue", "snakemake")
+
+
+def main() -> None:
+    options = parse()
+    folder = places.sweep(options.name)
+    engine, points = define(options, folder)
+    if not options.show:
+        check(points, engine)
+        write_json(folder / "points.json", {"engine": engine, "points": [point.settings for point in points]})
+        if engine == "queue":
+            active = parameters.load(("active",)).section("active", parameters.Active)
+            queue.run(points, options.jobs, [places.raw(name) for name in active.datasets])
+        else:
+            run_variants(points, options.jobs)
+    facts = summary.gather(options.name, points, find_sides(points, engine))
+    write(facts, folder)
+    show(facts, options)
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = arguments.parser(__doc__)
+    parser.add_argument("name", help="of the sweep; its points are called NAME-KEY-VALUE")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
+        "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="every combination of these"
+    )
+    given.add_argument("--points", type=Path, metavar="FILE", help="YAML: a list of mappings from keys to values")
+    parser.add_argument("--engine", choices=ENGINES, help="who runs it (queue, or as it was begun)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points, or with snakemake cores, at a time")
+    parser.add_argument("--show", action="store_true", help="run nothing")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print facts")
+    output.add_argument("--markdown", action="store_true", help="print Markdown")
+    return parser.parse_args()
+
+
+def define(options: argparse.Namespace, folder: Path) -> tuple[str, list[Point]]:
+    """Engine and points: as the options say, else as the sweep was begun."""
+    path = folder / "points.json"
+    begun: dict[str, Any] = read_json(path) if path.exists() else {}
+    if options.set or options.points:
+        settings = parse_grid(options.set) if options.set else read_list(options.points)
+    elif begun:
+        settings = begun["points"]
+    else:
+        raise UserError(f"{options.name}: no such sweep yet; say what it consists of (--set, --points)")
+    return options.engine or begun.get("engine", ENGINES[0]), name_points(options.name, settings)
+
+
+def check(points: list[Point], engine: str) -> None:
+    """UserError for a point that params.yaml cannot take, or that would change nothing."""
+    for point in points:
+        tree = read_yaml(parameters.PARAMS_FILE)
+        if engine == "queue":
+            expect_in_force(tree, point.settings, parameters.PARAMS_FILE)
+        put(tree, point.settings, parameters.PARAMS_FILE)
+        with TemporaryDirectory() as folder:
+            changed = Path(folder) / parameters.PARAMS_FILE
+            with open(changed, "w", encoding="utf-8") as stream:
+                editor().dump(tree, stream)
+            try:
+                parameters.check_file(changed, protocol_settings=True)
+            except UserError as error:
+                raise UserError(f"{point.name}: {str(error).removeprefix(f'{folder}/')}") from error
+
+
+def run_variants(points: list[Point], cores: int) -> None:
+    """Write them into params.yaml, and let Snakemake run what is missing of the graph."""
+    variant_points.add(points, parameters.PARAMS_FILE, parameters.check_file)
+    command = ["snakemake", "--profile", "profiles/local", "--cores", str(cores)]
+    if subprocess.run(command, check=False).returncode:
+        raise UserError("snakemake failed; what it did is kept, the same command goes on")
+
+
+def find_sides(points: list[Point], engine: str) -> dict[str, str]:
+    """Where the results of each point lie that is done."""
+    if engine == "queue":
+        return queue.find_done(points)
+    with TemporaryDirectory() as folder:
+        names = {point.name: f"workspace:{point.name}" for point in points}
+        return {name: side for name, side in names.items() if Side(side, Path(folder)).keys}
+
+
+def write(facts: dict[str, Any], folder: Path) -> None:
+    """table.json, table.md and chart.svg."""
+    write_json(folder / "table.json", facts)
+    with replace_file(folder / "table.md") as path:
+        path.write_text(text_tables.to_markdown([summary.tabulate(facts)]), encoding="utf-8")
+    if any(point["results"] for point in facts["points"]):
+        with replace_file(folder / "chart.svg") as path:
+            summary.draw(facts, path)
+        say(f"the chart: {(folder / 'chart.svg').resolve()}")
+
+
+def show(facts: dict[str, Any], options: argparse.Namespace) -> None:
+    """On standard output."""
+    if options.json:
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
+    elif options.markdown:
+        print(text_tables.to_markdown([summary.tabulate(facts)]), end="")
+    else:
+        text_tables.show(table_console(), [summary.tabulate(facts)])
+
+
+if __name__ == "__main__":
+    run(main)
