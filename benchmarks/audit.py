@@ -27,7 +27,7 @@ from hacm.files import write_json
 from pipeline.audit import audit
 from pipeline.audit.integrity import verify
 from pipeline.audit.versions import Held, compare
-from pipeline.datasets.definition import NTU120
+from pipeline.datasets.ntu import NTU120
 from pipeline.results.machine import describe_machine
 from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, version
 from pipeline.store.store import SkeletonStore

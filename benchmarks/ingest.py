@@ -27,7 +27,7 @@ from benchmarks.processes import PROJECT, Cost, run_module
 from hacm.cleaning import CleaningSettings, clean
 from hacm.files import write_json
 from hacm.recordings import RawRecording, ntu, skeleton_text
-from pipeline.datasets.definition import KINECT_SIM
+from pipeline.datasets.kinect_sim import KINECT_SIM
 from pipeline.ingest.gathering import read_raw
 from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.results.machine import describe_machine

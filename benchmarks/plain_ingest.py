@@ -80,7 +80,7 @@ def choose_bodies(folder: Path) -> None:
         tracks = np.full((len(bodies), frames, JOINTS, 3), np.nan, dtype=np.float32)
         for number, body in enumerate(bodies.values()):
             tracks[number, body["frames"]] = body["joints"]
-        recording = Recording(identify(name), 30.0, KINECT_V2.name, tracks)
+        recording = Recording(identify(name), 30.0, KINECT_V2, tracks)
         clip = denoise(recording, CleaningSettings()).bodies_MTVC
         chosen[name] = clip.transpose(1, 0, 2, 3).reshape(clip.shape[1], -1)
     with open(folder / "chosen.pkl", "wb") as stream:

@@ -84,7 +84,7 @@ def write(path: Path, count: int) -> int:
         for number in range(count):
             shape = (1 + number % 3 // 2, int(rng.integers(40, 160)), 25, 3)
             steps = rng.normal(scale=0.01, size=shape).astype(np.float32)
-            clip = Clip(Identity(f"clip-{number:06d}", 1, 0), 30.0, KINECT_V2.name, steps.cumsum(axis=1))
+            clip = Clip(Identity(f"clip-{number:06d}", 1, 0), 30.0, KINECT_V2, steps.cumsum(axis=1))
             store.add(clip, "made up", "")
             size += clip.bodies_MTVC.nbytes
     return size

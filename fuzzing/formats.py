@@ -66,7 +66,7 @@ class Format:
         assert bodies_MTVC.dtype == np.float32
         assert bodies_MTVC.ndim == 4
         assert bodies_MTVC.shape[2:] == (len(self.topology.joints), 3)
-        assert recording.topology == self.topology.name
+        assert recording.topology == self.topology
         assert bodies_MTVC.nbytes <= most_bytes, f"{bodies_MTVC.nbytes} bytes, {most_bytes} can be accounted for"
         finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
         assert (finite_MT | np.isnan(bodies_MTVC).all(axis=(2, 3))).all(), "a body-frame is neither finite nor absent"

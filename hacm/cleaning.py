@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings import Clip, Recording
-from hacm.skeletons.topology import find_topology
 
 # A clip has at most this many bodies: no action of the data sets has more people.
 MOST_BODIES = 2
@@ -94,7 +93,7 @@ def clean(recording: Recording, settings: CleaningSettings) -> Clip:
     if settings.translate == "first_frame":
         # Missing bodies of a one-body clip exist only where no frame was dropped.
         restore = len(bodies_MTVC) == MOST_BODIES or settings.strategy == "none"
-        bodies_MTVC = _translate(bodies_MTVC, find_topology(clip.topology).centre, restore_missing=restore)
+        bodies_MTVC = _translate(bodies_MTVC, clip.topology.centre, restore_missing=restore)
     frames = bodies_MTVC.shape[1]
     if frames > settings.max_frames:
         bodies_MTVC = bodies_MTVC[:, : settings.max_frames]
@@ -112,10 +111,10 @@ def denoise(recording: Recording, settings: CleaningSettings) -> Clip:
 
     BadRecording if nothing is left.
     """
-    joints = len(find_topology(recording.topology).joints)
+    joints = len(recording.topology.joints)
     if recording.bodies_MTVC.ndim != 4 or recording.bodies_MTVC.shape[2:] != (joints, 3):
         shape = recording.bodies_MTVC.shape
-        raise BadRecording(f"bodies of shape {shape} do not fit topology {recording.topology} of {joints} joints")
+        raise BadRecording(f"bodies of shape {shape} do not fit topology {recording.topology.name} of {joints} joints")
     notes = list(recording.notes)
     if settings.strategy == "none":
         bodies_MTVC = _take_as_they_are(recording.bodies_MTVC, notes)

@@ -18,7 +18,8 @@ from pipeline.audit.provenance import Origin, find_origin
 from pipeline.audit.revisions import Place, find_causes, open_store, read_revision
 from pipeline.audit.split_artefacts import verify_split
 from pipeline.audit.versions import compare, measure_changes
-from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
 from stages.shared import arguments, parameters, places
 from stages.shared.console import console, run, say

@@ -13,7 +13,8 @@ from hacm.archives.members import UNREAD_SUFFIXES, DamagedFile, members
 from hacm.errors import UserError
 from hacm.files import hash_file, read_json, replace_file, write_json
 from hacm.recordings import MAIN, RawFile
-from pipeline.datasets.definition import Archive, DataSet, find_dataset
+from pipeline.datasets.definition import Archive, DataSet
+from pipeline.datasets.registry import find_dataset
 from pipeline.fetching import fetch
 from pipeline.ingest.gathering import RECEIPT, find_files, locate
 from pipeline.kinect_sim import SimulatorSettings, generate

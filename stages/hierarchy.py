@@ -12,7 +12,7 @@ from hacm.hierarchy import TreeEmbedding, embed_tree, frame_hierarchy
 from hacm.settings import HierarchySettings
 from hacm.skeletons.bones import measure_bones
 from hacm.skeletons.topology import Topology
-from pipeline.datasets.definition import find_dataset
+from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.splits import assign, select
 from pipeline.store.rows import RowWriter
 from pipeline.store.store import SkeletonStore

@@ -10,7 +10,8 @@ import shutil
 from hacm.errors import UserError
 from hacm.files import read_json, replace_file
 from hacm.recordings import Recording
-from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_dataset
 from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
 from pipeline.ingest.parsing import LISTED_MISSING, Reading, hash_reader, read_recordings

@@ -2,7 +2,7 @@
 
 from hacm.cleaning import CleaningSettings, clean
 from hacm.errors import BadRecording, UserError
-from pipeline.datasets.definition import find_dataset
+from pipeline.datasets.registry import find_dataset
 from pipeline.store.manifest import recording_of
 from pipeline.store.store import SkeletonStore, StoreWriter
 from stages.shared import arguments, parameters, places
@@ -24,14 +24,15 @@ def main() -> None:
         "recordings_version": source.version,
     }
     with (
-        StoreWriter(places.clips(dataset.name), dataset.name, dataset.topology, facts) as store,
+        StoreWriter(places.clips(dataset.name), dataset.name, source.topology, facts) as store,
         Work("cleaning", len(source), "clips") as work,
     ):
         for row in source.table("excluded").iter_rows(named=True):
             store.exclude(row["name"], row["source"], row["reason"])
         for row, bodies in source.stream():
             try:
-                store.add(clean(recording_of(row, bodies), settings), row["source"], row["source_sha256"])
+                clip = clean(recording_of(row, source.topology, bodies), settings)
+                store.add(clip, row["source"], row["source_sha256"])
             except BadRecording as reason:
                 store.exclude(row["name"], row["source"], str(reason))
             work.advance()

@@ -9,7 +9,8 @@ import polars as pl
 
 from hacm.errors import UserError, name_some
 from hacm.files import read_json, replace_directory, write_json
-from pipeline.datasets.definition import DataSet, find_benchmark
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
 from pipeline.store.store import SkeletonStore
 from stages.shared import arguments, parameters, places

@@ -9,7 +9,7 @@ from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.skeletons.correspondence import read_joints
-from pipeline.datasets.definition import find_benchmark
+from pipeline.datasets.registry import find_benchmark, known_correspondences
 from stages.shared import arguments, console, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
@@ -77,7 +77,7 @@ def joints_of(run: Run, model: HACM, target: str) -> tuple[int, ...]:
     source_topology, target_topology = (find_benchmark(name)[0].topology for name in (run.benchmark, target))
     if model.skeleton != skeleton_of(source_topology):
         raise UserError(f"{run.model}: of another skeleton than {source_topology.name} is now; run dvc repro")
-    return read_joints(source_topology, target_topology)
+    return read_joints(source_topology, target_topology, known_correspondences())
 
 
 def fine_tune(

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
+from hacm.skeletons.topology import Topology
 
 MAIN = "main"
 """The role of the file that a recording is read from; every recording has exactly one."""
@@ -133,14 +134,14 @@ class Identity:
 class Recording:
     """One recording as the sensor delivered it.
 
-    identity: who, what, where. fps: frames per second. topology: name of its skeleton. bodies_MTVC: float32 metres,
+    identity: who, what, where. fps: frames per second. topology: its skeleton. bodies_MTVC: float32 metres,
     one row of M a *track* (a body id) in order of first appearance; a frame in which a track was not seen, or was seen
     with a coordinate that is not a finite number, is NaN throughout. notes: what reading it had to decide, in words.
     """
 
     identity: Identity
     fps: float
-    topology: str
+    topology: Topology
     bodies_MTVC: NDArray[np.float32]
     notes: tuple[str, ...] = field(default=())
 
@@ -151,6 +152,6 @@ class Clip:
 
     identity: Identity
     fps: float
-    topology: str
+    topology: Topology
     bodies_MTVC: NDArray[np.float32]
     notes: tuple[str, ...] = field(default=())

@@ -85,7 +85,7 @@ class ArrayReader:
         joints, inside, notes = read(data)
         identity, fps = self._identify("_".join(self._named(place)), told, inside)
         bodies_MTVC, absent = as_bodies(joints, self.topology, metres=self.metres, up=self.up)
-        return Recording(identity, fps, self.topology.name, bodies_MTVC, notes + absent)
+        return Recording(identity, fps, self.topology, bodies_MTVC, notes + absent)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:

@@ -75,7 +75,7 @@ def parse(data: bytes, name: str) -> Recording:
         notes.append(f"mixed line ends: {found.dos_lines} of {found.lines} CRLF")
     kept_B = _select(found.id_B, found.frame_B, found.joints_BVC, notes)
     bodies_MTVC = _assemble(found.id_B[kept_B], found.frame_B[kept_B], found.joints_BVC[kept_B], found.frames)
-    return Recording(identity, FRAMES_PER_SECOND, KINECT_V2.name, bodies_MTVC, tuple(notes))
+    return Recording(identity, FRAMES_PER_SECOND, KINECT_V2, bodies_MTVC, tuple(notes))
 
 
 def _select(

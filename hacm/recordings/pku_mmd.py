@@ -75,7 +75,7 @@ def read(raw: RawRecording) -> Iterator[Recording | Excluded]:
         else:
             identity = _identify(raw.name, name, action, parts)
             clip_MTVC, notes = _cut(bodies_MTVC[:, start:end])
-            yield Recording(identity, FRAMES_PER_SECOND, KINECT_V2.name, clip_MTVC, notes)
+            yield Recording(identity, FRAMES_PER_SECOND, KINECT_V2, clip_MTVC, notes)
 
 
 def _identify(video: str, name: str, action: int, parts: dict[str, str]) -> Identity:

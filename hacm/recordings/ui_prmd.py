@@ -77,7 +77,7 @@ def read(raw: RawRecording) -> Iterator[Recording]:
     joints_TVC[lost_T] = np.nan
     lost = int(np.count_nonzero(lost_T))
     notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
-    yield Recording(identity, FRAMES_PER_SECOND, UI_PRMD.name, joints_TVC[np.newaxis], notes)
+    yield Recording(identity, FRAMES_PER_SECOND, UI_PRMD, joints_TVC[np.newaxis], notes)
 
 
 def _read_table(file: RawFile) -> Floats:

@@ -63,7 +63,7 @@ def parse(data: bytes, name: str) -> Recording:
     joints_TVC[lost_T] = np.nan
     lost = int(np.count_nonzero(lost_T))
     notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
-    return Recording(identity, FRAMES_PER_SECOND, KINECT_V1.name, joints_TVC[np.newaxis], notes)
+    return Recording(identity, FRAMES_PER_SECOND, KINECT_V1, joints_TVC[np.newaxis], notes)
 
 
 def _load(data: bytes) -> NDArray[np.float64]:

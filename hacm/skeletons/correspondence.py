@@ -5,6 +5,8 @@ the clips' joint that lies nearest to it on a body that stands upright. Where a 
 several joints are read from one.
 """
 
+from collections.abc import Mapping
+
 from hacm.errors import UserError
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
@@ -51,15 +53,18 @@ CORRESPONDENCES: dict[tuple[str, str], dict[str, str]] = {
 """
 
 
-def read_joints(encoder: Topology, clips: Topology) -> tuple[int, ...]:
+def read_joints(
+    encoder: Topology, clips: Topology, known: Mapping[tuple[str, str], Mapping[str, str]] = CORRESPONDENCES
+) -> tuple[int, ...]:
     """For each joint of the encoder's skeleton the number of the clips' joint that it is read from.
 
+    known: as CORRESPONDENCES, with those of other data sets.
     UserError, saying what to do, if no correspondence of these two is declared or what is declared names no joint.
     """
     if encoder.name == clips.name:
         return tuple(range(len(encoder.joints)))
     pair = f"from {clips.name} to {encoder.name}"
-    declared = known_correspondences().get((encoder.name, clips.name))
+    declared = known.get((encoder.name, clips.name))
     if declared is None:
         raise UserError(
             f"no correspondence of joints is declared {pair}: add ({encoder.name!r}, {clips.name!r}) to "
@@ -79,16 +84,5 @@ def read_joints(encoder: Topology, clips: Topology) -> tuple[int, ...]:
     return tuple(clips.joints.index(source) for source in sources)
 
 
-def known_correspondences() -> dict[tuple[str, str], dict[str, str]]:
-    """Those above and those of the data sets in pipeline/own."""
-    # Here and not above, because those data sets are written in terms of the modules that this one stands beside.
-    from pipeline.own import find_own
-
-    known = dict(CORRESPONDENCES)
-    for dataset in find_own().values():
-        known |= dataset.correspondences
-    return known
-
-
-def _both_sides(declared: dict[str, str]) -> dict[str, str]:
+def _both_sides(declared: Mapping[str, str]) -> dict[str, str]:
     return {joint.replace("*", side): source.replace("*", side) for joint, source in declared.items() for side in SIDES}

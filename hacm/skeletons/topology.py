@@ -4,6 +4,7 @@ Everything that depends on a skeleton's shape (number of tokens, tree distances,
 nothing else in the project may assume 25 joints.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,6 +65,12 @@ class Topology:
             "roots": list(self.roots),
             "centre": self.centre,
         }
+
+    @classmethod
+    def described(cls, name: str, facts: Mapping[str, Any]) -> "Topology":
+        """The inverse of `describe`."""
+        parts = {part: tuple(facts[part]) for part in ("joints", "parents", "roots")}
+        return cls(name, **parts, centre=facts["centre"])
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
@@ -135,19 +142,3 @@ UI_PRMD = Topology(
 )  # fmt: skip
 
 TOPOLOGIES = {topology.name: topology for topology in (KINECT_V2, KINECT_V1, UI_PRMD)}
-
-
-def known_topologies() -> dict[str, Topology]:
-    """The skeletons above and those of the data sets in pipeline/own, by name."""
-    # Here and not above, because those data sets are written in terms of this module.
-    from pipeline.own import find_own
-
-    return TOPOLOGIES | {dataset.topology.name: dataset.topology for dataset in find_own().values()}
-
-
-def find_topology(name: str) -> Topology:
-    """The topology of that name; UserError listing the known ones if there is none."""
-    known = TOPOLOGIES if name in TOPOLOGIES else known_topologies()
-    if name not in known:
-        raise UserError(f"unknown topology {name!r}; known: {', '.join(known)}")
-    return known[name]

@@ -9,7 +9,8 @@ from pipeline.audit.revisions import Place, find_causes, list_commits, read_revi
 from pipeline.audit.versions import compare
 from pipeline.comparison.naming import FLOOR, PRETRAIN, Key
 from pipeline.comparison.sides import Match, Side
-from pipeline.datasets.definition import DataSet, find_dataset
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_dataset
 from pipeline.graph.lock import LockedStage
 from pipeline.params import flatten, flatten_sections, merge
 

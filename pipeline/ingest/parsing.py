@@ -92,6 +92,7 @@ class _EarlierStore:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         for row in manifest.iter_rows(named=True):
             self._rows.setdefault(row["source"], []).append(row)
+        self._topology = store.topology
         self._window = RowWindow(store.rows)
 
     @classmethod
@@ -118,5 +119,5 @@ class _EarlierStore:
                 return None
             if hash_clip(bodies_MTVC) != row["hash"]:
                 return None
-            found.append(recording_of(row, bodies_MTVC))
+            found.append(recording_of(row, self._topology, bodies_MTVC))
         return Reading(raw.source, found, rows[0]["source_sha256"], raw.fingerprint, reused=True)

@@ -14,6 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.recordings import Identity, Recording
+from hacm.skeletons.topology import Topology
 
 SCHEMA: dict[str, Any] = {
     "name": pl.String,
@@ -80,7 +81,7 @@ def describe(
     identity: Identity,
     *,
     fps: float,
-    topology: str,
+    topology: Topology,
     bodies_MTVC: NDArray[np.float32],
     offset: int,
     source: str,
@@ -101,7 +102,7 @@ def describe(
         "xsub_part": identity.xsub_part,
         "xview_part": identity.xview_part,
         "fps": float(fps),
-        "topology": topology,
+        "topology": topology.name,
         "frames": frames,
         "bodies": bodies,
         "offset": offset,
@@ -129,9 +130,9 @@ def identity_of(row: dict[str, Any]) -> Identity:
     )
 
 
-def recording_of(row: dict[str, Any], bodies_MTVC: NDArray[np.float32]) -> Recording:
-    """The recording that a manifest row describes."""
-    return Recording(identity_of(row), row["fps"], row["topology"], bodies_MTVC, tuple(row["notes"]))
+def recording_of(row: dict[str, Any], topology: Topology, bodies_MTVC: NDArray[np.float32]) -> Recording:
+    """The recording that a manifest row describes; topology: the store's."""
+    return Recording(identity_of(row), row["fps"], topology, bodies_MTVC, tuple(row["notes"]))
 
 
 def version(manifest: pl.DataFrame) -> str:

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -174,6 +175,11 @@ class SkeletonStore:
     def version(self) -> str:
         """The data set's version (pipeline.store.manifest.version), as recorded when it was written."""
         return str(self.facts["version"])
+
+    @cached_property
+    def topology(self) -> Topology:
+        """The skeleton of its clips, as it was when they were written."""
+        return Topology.described(self.facts["topology"], self.facts["skeleton"])
 
     def table(self, name: str) -> pl.DataFrame:
         """The table NAME.parquet of the store."""

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipeline.datasets.definition import known_datasets
+from pipeline.datasets.registry import known_datasets
 from stages.shared.places import Run
 
 

@@ -15,7 +15,8 @@ from hacm.files import read_json
 from hacm.settings import AugmentSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import Topology
-from pipeline.datasets.definition import DataSet, find_benchmark
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_benchmark
 from pipeline.store.rows import RowReader
 from pipeline.store.store import SkeletonStore, read_parquet
 from stages.shared import places

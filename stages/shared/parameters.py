@@ -13,7 +13,7 @@ from hacm import protocols
 from hacm.cleaning import CleaningSettings
 from hacm.errors import UserError
 from hacm.settings import HierarchySettings, TrainSettings
-from pipeline.datasets.definition import find_benchmark, known_datasets
+from pipeline.datasets.registry import find_benchmark, known_datasets
 from pipeline.kinect_sim import SimulatorSettings
 from pipeline.params import ABSENT, Params, line_of, look_up, merge, plain, read_yaml, validate
 

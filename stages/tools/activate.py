@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from hacm import protocols
 from hacm.errors import UserError
-from pipeline.datasets.definition import find_benchmark
+from pipeline.datasets.registry import find_benchmark
 from pipeline.params import read_yaml, write_yaml
 from stages.shared import arguments, parameters
 from stages.shared.console import run, say

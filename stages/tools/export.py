@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.errors import UserError
-from pipeline.datasets.definition import find_benchmark
+from pipeline.datasets.registry import find_benchmark
 from pipeline.exports import LabelledClips, ntu_npz, pyskl
 from pipeline.store.manifest import hash_clip
 from pipeline.store.store import SkeletonStore

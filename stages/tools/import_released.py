@@ -15,7 +15,7 @@ from hacm.checkpoints import checkpoint, released
 from hacm.errors import UserError
 from hacm.files import hash_file, replace_directory
 from hacm.settings import AugmentSettings
-from hacm.skeletons.topology import find_topology, known_topologies
+from pipeline.datasets.registry import find_topology, known_topologies
 from stages.shared import arguments
 from stages.shared.console import run, say
 from stages.shared.loading import skeleton_of

@@ -7,7 +7,8 @@ import numpy as np
 
 from hacm.recordings import Clip, Identity
 from hacm.skeletons.topology import KINECT_V1
-from pipeline.datasets.definition import UTD_MHAD, DataSet
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.utd_mhad import UTD_MHAD
 from pipeline.store.store import SkeletonStore, StoreWriter
 
 DATASET: DataSet = replace(
@@ -48,7 +49,7 @@ def make_clips() -> list[Clip]:
                 number = len(clips)
                 identity = Identity(f"a{action + 1}_s{subject}_t{take}", subject, action, replication=take)
                 body = make_body(number, FRAMES + number % 7, 0.9 + 0.03 * subject)
-                clips.append(Clip(identity, 30.0, KINECT_V1.name, body[np.newaxis]))
+                clips.append(Clip(identity, 30.0, KINECT_V1, body[np.newaxis]))
     return clips
 
 

@@ -71,7 +71,7 @@ def test_numbers_of_any_width_and_order(kind: str, compress: bool) -> None:
         np.testing.assert_array_equal(recording.bodies_MTVC, values[np.newaxis].astype(np.float32))
     assert recording.bodies_MTVC.dtype == np.float32
     assert recording.bodies_MTVC.flags.c_contiguous
-    assert (recording.topology, recording.fps, recording.notes) == ("stick-3", 25.0, ())
+    assert (recording.topology.name, recording.fps, recording.notes) == ("stick-3", 25.0, ())
     assert (recording.identity.name, recording.identity.subject, recording.identity.action) == ("s2_a3", 2, 2)
 
 

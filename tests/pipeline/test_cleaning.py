@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from hacm.cleaning import CleaningSettings, clean, denoise
 from hacm.errors import BadRecording
 from hacm.recordings import Clip, Identity, Recording, ntu
+from hacm.skeletons.topology import KINECT_V1, KINECT_V2, Topology
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 FIELD = CleaningSettings()
@@ -38,7 +39,7 @@ def person(frames: int, mark: float = 0.0, wide: tuple[int, ...] = (), sway: flo
     return joints
 
 
-def recording(frames: int, *tracks: tuple[list[int] | range, Array], topology: str = "kinect-v2-25") -> Recording:
+def recording(frames: int, *tracks: tuple[list[int] | range, Array], topology: Topology = KINECT_V2) -> Recording:
     """Tracks given as (frames in which they are seen, joints)."""
     joints = tracks[0][1].shape[1] if tracks else 25
     bodies = np.full((len(tracks), frames, joints, 3), np.nan, dtype=np.float32)
@@ -356,7 +357,7 @@ def test_origin_skips_frames_that_are_zero() -> None:
 
 def test_each_topology_has_its_own_centre() -> None:
     joints = np.arange(3 * 20 * 3, dtype=np.float32).reshape(3, 20, 3)
-    clip = clean(recording(3, (range(3), joints), topology="kinect-v1-20"), FIELD)
+    clip = clean(recording(3, (range(3), joints), topology=KINECT_V1), FIELD)
     same(clip.bodies_MTVC[0], joints - joints[0, 2])
 
 
@@ -426,7 +427,7 @@ def test_what_float32_cannot_hold_is_refused() -> None:
 
 def test_joints_must_fit_the_topology() -> None:
     with pytest.raises(BadRecording, match="do not fit"):
-        clean(recording(5, (range(5), person(5)), topology="kinect-v1-20"), FIELD)
+        clean(recording(5, (range(5), person(5)), topology=KINECT_V1), FIELD)
 
 
 def test_notes_of_the_reading_come_first_and_the_recording_is_not_changed() -> None:
@@ -434,7 +435,7 @@ def test_notes_of_the_reading_come_first_and_the_recording_is_not_changed() -> N
     before = raw.bodies_MTVC.copy()
     clip = clean(raw, FIELD)
     assert clip.notes == ("read so", "frames without body dropped: 3")
-    assert (clip.identity, clip.fps, clip.topology) == (IDENTITY, 30.0, "kinect-v2-25")
+    assert (clip.identity, clip.fps, clip.topology) == (IDENTITY, 30.0, KINECT_V2)
     same(raw.bodies_MTVC, before)
 
 
@@ -524,7 +525,7 @@ def test_any_recording_is_cleaned_as_the_plain_implementation_does(seed: int) ->
         joints[rng.random(len(seen)) < rng.choice([0.0, 0.3, 0.7, 0.9])] *= [6, 1, 1]
         body[seen] = joints + rng.normal(size=3) * rng.normal(size=(len(seen), 1, 1))
     expected = plain_cleaning(bodies)
-    raw = Recording(IDENTITY, 30.0, "kinect-v2-25", bodies)
+    raw = Recording(IDENTITY, 30.0, KINECT_V2, bodies)
     if expected is None:
         with pytest.raises(BadRecording):
             clean(raw, FIELD)

@@ -9,8 +9,8 @@ import pytest
 from hacm.errors import UserError
 from hacm.skeletons.correspondence import CORRESPONDENCES, read_joints
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, TOPOLOGIES, UI_PRMD, Topology
-from pipeline import own
-from pipeline.datasets.definition import UI_PRMD_KINECT
+from pipeline.datasets import registry
+from pipeline.datasets.ui_prmd import UI_PRMD_KINECT
 
 # Standing upright with the arms stretched out sideways, metres: outward (the left side's), up from the hips, ahead, by
 # mean bone lengths: of kinect-sim's people, of UTD-MHAD, of UI-PRMD.
@@ -105,28 +105,28 @@ def declare(monkeypatch: pytest.MonkeyPatch):
         dataset = replace(
             UI_PRMD_KINECT, name="gym", topology=STICK, correspondences={(STICK.name, KINECT_V1.name): correspondence}
         )
-        monkeypatch.setattr(own, "find_own", lambda: {"gym": dataset})
+        monkeypatch.setattr(registry, "find_own", lambda: {"gym": dataset})
 
     return put
 
 
 def test_ones_own_skeleton_is_declared_with_its_data_set(declare) -> None:
     declare({"hip": "hip centre", "chest": "shoulder centre"})
-    assert read_joints(STICK, KINECT_V1) == (3, 1, 7, 11)
+    assert read_joints(STICK, KINECT_V1, registry.known_correspondences()) == (3, 1, 7, 11)
 
 
 def test_what_is_lacking_is_one_line_that_says_what_to_do(declare) -> None:
     with pytest.raises(
         UserError, match=r"from stick to kinect-v2-25: add \('kinect-v2-25', 'stick'\) to `corr"
     ) as caught:
-        read_joints(KINECT_V2, STICK)
+        read_joints(KINECT_V2, STICK, registry.known_correspondences())
     assert "\n" not in str(caught.value)
     declare({"hip": "hip centre"})
     with pytest.raises(UserError, match="kinect-v1-20 has no joint 'chest'; say from which of its joints 'chest' is"):
-        read_joints(STICK, KINECT_V1)
+        read_joints(STICK, KINECT_V1, registry.known_correspondences())
     declare({"hip": "hip center", "chest": "spine"})
     with pytest.raises(UserError, match="kinect-v1-20 has no joint 'hip center'"):
-        read_joints(STICK, KINECT_V1)
+        read_joints(STICK, KINECT_V1, registry.known_correspondences())
     declare({"hip": "hip centre", "chest": "spine", "tail": "spine"})
     with pytest.raises(UserError, match="stick has no joint 'tail'; mend its name"):
-        read_joints(STICK, KINECT_V1)
+        read_joints(STICK, KINECT_V1, registry.known_correspondences())

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from hacm.errors import UserError
-from pipeline.datasets.definition import DATASETS
 from pipeline.datasets.layouts import NtuGrid
+from pipeline.datasets.registry import find_shipped
 from pipeline.ingest.differences import find_differences, summarise
 from stages.split import check_counts
 from tests.stages.test_download import PKU_SPLITS, pku_texts, write_tree
 
-NTU60, NTU120 = DATASETS["ntu60"], DATASETS["ntu120"]
+NTU60, NTU120 = find_shipped()["ntu60"], find_shipped()["ntu120"]
 
 
 def group(setup: int, performer: int, replication: int, actions: range) -> set[str]:
@@ -67,7 +67,7 @@ def test_too_many_groups():
 
 
 def test_open_data_sets_are_known_by_name():
-    utd = DATASETS["utd-mhad"]
+    utd = find_shipped()["utd-mhad"]
     names = {file.removesuffix("_skeleton.mat") for file in utd.member_checksums()}
     assert len(names) == utd.clips
     assert find_differences(utd, names, []) == {}
@@ -75,7 +75,7 @@ def test_open_data_sets_are_known_by_name():
         "absent": ["a3_s2_t1"],
         "not of this data set": ["a28_s1_t1"],
     }
-    ui_prmd = DATASETS["ui-prmd"]
+    ui_prmd = find_shipped()["ui-prmd"]
     assert len(ui_prmd.layout.members("data set")) == ui_prmd.clips == 2000
     assert ui_prmd.layout.group_of("m10_s10_e10_inc") is not None
     assert ui_prmd.layout.group_of("m10_s10_e11") is None
@@ -94,7 +94,7 @@ def test_videos_labels_and_lists_of_pku_mmd(tmp_path: Path, packed: bool):
         write_tree(tmp_path / "skeleton", videos)
     write_tree(tmp_path / "label", labels)
     write_tree(tmp_path / "Split", PKU_SPLITS)
-    assert find_differences(DATASETS["pku1"], [], sorted(tmp_path.iterdir())) == {
+    assert find_differences(find_shipped()["pku1"], [], sorted(tmp_path.iterdir())) == {
         "without a file of label": ["0002-L"],
         "a file of label and nothing else": ["0003-M"],
         "named in Split/cross-subject.txt, but absent": ["0003-M"],

@@ -114,7 +114,7 @@ def test_recording() -> None:
     assert recording.bodies_MTVC[1, 2, 0].tolist() == [3, 0, 3.5]
     present = ~np.isnan(recording.bodies_MTVC).all(axis=(2, 3))
     assert present.tolist() == [[True, False, False], [True, False, True]]
-    assert (recording.fps, recording.topology, recording.notes) == (30.0, "kinect-v2-25", ())
+    assert (recording.fps, recording.topology.name, recording.notes) == (30.0, "kinect-v2-25", ())
     assert recording.identity.name == "S001C002P003R001A050"
 
 

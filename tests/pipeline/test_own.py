@@ -9,22 +9,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import pipeline.datasets
+import pipeline.datasets.registry
 import pipeline.own
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Identity, RawFile, RawRecording, Recording
-from hacm.skeletons.topology import find_topology
-from pipeline.datasets.definition import DATASETS, find_benchmark, find_dataset, known_datasets
+from hacm.skeletons.topology import KINECT_V2
+from pipeline.datasets.registry import (
+    find_benchmark,
+    find_dataset,
+    find_own,
+    find_shipped,
+    find_topology,
+    known_datasets,
+)
 from pipeline.ingest.parsing import hash_reader, read_recordings
-from pipeline.own import find_own
 from pipeline.store.store import SkeletonStore, StoreWriter
 
 LAB = """
-from pipeline.datasets.definition import DataSet
 from hacm.recordings import Identity, Part, Recording
 from hacm.recordings.arrays import ArrayReader
-from pipeline.datasets.splits import SplitRule
-from hacm.skeletons.topology import Topology
+from hacm.skeletons import Topology
+from pipeline.datasets import DataSet, SplitRule
 import numpy as np
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
@@ -35,7 +40,7 @@ def part_of(path):
 
 def read(raw):
     joints = np.array(eval(raw.main.data), dtype=np.float32)
-    yield Recording(Identity(raw.name, 1, 0), 25.0, BODY.name, joints)
+    yield Recording(Identity(raw.name, 1, 0), 25.0, BODY, joints)
 
 DATASET = DataSet(
     name="lab", title="Lab", topology=BODY, reader=ArrayReader(BODY, fps=25),
@@ -48,7 +53,7 @@ DATASET = DataSet(
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
     """Puts files into a pipeline/own of the test's own: own(lab=text)."""
     monkeypatch.setattr(pipeline.own, "__path__", [str(tmp_path)])
-    monkeypatch.setattr(pipeline.own, "OWN", tmp_path)
+    monkeypatch.setattr(pipeline.datasets.registry, "OWN", tmp_path)
     monkeypatch.setattr(pipeline.datasets.definition, "OWN", tmp_path)
     stems: list[str] = []
 
@@ -71,7 +76,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
 
 def test_one_file_is_a_data_set_everywhere(own: Callable[..., None]) -> None:
     own(lab=LAB, other_lab=LAB.replace('name="lab"', 'name="other-lab"'))
-    assert list(known_datasets()) == [*DATASETS, "lab", "other-lab"]
+    assert list(known_datasets()) == [*find_shipped(), "lab", "other-lab"]
     assert find_benchmark("lab-xsub") == (find_dataset("lab"), "xsub")
     assert find_topology("stick-3").joints == ("hip", "left hand", "right hand")
     assert [find_dataset("lab").class_name(label) for label in range(3)] == ["wave", "sit", "action 3"]
@@ -82,17 +87,17 @@ def test_one_file_is_a_data_set_everywhere(own: Callable[..., None]) -> None:
 
 def test_nothing_is_there_by_default(own: Callable[..., None]) -> None:
     own()
-    assert known_datasets() == DATASETS
+    assert known_datasets() == find_shipped()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ("import numpy", "import numpie", "pipeline/own/lab.py:7: ModuleNotFoundError: No module named 'numpie'; mend it"),
-        ("COMPANIONS = ()", "COMPANIONS = (", "pipeline/own/lab.py:10: SyntaxError: '(' was never closed; mend it"),
+        ("import numpy", "import numpie", "pipeline/own/lab.py:6: ModuleNotFoundError: No module named 'numpie'; mend it"),
+        ("COMPANIONS = ()", "COMPANIONS = (", "pipeline/own/lab.py:9: SyntaxError: '(' was never closed; mend it"),
         ("DATASET =", "DATA =", "must define DATASET"),
         ("DATASET = DataSet", "DATASET = dict", "must define DATASET"),
-        ('title="Lab", ', "", "pipeline/own/lab.py:19: TypeError: "),
+        ('title="Lab", ', "", "pipeline/own/lab.py:18: TypeError: "),
         ('name="lab"', 'name="lib"', "DATASET.name is 'lib'; call it as the file, 'lab'"),
         ('name="lab"', 'name="ntu60"', "DATASET.name is 'ntu60', which the project has already"),
         ('name="lab"', 'name="Lab 1"', "data set 'Lab 1': the name must be of small letters"),
@@ -131,14 +136,14 @@ def test_what_goes_wrong_in_a_reader_is_told_with_its_line(own: Callable[..., No
     (fine,) = dataset.read(raw(b"[[[[1, 2, 3]] * 3]]"))
     assert isinstance(fine, Recording)
     for content, reason in (
-        (b"1 / 0", "pipeline/own/lab.py:16: ZeroDivisionError: division by zero"),
-        (b"{}['mm']", "pipeline/own/lab.py:16: KeyError: 'mm'"),
+        (b"1 / 0", "pipeline/own/lab.py:15: ZeroDivisionError: division by zero"),
+        (b"{}['mm']", "pipeline/own/lab.py:15: KeyError: 'mm'"),
         (b"[[[[1, 2, 3]] * 4]]", "bodies are float32 of shape (1, 1, 4, 3), not float32 (M, T, 3, 3)"),
         (b"7", "bodies are float32 of shape (), not float32 (M, T, 3, 3)"),
     ):
         (reading,) = read_recordings([raw(content)], dataset)
         assert reading.found == [Excluded("a", "a.json", reason)]
-    with pytest.raises(UserError, match=r"pipeline/own/lab.py:13: ValueError: substring not found, in part_of\('x'\)"):
+    with pytest.raises(UserError, match=r"pipeline/own/lab.py:12: ValueError: substring not found, in part_of\('x'\)"):
         dataset.part_of("x")
 
 
@@ -155,7 +160,7 @@ class Broken:
 
 
 def test_a_fault_of_the_projects_own_readers_is_not_hidden() -> None:
-    dataset = replace(DATASETS["ntu60"], reader=Broken())
+    dataset = replace(find_shipped()["ntu60"], reader=Broken())
     with pytest.raises(KeyError):
         dataset.part_of("a")
     with pytest.raises(KeyError):
@@ -165,14 +170,15 @@ def test_a_fault_of_the_projects_own_readers_is_not_hidden() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"topology": "kinect-v2-25"}, "has topology kinect-v2-25, not stick-3"),
+        ({"topology": KINECT_V2}, "has topology kinect-v2-25, not stick-3"),
+        ({"topology": "stick-3"}, "topology 'stick-3' is a name; its reader must give the Topology itself"),
         ({"bodies_MTVC": np.zeros((1, 1, 3, 3))}, "bodies are float64"),
         ({"identity": Identity("a", 1, -1)}, "action -1: actions count from 0"),
     ],
 )
 def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], change: dict, reason: str) -> None:
     own(lab=LAB)
-    good = Recording(Identity("a", 1, 0), 25.0, "stick-3", np.zeros((1, 1, 3, 3), np.float32))
+    good = Recording(Identity("a", 1, 0), 25.0, find_dataset("lab").topology, np.zeros((1, 1, 3, 3), np.float32))
 
     class One(Broken):
         def read(self, raw: RawRecording) -> Iterator[Recording]:
@@ -196,6 +202,6 @@ def test_a_store_says_what_skeleton_it_holds(own: Callable[..., None], tmp_path:
     own(lab=LAB)
     dataset = find_dataset("lab")
     with StoreWriter(tmp_path / "store", "lab", dataset.topology, {}) as store:
-        store.add(Recording(Identity("a", 1, 0), 25.0, "stick-3", np.ones((1, 1, 3, 3), np.float32)), "a", "0")
+        store.add(Recording(Identity("a", 1, 0), 25.0, dataset.topology, np.ones((1, 1, 3, 3), np.float32)), "a", "0")
     skeleton = SkeletonStore.open(tmp_path / "store").facts["skeleton"]
     assert skeleton == {"joints": ["hip", "left hand", "right hand"], "parents": [-1, 0, 0], "roots": [0], "centre": 0}

@@ -11,7 +11,7 @@ from hacm.cleaning import CleaningSettings, clean
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from hacm.recordings.pku_mmd import MOST_FRAMES, MOST_LABELS, part_of, read, read_split
-from pipeline.datasets.definition import DATASETS
+from pipeline.datasets.registry import find_shipped
 
 AS_RELEASED = CleaningSettings(strategy="none", translate="none")
 XSUB = b"Training videos: \n0002-L, 0002-M, 0003-R\nValidataion videos: \n0005-L, 0005-M\n"
@@ -251,7 +251,7 @@ def survives(data: bytes, labels: bytes) -> None:
 
 def test_data_sets() -> None:
     for name, videos, clips in (("pku1", 1076, 21_545), ("pku2", 1009, None)):
-        dataset = DATASETS[name]
+        dataset = find_shipped()[name]
         assert (dataset.videos, dataset.clips, dataset.classes, dataset.gated) == (videos, clips, 51, True)
         assert dataset.class_name(50) == "writing"
         assert dataset.class_name(13) == "handshaking"

@@ -9,7 +9,7 @@ import pytest
 
 from hacm.files import hash_tree
 from hacm.recordings import Recording, ntu
-from pipeline.datasets.definition import KINECT_SIM
+from pipeline.datasets.kinect_sim import KINECT_SIM
 from pipeline.ingest.gathering import read_raw
 from pipeline.ingest.parsing import hash_reader, read_recordings
 from pipeline.kinect_sim import SimulatorSettings, clips

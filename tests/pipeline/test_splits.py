@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from hacm.errors import UserError
-from pipeline.datasets.definition import DATASETS, find_benchmark
+from pipeline.datasets.registry import find_benchmark, find_shipped
 from pipeline.datasets.splits import VALIDATION, SplitRule, assign, hold_out, rank_labels, select
 
 MANIFEST = pl.DataFrame(
@@ -20,7 +20,7 @@ def test_assign_follows_the_rule_and_leaves_unknown_out():
 
 
 def test_ntu_rules_as_published():
-    rules = DATASETS["kinect-sim"].splits
+    rules = find_shipped()["kinect-sim"].splits
     assert sorted(rules["xsub"].train) == [1, 2, 4, 5, 8, 9, 13, 14, 15, 16, 17, 18, 19, 25, 27, 28, 31, 34, 35, 38]
     assert len(rules["xsub"].train) == 20
     assert rules["xview"].train == {2, 3}
@@ -35,7 +35,7 @@ def test_a_validation_part_is_of_training_subjects_and_test_subjects_are_in_neit
     with pytest.raises(UserError, match=r"\[1\] cannot both train and test"):
         SplitRule("subject", frozenset({1}), frozenset({1, 2}))
     for name in ("utd-mhad", "ui-prmd"):
-        splits = DATASETS[name].splits
+        splits = find_shipped()[name].splits
         held = splits[VALIDATION]
         assert held.train | held.test == splits["xsub"].train
         assert held.train

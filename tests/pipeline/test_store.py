@@ -27,7 +27,7 @@ def make_clips(count=12, seed=0):
         bodies, frames = 1 + index % 2, 3 + 7 * index % 40
         values = random.normal(size=(bodies, frames, 20, 3)).astype(np.float32)
         identity = Identity(f"clip{index:02d}", subject=index % 3, action=index % 4, camera=1 + index % 3)
-        clips.append(Clip(identity, 30.0, KINECT_V1.name, values, (f"note {index}",)))
+        clips.append(Clip(identity, 30.0, KINECT_V1, values, (f"note {index}",)))
     return clips
 
 
@@ -95,7 +95,7 @@ def test_version_follows_every_fact(store, column):
 def test_one_changed_bit_changes_the_version(tmp_path, clips, store):
     values = clips[5].bodies_MTVC.copy()
     values.view(np.uint32)[0, 0, 0, 0] ^= 1
-    changed = [*clips[:5], Clip(clips[5].identity, 30.0, KINECT_V1.name, values, ()), *clips[6:]]
+    changed = [*clips[:5], Clip(clips[5].identity, 30.0, KINECT_V1, values, ()), *clips[6:]]
     assert write(tmp_path / "changed", changed).version != store.version
 
 
@@ -156,7 +156,7 @@ def test_missing_array_is_named(tmp_path, store):
 
 
 def test_recordings_without_any_body_keep_their_length(tmp_path):
-    empty = Clip(Identity("empty", 1, 1), 30.0, KINECT_V1.name, np.empty((0, 9, 20, 3), np.float32), ())
+    empty = Clip(Identity("empty", 1, 1), 30.0, KINECT_V1, np.empty((0, 9, 20, 3), np.float32), ())
     store = write(tmp_path / "store", [empty, *make_clips(2)])
     assert store["empty"].shape == (0, 9, 20, 3)
     assert [bodies.shape[1] for _, bodies in store.stream()] == [9, 3, 10]

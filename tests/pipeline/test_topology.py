@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hacm.errors import UserError
-from hacm.skeletons.topology import KINECT_V2, TOPOLOGIES, Topology, find_topology
+from hacm.skeletons.topology import KINECT_V2, TOPOLOGIES, Topology
+from pipeline.datasets.registry import find_topology
 
 BODY = Topology("stick", ("hip", "chest", "left hand", "right hand"), (-1, 0, 1, 1), (0, 1), 1)
 

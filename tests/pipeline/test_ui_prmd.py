@@ -111,7 +111,7 @@ def test_metres_and_shape() -> None:
     assert recording.bodies_MTVC.shape == (1, 4, JOINTS, 3)
     assert recording.bodies_MTVC.dtype == np.float32
     assert recording.bodies_MTVC[0, 3, 21].tolist() == np.float32([-0.035, 0.856, -2.3588]).tolist()
-    assert (recording.topology, recording.fps, recording.notes) == ("ui-prmd-22", 30.0, ())
+    assert (recording.topology.name, recording.fps, recording.notes) == ("ui-prmd-22", 30.0, ())
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "1e300", "-1e42"])

@@ -54,7 +54,7 @@ def test_axes_and_values(compress: bool) -> None:
     assert recording.bodies_MTVC.dtype == np.float32
     assert recording.bodies_MTVC.flags.c_contiguous
     assert recording.bodies_MTVC[0, 2, 5, 1] == np.float32(values[5, 1, 2])
-    assert (recording.topology, recording.fps, recording.notes) == ("kinect-v1-20", 30.0, ())
+    assert (recording.topology.name, recording.fps, recording.notes) == ("kinect-v1-20", 30.0, ())
     assert recording.identity == identify(NAME)
 
 

@@ -14,7 +14,8 @@ import py7zr
 import pytest
 
 from hacm.files import read_json
-from pipeline.datasets.definition import DATASETS, FACTS
+from pipeline.datasets.definition import FACTS
+from pipeline.datasets.registry import find_shipped
 from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.store.store import SkeletonStore
 from tests.conftest import PROJECT, run, shipped_params
@@ -222,7 +223,7 @@ def test_the_official_layouts_trouble_is_told_first(place, serve_folder):
 def test_mirror_without_the_file(place):
     message = refused(place, "utd-mhad")
     assert str(place / "mirror") in message
-    assert DATASETS["utd-mhad"].page in message
+    assert find_shipped()["utd-mhad"].page in message
 
 
 @pytest.mark.parametrize("dataset", ["utd-mhad", "ntu60"])
@@ -251,7 +252,7 @@ def test_a_damaged_archive_stays_where_no_other_can_be_had(place):
     archive.write_bytes(archive.read_bytes()[:-5000])
     message = refused(place, "ntu60")
     assert f"{archive.relative_to(place)}: damaged or cut short" in message
-    assert message.endswith(f"copy it again, or ask for it at {DATASETS['ntu60'].page}")
+    assert message.endswith(f"copy it again, or ask for it at {find_shipped()['ntu60'].page}")
     assert [path.name for path in archive.parent.iterdir()] == [archive.name]
 
 
@@ -470,7 +471,7 @@ def test_pku_mmd_from_raw_files_to_its_splits(place, dataset, packing):
         assert read_json(raw / "receipt.json")["recordings"] == 4
         if pack is pku_folders:
             done = stage(place, "ingest", dataset)
-            assert f"4 videos, {DATASETS[dataset].videos} are expected" in done.stderr
+            assert f"4 videos, {find_shipped()[dataset].videos} are expected" in done.stderr
             allow_partial(place, dataset)
         for name in ("ingest", "normalize", "audit"):
             done = stage(place, name, dataset)

@@ -11,7 +11,7 @@ import pytest
 
 from hacm.recordings import Clip, Identity
 from hacm.skeletons.topology import KINECT_V1
-from pipeline.datasets.definition import find_dataset
+from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore, StoreWriter
 from stages import split
 from stages.shared import console
@@ -159,7 +159,7 @@ def test_another_skeleton_in_another_order_with_a_gap(tmp_path, monkeypatch, cap
     with StoreWriter(tmp_path / "data/utd-mhad/clips", "utd-mhad", KINECT_V1, {"partial": True}) as store:
         for name, clip in clips.items():
             who = Identity(name, subject=int(name[4]), action=int(name[1]))
-            store.add(Clip(who, 30.0, KINECT_V1.name, clip), name, "0" * 64)
+            store.add(Clip(who, 30.0, KINECT_V1, clip), name, "0" * 64)
     write_small_params(tmp_path / "params.yaml")
     assert call(monkeypatch, split, tmp_path, "--benchmark", "utd-mhad-xsub") == 0
     options = ["--benchmark", "utd-mhad-xsub", "--format", "ntu-npz", "--out", "x.npz"]

@@ -16,7 +16,7 @@ from tests.conftest import shipped_params
 PROJECT = Path(__file__).parents[2]
 INFRASTRUCTURE = {
     "hacm/__init__.py", "hacm/settings.py", "hacm/skeletons/skeleton.py", "pipeline/__init__.py", "hacm/errors.py",
-    "hacm/files.py", "pipeline/results/machine.py", "pipeline/params.py", "hacm/skeletons/topology.py", "stages/__init__.py",
+    "hacm/files.py", "pipeline/results/machine.py", "pipeline/params.py", "hacm/skeletons/__init__.py", "hacm/skeletons/correspondence.py", "hacm/skeletons/topology.py", "stages/__init__.py",
     "stages/shared/arguments.py", "stages/shared/console.py", "stages/shared/costs.py", "stages/shared/devices.py", "stages/shared/launching.py", "stages/shared/loading.py", "stages/shared/parameters.py", "stages/shared/places.py",
 }  # fmt: skip
 """Modules that every stage stands on and that do not decide a result: progress, paths, checked loading."""
@@ -31,7 +31,14 @@ READING = {
     "hacm/evaluation/task.py",
     "hacm/protocols/__init__.py",
     "hacm/training/__init__.py",
+    "pipeline/datasets/__init__.py",
     "pipeline/datasets/definition.py",
+    "pipeline/datasets/kinect_sim.py",
+    "pipeline/datasets/ntu.py",
+    "pipeline/datasets/pku_mmd.py",
+    "pipeline/datasets/registry.py",
+    "pipeline/datasets/ui_prmd.py",
+    "pipeline/datasets/utd_mhad.py",
     "pipeline/datasets/layouts.py",
     "pipeline/graph/lock.py",
     "pipeline/store/manifest.py",
@@ -85,7 +92,7 @@ def test_every_stage_declares_exactly_the_parameters_it_reads(stages):
     for name, stage in stages.items():
         module, names = parts(stage)
         if "benchmark" in names:
-            from pipeline.datasets.definition import find_benchmark
+            from pipeline.datasets.registry import find_benchmark
 
             names["dataset"] = find_benchmark(names["benchmark"])[0].name
         expected = {key.format(**names) for key in importlib.import_module(module).PARAMS}
