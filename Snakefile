@@ -22,7 +22,7 @@ NEEDS = {
     "split":     Needs(cores=1, memory=2_000, minutes=30, gpus=0, tries=1),
     "prepare":   Needs(cores=1, memory=2_000, minutes=30, gpus=0, tries=1),
     "pretrain":  Needs(cores=4, memory=8_000, minutes=2880, gpus=1, tries=5, shared=True),
-    "floor":     Needs(cores=1, memory=8_000, minutes=240, gpus=0, tries=1),
+    "baseline":     Needs(cores=1, memory=8_000, minutes=240, gpus=0, tries=1),
     "evaluate":  Needs(cores=2, memory=8_000, minutes=1440, gpus=1, tries=2),
     "transfer":  Needs(cores=2, memory=8_000, minutes=1440, gpus=1, tries=2),
     "report":    Needs(cores=1, memory=4_000, minutes=30, gpus=0, tries=1),

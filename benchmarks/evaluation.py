@@ -1,4 +1,4 @@
-"""What judging an encoder costs, projected to NTU RGB+D's size: frozen features, k-NN, the linear probe, its scoring.
+"""The cost of evaluating an encoder, projected to NTU RGB+D's size: features, k-NN, the linear probe, its scoring.
 
     python -m benchmarks.evaluation [--config release] [--clips 64] [--device cpu] [--json FILE]
 
@@ -20,7 +20,7 @@ from benchmarks.hardware import measure_peak, timed
 from benchmarks.made_up import CLASSES, KINECT, NTU_TEST, NTU_TRAIN, make_clips
 from benchmarks.measure import growth
 from benchmarks.recipes import add_options, facts, find_recipe
-from benchmarks.step import judge
+from benchmarks.step import compare_to_floor
 from hacm.evaluation import metrics
 from hacm.evaluation import probe as linear_probe
 from hacm.evaluation.features import extract
@@ -52,7 +52,7 @@ def main() -> None:
 def measure(settings: TrainSettings, device: torch.device, clips: int, gallery: int, queries: int) -> dict[str, Any]:
     """Seconds of the parts, and the protocols' at the given size."""
     features = time_features(settings, device, clips)
-    judge_ = count_features(settings, KINECT, clips)
+    counted = count_features(settings, KINECT, clips)
     probe = linear.Settings()
     parts = {
         "features, a clip": features / clips,
@@ -68,7 +68,7 @@ def measure(settings: TrainSettings, device: torch.device, clips: int, gallery: 
         "gallery": gallery,
         "queries": queries,
         "seconds": {**parts, "k-NN, all test clips": knn_seconds},
-        "features": judge(judge_, measure_peak(device), features),
+        "features": compare_to_floor(counted, measure_peak(device), features),
         "clips_per_second": clips / features,
         "knn_bytes": knn_bytes,
         "linear_minutes": linear_seconds / MINUTE,

@@ -69,8 +69,8 @@ def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]
     console.rule("beside the others")
     found["side by side"] = beside(options, fast, device)
     console.rule("evaluation")
-    judged = evaluation.measure(eager, device, 4 * options.clips, options.gallery, options.queries)
-    found["evaluation"] = {"config": options.config, **facts(device), **judged}
+    evaluated = evaluation.measure(eager, device, 4 * options.clips, options.gallery, options.queries)
+    found["evaluation"] = {"config": options.config, **facts(device), **evaluated}
     evaluation.show(found["evaluation"])
     return found
 

@@ -20,7 +20,7 @@ from benchmarks.hardware import measure_peak, timed
 from benchmarks.made_up import KINECT
 from benchmarks.measure import alternate, median_ratio
 from benchmarks.recipes import add_options, facts, find_recipe
-from benchmarks.step import judge, start_run
+from benchmarks.step import compare_to_floor, start_run
 from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
@@ -64,7 +64,7 @@ def measure(settings: TrainSettings, device: torch.device, rounds: int) -> dict[
     return {
         "clips": settings.pretrain.batch,
         "seconds": seconds,
-        "augmentation": judge(work, measure_peak(device), augmentation),
+        "augmentation": compare_to_floor(work, measure_peak(device), augmentation),
         "times_fixed": median_ratio(seconds["loading"], seconds["fixed"]),
         "times_fixed_from_parts": 1 + augmentation / statistics.median(seconds["fixed"]),
     }

@@ -138,7 +138,7 @@ def check_covered(settings: TrainSettings) -> None:
     """ValueError for settings that the plain step does not know."""
     model, masking, loss = settings.model, settings.masking, settings.loss
     known = (
-        model.variant == "paper" and model.prune and model.hyperbolic and model.frames // model.segment % 2 == 0,
+        model.arithmetic == "textbook" and model.prune and model.hyperbolic and model.frames // model.segment % 2 == 0,
         masking.strategy == "hacm" and masking.spatial.enabled and masking.spatial.source == "features",
         masking.temporal.enabled and not (masking.temporal.scale or masking.temporal.normalize_over),
         loss.contrast and loss.combine == "sum",

@@ -71,8 +71,8 @@ def measure(settings: TrainSettings, bodies: int, device: torch.device, repeats:
             name: {"flops": work.flops, "bytes": work.bytes, "floor_seconds": work.floor_seconds(rates)}
             for name, work in counted.items()
         },
-        "step": judge(total(counted), rates, step),
-        "augmentation": judge(augmentation, rates, seconds["augmentation"]),
+        "step": compare_to_floor(total(counted), rates, step),
+        "augmentation": compare_to_floor(augmentation, rates, seconds["augmentation"]),
         "seconds": seconds,
         "clips_per_second": settings.pretrain.batch / step,
         "flop_utilisation": total(counted).flops / step / rates.flops,
@@ -85,7 +85,7 @@ def compute_type(settings: TrainSettings) -> torch.dtype:
     return torch.bfloat16 if settings.pretrain.precision == "bfloat16" else torch.float32
 
 
-def judge(work: Work, peak: Work, seconds: float) -> dict[str, float]:
+def compare_to_floor(work: Work, peak: Work, seconds: float) -> dict[str, float]:
     """Counted, floor, measured, ratio."""
     floor = work.floor_seconds(peak)
     return {

@@ -51,12 +51,12 @@ def check_choices(settings: Any) -> None:
 class ModelSettings:
     """Sizes and choices of the encoder and decoder (hacm.md §1, §2, §4).
 
-    variant: `paper` corrects the released code's arithmetic (textbook distance and attention), `released` repeats it.
+    arithmetic: `textbook` corrects the released code's (textbook distance and attention), `released` repeats it.
     frames: T after resampling. segment: r frames a token. prune: take the root set out (§1). hyperbolic: tokens are
     exp_0 of the embedding (§2).
     """
 
-    variant: Literal["paper", "released"] = "paper"
+    arithmetic: Literal["textbook", "released"] = "textbook"
     dim: int = 256
     heads: int = 8
     encoder_blocks: int = 8
@@ -101,7 +101,7 @@ class SpatialSettings:
 class TemporalSettings:
     """The temporal branch's criterion, global attention (§3). enabled false: that branch is masked at random.
 
-    scale, normalize_over: null takes what the model's variant says (paper: 1/√D over keys; released: √D over joints).
+    scale, normalize_over: null takes what model.arithmetic says (textbook: 1/√D over keys; released: √D over joints).
     attention: `fixed` leaves W_q and W_k as they begin, as released; `learned` trains them (§3, ours).
     """
 
@@ -177,8 +177,8 @@ def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSet
         "leaves; set source to features",
     )
     check(
-        model.variant == "paper" or not masking.needs_hierarchies,
-        f"masking.spatial.source {source} is not what model.variant released computes; set source to features",
+        model.arithmetic == "textbook" or not masking.needs_hierarchies,
+        f"masking.spatial.source {source} is not what model.arithmetic released computes; set source to features",
     )
 
 

@@ -1,10 +1,10 @@
-"""Judge a pretrained encoder by a protocol, beside the same encoder with random weights."""
+"""Evaluate a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
 from typing import Any
 
 from hacm import protocols
 from hacm.errors import UserError
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
@@ -12,10 +12,10 @@ from pipeline.params import Params
 from stages.shared import arguments, console, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
-from stages.shared.encoders import describe_judged, like, load_model
+from stages.shared.encoders import describe_evaluation, like, load_model
 from stages.shared.loading import Benchmark, expect_version, load_benchmark
 from stages.shared.places import Run
-from stages.shared.result_files import write_outcome
+from stages.shared.result_files import write_result
 
 PARAMS = (
     "evaluate.bootstrap",
@@ -39,10 +39,10 @@ def main() -> None:
     model, facts = load_model(run, device)
     benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
     expect_version(benchmark.store, facts["data_version"], run.model)
-    judge(run, protocol, benchmark, model, facts, settings, params, device)
+    evaluate(run, protocol, benchmark, model, facts, settings, params, device)
 
 
-def judge(
+def evaluate(
     run: Run,
     protocol: str,
     benchmark: Benchmark,
@@ -57,7 +57,7 @@ def judge(
     meter = Meter(device)
     trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
     control = run_protocol(protocol, "random weights", like(model, run.seed), task, settings, run.seed, device)
-    write_outcome(
+    write_result(
         run.results(protocol),
         f"{run} {protocol}",
         benchmark,
@@ -67,20 +67,20 @@ def judge(
         details={
             "benchmark": run.benchmark,
             "protocol": protocol,
-            **describe_judged(run, model, facts, settings, device),
+            **describe_evaluation(run, model, facts, settings, device),
             **meter.read(),
         },
     )
 
 
-def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Outcome:
+def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Result:
     """The protocol's scores on the test clips."""
     with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
         try:
-            outcome: Outcome = protocols.find(protocol).run(model, task, settings, seed, device, work.update)
+            result: Result = protocols.find(protocol).run(model, task, settings, seed, device, work.update)
         except ValueError as error:
             raise UserError(f"{protocol}: {error}") from error
-    return outcome
+    return result
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Judge an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
+"""Evaluate an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
 
 import argparse
 from dataclasses import replace
 
 from hacm.errors import UserError
 from hacm.evaluation import transfer
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.skeletons.correspondence import read_joints
@@ -13,10 +13,10 @@ from pipeline.datasets.registry import find_benchmark, known_correspondences
 from stages.shared import arguments, console, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
-from stages.shared.encoders import describe_judged, like, load_model
+from stages.shared.encoders import describe_evaluation, like, load_model
 from stages.shared.loading import load_benchmark, skeleton_of
 from stages.shared.places import Run
-from stages.shared.result_files import write_outcome
+from stages.shared.result_files import write_result
 
 PARAMS = (
     "train",
@@ -42,7 +42,7 @@ def main() -> None:
     meter = Meter(device)
     trained = fine_tune("trained", model, task, joint_V, settings, run.seed, device)
     control = fine_tune("random weights", like(model, run.seed), task, joint_V, settings, run.seed, device)
-    write_outcome(
+    write_result(
         run.transfer_results(target),
         f"{run}, transferred to {target}",
         benchmark,
@@ -53,7 +53,7 @@ def main() -> None:
             "source": run.benchmark,
             "benchmark": target,
             "protocol": "transfer",
-            **describe_judged(run, model, facts, settings, device),
+            **describe_evaluation(run, model, facts, settings, device),
             **meter.read(),
         },
     )
@@ -88,7 +88,7 @@ def fine_tune(
     settings: transfer.Settings,
     seed: int,
     device: str,
-) -> Outcome:
+) -> Result:
     """The scores on the target's test clips."""
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
         try:

@@ -109,7 +109,7 @@ def test_commands_of_the_experiments_run(project_copy):
         for spec in re.findall(r"var spec = (.*);$", (project_copy / "plots/index.html").read_text(), re.M)
     ]
     revisions = [{row["rev"] for row in plot["data"]["values"]} for plot in plots]
-    assert revisions == [{"HEAD", "k3"}] * 10  # losses; accuracies, confusions and classes of floor, linear and k-NN
+    assert revisions == [{"HEAD", "k3"}] * 10  # losses; accuracies, confusions and classes of baseline, linear and k-NN
     assert len({plot["title"]["text"] for plot in plots}) == 10
     assert not re.search("<DVC_METRIC", json.dumps(plots))
     told = [
@@ -152,8 +152,8 @@ def own_data(tmp_path_factory) -> Path:
 
 def test_own_data_comes_through_the_whole_graph(own_data):
     for benchmark, parts in {
-        "gym-xsub": ("floor",),
-        "studio-xsub": ("floor", "hacm/seed-0/linear", "hacm/seed-0/knn"),
+        "gym-xsub": ("baseline",),
+        "studio-xsub": ("baseline", "hacm/seed-0/linear", "hacm/seed-0/knn"),
     }.items():
         for part in parts:
             assert read_json(own_data / f"results/benchmarks/{benchmark}/{part}/metrics.json")["n"] == 2 * 3 * 4
@@ -183,9 +183,9 @@ def test_own_data_trains_again_only_if_there_is_a_difference(own_data):
     output = run(own_data, "dvc", "repro", "hierarchy@studio", "split@studio-xsub").stdout
     assert "Running stage 'ingest@studio'" in output
     assert "Running stage 'hierarchy@studio'" in output
-    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub-hacm-0", "floor@studio-xsub").stdout
+    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub-hacm-0", "baseline@studio-xsub").stdout
     file.write_text(before.replace("roots=(0, 1, 3, 6)", "roots=(0, 1)"))
-    done = run(own_data, "python", "-m", "stages.floor", "--benchmark", "studio-xsub", check=False)
+    done = run(own_data, "python", "-m", "stages.baseline", "--benchmark", "studio-xsub", check=False)
     assert done.returncode == 1
     assert "another skeleton than body-13 is now; run dvc repro" in done.stderr
     run(own_data, "dvc", "repro", "normalize@studio")
@@ -224,7 +224,7 @@ def test_every_row_of_the_ablation_table_has_its_settings():
 
 
 def test_commands_of_the_baselines_run(project_copy):
-    """MAMP and random masking are trained and judged; each beside its own budget."""
+    """MAMP and random masking are trained and evaluated; each beside its own budget."""
     page = (PROJECT / "docs" / "hacm.md").read_text(encoding="utf-8")
     run(project_copy, "git", "config", "user.name", "reader")
     run(project_copy, "git", "config", "user.email", "reader@example.org")

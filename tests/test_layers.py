@@ -64,7 +64,7 @@ def test_every_stage_is_a_program_with_help():
         "split",
         "pretrain",
         "evaluate",
-        "floor",
+        "baseline",
         "report",
         "audit",
     } <= set(stages)

@@ -191,7 +191,7 @@ def read_settings(tensors: dict[str, Tensor], release: Release, skeleton: Skelet
     _, _, joints, _ = axes(tensors, "pos_embed", 4)
     hidden, _ = axes(tensors, "blocks.0.mlp.fc1.weight", 2)
     settings = ModelSettings(
-        variant="released",
+        arithmetic="released",
         dim=dim,
         heads=heads,
         encoder_blocks=count_blocks(tensors, "blocks"),

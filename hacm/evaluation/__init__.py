@@ -1,1 +1,1 @@
-"""What the protocols share: the task they are given, frozen features, fine-tuning, the outcome they hand back."""
+"""What the protocols share: the task they are given, frozen features, fine-tuning, the result they hand back."""

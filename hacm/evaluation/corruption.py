@@ -1,6 +1,6 @@
 """What can go wrong with a recording, done to whole clips before they are cropped and resampled.
 
-Every corruption says its `kind` and `level` (outcome.Condition) and which random repetition, `draw`, it is; `apply`
+Every corruption says its `kind` and `level` (result.Condition) and which random repetition, `draw`, it is; `apply`
 gives the corrupted rows of clips that were taken out of a data set, and changes no tensor that it is given. Random
 numbers are drawn on the CPU, for each clip by itself, from (seed, kind, draw, the clip's number): a clip is corrupted
 the same way whatever others are beside it, on any device. The level is not among them, so that of two levels of one
@@ -27,7 +27,7 @@ Axis = Literal["x", "y", "z"]
 
 
 class Corruption(Protocol):
-    """One condition to judge under; kind, level and draw as in outcome.Condition."""
+    """One condition to evaluate under; kind, level and draw as in result.Condition."""
 
     @property
     def kind(self) -> str: ...

@@ -1,6 +1,6 @@
 """Figures of merit from class scores, in numpy. N test clips, K classes, S resamples.
 
-Ties are judged pessimistically: a class that scores as high as the true one counts as ahead of it, so a constant or
+Ties are evaluated pessimistically: a class that scores as high as the true one counts as ahead of it, so a constant or
 non-finite score is never a hit by luck of the order.
 """
 

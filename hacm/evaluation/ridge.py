@@ -1,4 +1,4 @@
-"""The floor beside every result (data.md §3, last paragraph): a linear ridge classifier on raw joints.
+"""The baseline beside every result (data.md §3, last paragraph): a linear ridge classifier on raw joints.
 
 No encoder, no augmentation: joints in metres, each frame centred on one joint, resampled to 24 frames, flattened, one
 ridge regression with intercept on one-hot targets. Its strength is chosen on training subjects only.
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hacm.clips.ragged import MAX_BODIES, Clips
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 
 FRAMES = 24
 STRENGTHS = tuple(10.0 ** (half / 2) for half in range(-6, 7))  # 1e-3 … 1e3, two a decade
@@ -31,28 +31,28 @@ def run(
     subject_N: NDArray[np.integer],
     centre: int,
     strength: float | None = None,
-) -> Outcome:
+) -> Result:
     """Fit on the training clips, score the test clips.
 
     subject_N: who performs, of all clips. centre: the joint each frame is centred on. strength: None chooses it by
     leaving one training subject out. extra: `strength`, and `left_out_subject_top1` where it was chosen.
     """
     bodies = int(clips.bodies_N[torch.cat([train_index, test_index])].max())
-    train_NF = floor_features(clips, train_index, centre, bodies)
+    train_NF = baseline_features(clips, train_index, centre, bodies)
     label_N = clips.label_N[train_index].numpy()
     extra: dict[str, float] = {}
     if strength is None:
         strength, extra = choose_strength(train_NF, label_N, classes, subject_N[train_index.numpy()])
     model = Ridge(train_NF, one_hot(label_N, classes))
-    scores_NK = model.predict(floor_features(clips, test_index, centre, bodies), strength)
-    return Outcome(
+    scores_NK = model.predict(baseline_features(clips, test_index, centre, bodies), strength)
+    return Result(
         scores_NK=scores_NK.astype(np.float32),
         target_N=clips.label_N[test_index].numpy(),
         extra={"strength": strength, **extra},
     )
 
 
-def floor_features(clips: Clips, index_N: Tensor, centre: int, bodies: int) -> Floats:
+def baseline_features(clips: Clips, index_N: Tensor, centre: int, bodies: int) -> Floats:
     """Features (N, bodies · 24 · V · 3): body after body, frame after frame.
 
     Every frame of *every* body is centred on the first body's joint `centre`, so that where the second stands is kept;
@@ -64,7 +64,7 @@ def floor_features(clips: Clips, index_N: Tensor, centre: int, bodies: int) -> F
 
 
 def clip_block(clips: Clips, index_N: Tensor, centre: int, bodies: int) -> Floats:
-    """floor_features of a few clips: centred at the two frames around each position, then mixed."""
+    """baseline_features of a few clips: centred at the two frames around each position, then mixed."""
     offset_N, frames_N, bodies_N = clips.offset_N[index_N], clips.frames_N[index_N], clips.bodies_N[index_N]
     source_NT = (frames_N[:, None] - 1).double() * torch.linspace(0, 1, FRAMES, dtype=torch.float64)
     lower_NT = source_NT.long()

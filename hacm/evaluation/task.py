@@ -1,4 +1,4 @@
-"""What an encoder is judged on. N clips of a part, D draws of labelled clips."""
+"""What an encoder is evaluated on. N clips of a part, D draws of labelled clips."""
 
 from dataclasses import dataclass
 

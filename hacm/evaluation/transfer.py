@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from hacm.clips.ragged import Clips
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, tune
 from hacm.model.network import HACM
@@ -28,7 +28,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Fine-tune the encoder on the task's training clips, score its test clips; the model is left as it is.
 
     task: the other data set's, clips in its own skeleton, augmented as the encoder's clips were (what matters is the

@@ -22,7 +22,7 @@ from hacm.clips.augment import Batch, sample_batch, seeded
 from hacm.clips.ragged import send
 from hacm.evaluation import metrics
 from hacm.evaluation.features import BATCH, mean_over_bodies
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.model.transformer import Encoder
@@ -206,7 +206,7 @@ def length(clips: int, recipe: Recipe, least_steps: int = 1) -> Length:
 
 
 class Tuning:
-    """A classifier in training on the clips `index_N` of a task; `run` trains it, `score` judges with it.
+    """A classifier in training on the clips `index_N` of a task; `run` trains it, `score` evaluates with it.
 
     least_steps: see `length`; the schedule is stretched over all steps. ValueError with fewer than two clips.
     """
@@ -288,7 +288,7 @@ def tune(
     on_epoch: Callable[[int], None] | None = None,
     *,
     best_epoch: bool = False,
-) -> Outcome:
+) -> Result:
     """Fine-tune on all training clips, score the centre-cropped test clips after the last epoch.
 
     best_epoch: score them after every epoch as well and hand back the best of those accuracies, which is chosen on the
@@ -305,4 +305,4 @@ def tune(
             on_epoch(epoch)
     if not best_epoch:
         scores_NK = tuning.score(task.test_index)
-    return Outcome(scores_NK, target_N, extra={"best_epoch_as_released_top1": best} if best_epoch else {})
+    return Result(scores_NK, target_N, extra={"best_epoch_as_released_top1": best} if best_epoch else {})

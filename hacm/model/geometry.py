@@ -19,9 +19,9 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-PAPER_LIMIT = 1 - 1e-6  # geodesic radius 14.5: beyond real embeddings, and safely below 1 in float32
+TEXTBOOK_LIMIT = 1 - 1e-6  # geodesic radius 14.5: beyond real embeddings, and safely below 1 in float32
 RELEASED_LIMIT = 1 - 1e-5  # geodesic radius 12.2
-PAPER_RADIUS = math.atanh(PAPER_LIMIT)
+PAPER_RADIUS = math.atanh(TEXTBOOK_LIMIT)
 TINY = 1e-15  # stands in for the norm of a zero vector; its square is far below float32's resolution of 1
 
 
@@ -70,13 +70,13 @@ def euclidean_cdist(x_LD: Tensor, y_KD: Tensor) -> Tensor:
 class PoincareBall:
     """The Poincaré ball of curvature −c.
 
-    variant `paper`: textbook distance; points are clamped to norm PAPER_LIMIT / √c, so that the map stays monotone and
-    continuous. `released` repeats the authors' code: 4 in place of 2 in the distance, and a clamp to RELEASED_LIMIT
-    only where the float norm has reached 1, so that the radius falls back from 17 to 12.
+    arithmetic `textbook`: textbook distance; points are clamped to norm TEXTBOOK_LIMIT / √c, so that the map stays
+    monotone and continuous. `released` repeats the authors' code: 4 in place of 2 in the distance, and a clamp to
+    RELEASED_LIMIT only where the float norm has reached 1, so that the radius falls back from 17 to 12.
     """
 
     curvature: float = 1.0
-    variant: Literal["paper", "released"] = "paper"
+    arithmetic: Literal["textbook", "released"] = "textbook"
 
     def expmap0(self, vector_D: Tensor) -> Points:
         """exp_0(v) = tanh(√c‖v‖)·v / (√c‖v‖), with 0 ↦ 0 (hacm.md §2); gap = 1 − tanh² = 1 / cosh²(√c‖v‖)."""
@@ -87,8 +87,8 @@ class PoincareBall:
             return Points(unit_point_D / self.curvature**0.5, gap)
 
     def _clamped(self, vector_D: Tensor, norm: Tensor) -> tuple[Tensor, Tensor]:
-        """exp_0 for c = 1, kept inside the ball as the variant says, and its gap."""
-        if self.variant == "paper":
+        """exp_0 for c = 1, kept inside the ball as the arithmetic says, and its gap."""
+        if self.arithmetic == "textbook":
             radius = norm.clamp_max(PAPER_RADIUS)
             return vector_D * (torch.tanh(radius) / norm)[..., None], torch.cosh(radius).pow(-2)
         point_D = vector_D * (torch.tanh(norm) / norm)[..., None]
@@ -132,7 +132,7 @@ class PoincareBall:
         arccosh(1 + 2s²) = 2·arcsinh(s), which keeps precision and a finite gradient at s = 0; and arcsinh(s) =
         log1p(s + s²/(1 + √(1 + s²))), which is many times faster than torch.asinh. Released code: 4 in place of 2.
         """
-        factor = 2.0 if self.variant == "paper" else 4.0
+        factor = 2.0 if self.arithmetic == "textbook" else 4.0
         sinh_half = (factor / 2 * self.curvature) ** 0.5 * chord * (gap_x * gap_y).rsqrt()
         square = sinh_half.square()
         half = torch.log1p(sinh_half + square / (1 + torch.sqrt(1 + square)))
@@ -158,6 +158,6 @@ class FlatSpace:
             return euclidean_cdist(x.point, y.point)
 
 
-def space_of(hyperbolic: bool, curvature: float, variant: Literal["paper", "released"]) -> Space:
+def space_of(hyperbolic: bool, curvature: float, arithmetic: Literal["textbook", "released"]) -> Space:
     """The space that the model's settings ask for."""
-    return PoincareBall(curvature, variant) if hyperbolic else FlatSpace()
+    return PoincareBall(curvature, arithmetic) if hyperbolic else FlatSpace()

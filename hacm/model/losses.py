@@ -1,4 +1,4 @@
-"""What is predicted and how it is judged (hacm.md §5).
+"""What is predicted and how it is evaluated (hacm.md §5).
 
 Suffixes: B sequences, T frames, V joints, J token joints, C coordinates, S segments, P values of a patch, D width.
 """

@@ -193,7 +193,7 @@ class Masking(nn.Module):
         self.budget = token_budget(joints, model, settings)
         self.uses_temporal = settings.strategy == "hacm" and settings.temporal.enabled
         self.learns = self.uses_temporal and settings.temporal.attention == "learned"
-        default_scale, default_axis = ("inverse_sqrt", "keys") if model.variant == "paper" else ("sqrt", "joints")
+        default_scale, default_axis = ("inverse_sqrt", "keys") if model.arithmetic == "textbook" else ("sqrt", "joints")
         self.inverse_sqrt = (settings.temporal.scale or default_scale) == "inverse_sqrt"
         self.over_keys = (settings.temporal.normalize_over or default_axis) == "keys"
         if self.uses_temporal:

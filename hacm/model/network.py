@@ -44,7 +44,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class PerSequence:
     """What a pass says of each sequence by itself. The losses are functions of it over a batch (HACM.losses), which may
     be put together from several processes.
 
@@ -84,7 +84,7 @@ class HACM(nn.Module):
         self.loss_settings = loss
         self.segments = model.frames // model.segment
         self.joints = len(token_joints(skeleton, model))
-        self.space = space_of(model.hyperbolic, model.curvature, model.variant)
+        self.space = space_of(model.hyperbolic, model.curvature, model.arithmetic)
         self.encoder = Encoder(skeleton, model, self.space)
         self.decoder = Decoder(self.joints, model)
         self.masking = Masking(self.joints, model, masking, self.space)
@@ -102,19 +102,19 @@ class HACM(nn.Module):
         x_BTVC: sequences in metres. hierarchy_BTJ: their frames' joint hierarchies, needed where masking.spatial.source
         uses them. noise: uniform (B, L) in branch order; drawn with `generator` if not given.
         """
-        verdict = self.judge(x_BTVC, hierarchy_BTJ, self.draw_noise(x_BTVC, generator, noise))
-        losses = self.losses(verdict)
+        each = self.forward_each(x_BTVC, hierarchy_BTJ, self.draw_noise(x_BTVC, generator, noise))
+        losses = self.losses(each)
         return Output(
             losses.loss,
             losses.reconstruction,
             losses.contrast,
-            verdict.mask_BSJ,
-            verdict.prediction_BSJP,
-            verdict.target_BSJP,
+            each.mask_BSJ,
+            each.prediction_BSJP,
+            each.target_BSJP,
         )
 
-    def judge(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> Verdict:
-        """All of a pass that concerns one sequence at a time: no sequence's verdict depends on the others."""
+    def forward_each(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> PerSequence:
+        """All of a pass that concerns one sequence at a time: no sequence's each depends on the others."""
         with torch.no_grad():  # no gradient flows through the selection (§3)
             embedded_BSJD = self.encoder.embed(x_BTVC)
         selection = self.select(x_BTVC, embedded_BSJD, hierarchy_BTJ, noise_BL)
@@ -128,7 +128,7 @@ class HACM(nn.Module):
         else:
             prediction_BSJP = self.decoder(latent_BKD, selection.keep_BK)
             error_BSJ = token_errors(prediction_BSJP, target_BSJP)
-        return Verdict(
+        return PerSequence(
             mask_BSJ=mask_BSJ,
             error_BSJ=error_BSJ,
             means=self.means(latent_BKD, selection) if self.loss_settings.contrast else None,
@@ -141,13 +141,13 @@ class HACM(nn.Module):
             target_BSJP=target_BSJP,
         )
 
-    def losses(self, verdict: Verdict) -> Losses:
+    def losses(self, each: PerSequence) -> Losses:
         """What is to be made small, over a whole batch: means over its hidden tokens, contrast among its sequences."""
-        reconstruction = reconstruction_loss(verdict.error_BSJ, verdict.mask_BSJ)
-        contrast = reconstruction.new_zeros(()) if verdict.means is None else contrast_loss(*verdict.means)
+        reconstruction = reconstruction_loss(each.error_BSJ, each.mask_BSJ)
+        contrast = reconstruction.new_zeros(()) if each.means is None else contrast_loss(*each.means)
         loss = total_loss(reconstruction, contrast, self.loss_settings)
-        if verdict.log_probability_B is not None:
-            loss = loss + selection_loss(verdict.log_probability_B, verdict.error_BSJ, verdict.mask_BSJ)
+        if each.log_probability_B is not None:
+            loss = loss + selection_loss(each.log_probability_B, each.error_BSJ, each.mask_BSJ)
         return Losses(loss, reconstruction, contrast)
 
     def features(self, x_BTVC: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""Ways to judge an encoder. One file a protocol, and nothing else here: a file put into this folder is a protocol.
+"""Ways to evaluate an encoder. One file a protocol, and nothing else here: a file put into this folder is a protocol.
 
 Each has `Settings`, a frozen dataclass that says what its section of params.yaml holds, and
 
-    run(model, task, settings, seed, device, on_epoch=None) -> Outcome
+    run(model, task, settings, seed, device, on_epoch=None) -> Result
 
 on_epoch is called with the number of epochs (or other equal parts of the work) that are done, of `settings.epochs` if
 there is such a setting, else of 1. ValueError for what the settings ask for and the task cannot give.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, tune
 from hacm.model.network import HACM
@@ -11,8 +11,8 @@ from hacm.model.network import HACM
 
 @dataclass(frozen=True)
 class Settings(Recipe):
-    """The recipe. best_epoch: also judge after every epoch and report the best, as the released code does; scoring the
-    test clips each time makes an epoch about a third longer."""
+    """The recipe. best_epoch: also evaluate after every epoch and report the best, as the released code does;
+    scoring the test clips each time makes an epoch about a third longer."""
 
     best_epoch: bool = False
 
@@ -24,7 +24,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Scores of the last epoch; the model is left as it is.
 
     Of a model with random weights this is the same encoder supervised from scratch. ValueError with fewer than two

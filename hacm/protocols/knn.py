@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from hacm.evaluation.features import extract
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import STRICT, check_choices, positive
@@ -42,7 +42,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Score the test clips by their neighbours among the training clips, all centre-cropped.
 
     extra: `retrieval_map`, the mean average precision of the training clips as a ranking for each test clip, and
@@ -62,15 +62,15 @@ def run(
     precision_N = average_precision(query_ND, gallery_GD, label_N.to(device), label_G)
     if on_epoch is not None:
         on_epoch(1)
-    return Outcome(scores_NK.cpu().numpy(), label_N.numpy(), extra=summarize(precision_N))
+    return Result(scores_NK.cpu().numpy(), label_N.numpy(), extra=summarize(precision_N))
 
 
 def summarize(precision_N: Tensor) -> dict[str, float]:
     """The mean over the queries, and how many test clips are none."""
-    judged_N = ~precision_N.isnan()
-    queries = int(judged_N.sum())
+    ranked_N = ~precision_N.isnan()
+    queries = int(ranked_N.sum())
     extra: dict[str, float] = {"retrieval_left_out": len(precision_N) - queries}
-    return extra | ({"retrieval_map": float(precision_N[judged_N].mean())} if queries else {})
+    return extra | ({"retrieval_map": float(precision_N[ranked_N].mean())} if queries else {})
 
 
 def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k: int) -> Tensor:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hacm.evaluation.features import frozen
-from hacm.evaluation.outcome import Outcome
 from hacm.evaluation.probe import ProbeSettings, train_probe
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 
@@ -26,7 +26,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Train the probe on augmented views of the training clips, score the centre-cropped test clips.
 
     on_epoch: called with the number of epochs done. extra: `best_epoch_as_released_top1`. ValueError with fewer than
@@ -34,6 +34,6 @@ def run(
     """
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)
-    return Outcome(
+    return Result(
         trained.scores_NK, trained.target_N, extra={"best_epoch_as_released_top1": trained.best_epoch_top1}
     )  # fmt: skip

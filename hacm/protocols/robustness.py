@@ -1,6 +1,6 @@
-"""Robustness: the linear probe of clean clips, judged on corrupted test clips (hacm.evaluation.corruption).
+"""Robustness: the linear probe of clean clips, evaluated on corrupted test clips (hacm.evaluation.corruption).
 
-Training is that of the protocol `linear` to the last bit; the outcome is that of clean test clips, and every
+Training is that of the protocol `linear` to the last bit; the result is that of clean test clips, and every
 corruption of the settings is a condition beside it. Nothing is trained on corrupted clips.
 Shapes: N clips, D width.
 """
@@ -27,8 +27,8 @@ from hacm.evaluation.corruption import (
     limbs,
 )
 from hacm.evaluation.features import encode, frozen
-from hacm.evaluation.outcome import Condition, Outcome
 from hacm.evaluation.probe import ProbeSettings, score, train_probe
+from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import STRICT, at_least, check, positive
@@ -79,7 +79,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Train the probe on clean clips, score the clean test clips and then the same clips under every corruption.
 
     on_epoch: called with the number of the probe's epochs done. extra: `best_epoch_as_released_top1` of the clean
@@ -89,14 +89,14 @@ def run(
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)
         conditions = tuple(
-            judge(model, task, settings, trained.probe, corruption, seed, device)
+            evaluate(model, task, settings, trained.probe, corruption, seed, device)
             for corruption in corruptions(settings, model.skeleton)
         )
     extra = {"best_epoch_as_released_top1": trained.best_epoch_top1}
     if conditions:
         hits = [metrics.top_k(condition.scores_NK, trained.target_N, 1).mean() for condition in conditions]
         extra["corrupted_mean_top1"] = float(sum(hits) / len(hits))
-    return Outcome(trained.scores_NK, trained.target_N, extra, conditions)
+    return Result(trained.scores_NK, trained.target_N, extra, conditions)
 
 
 def corruptions(settings: Settings, skeleton: Skeleton) -> list[Corruption]:
@@ -115,7 +115,7 @@ def corruptions(settings: Settings, skeleton: Skeleton) -> list[Corruption]:
     return found + [View(degrees, settings.vertical) for degrees in settings.view]
 
 
-def judge(
+def evaluate(
     model: HACM,
     task: Task,
     settings: Settings,

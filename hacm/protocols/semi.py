@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hacm.clips.augment import seeded
-from hacm.evaluation.outcome import Condition, Outcome
+from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Recipe, Tuning, length
 from hacm.model.network import HACM
@@ -50,7 +50,7 @@ def run(
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,
-) -> Outcome:
+) -> Result:
     """Scores of the test clips for every share and draw, as conditions `labels`; the model is left as it is.
 
     Draw d has labels, head, order and views of its own. on_epoch: called with settings.epochs times the share of all
@@ -69,7 +69,7 @@ def run(
                 on_epoch(settings.epochs * done // steps)
         conditions.append(Condition("labels", share, draw, tuning.score(task.test_index)))
     main = conditions[runs.index((settings.headline, 0))].scores_NK
-    return Outcome(main, task.clips.label_N[task.test_index].numpy(), conditions=tuple(conditions))
+    return Result(main, task.clips.label_N[task.test_index].numpy(), conditions=tuple(conditions))
 
 
 def labelled_clips(task: Task, share: float, draw: int) -> Tensor:

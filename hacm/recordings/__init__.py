@@ -125,7 +125,7 @@ class Identity:
     camera: int | None = None
     setup: int | None = None
     replication: int | None = None
-    variant: str | None = None
+    execution: str | None = None
     xsub_part: str | None = None
     xview_part: str | None = None
 

@@ -46,18 +46,18 @@ def part_of(path: str) -> Part | None:
 
 
 def identify(recording: str) -> Identity:
-    """What `m01_s01_e01` or `m01_s01_e01_inc` says: movement (from 0 here), subject, execution (as replication).
+    """What `m01_s01_e01` or `m01_s01_e01_inc` says: movement (from 0 here), subject, replication, correct or not.
 
     BadRecording if the name is not of that form.
     """
     match = re.fullmatch(r"m([0-9]{1,3})_s([0-9]{1,3})_e([0-9]{1,3})(_inc)?", recording)
     if match is None:
         raise BadRecording(f"name {recording!r} is not of the form m01_s01_e01 or m01_s01_e01_inc")
-    movement, subject, execution = (int(number) for number in match.groups()[:3])
-    if min(movement, subject, execution) < 1:
+    movement, subject, replication = (int(number) for number in match.groups()[:3])
+    if min(movement, subject, replication) < 1:
         raise BadRecording(f"name {recording!r} holds a number 00; all count from 01")
-    variant = "incorrect" if match[4] else "correct"
-    return Identity(recording, subject=subject, action=movement - 1, replication=execution, variant=variant)
+    how = "incorrect" if match[4] else "correct"
+    return Identity(recording, subject=subject, action=movement - 1, replication=replication, execution=how)
 
 
 def read(raw: RawRecording) -> Iterator[Recording]:

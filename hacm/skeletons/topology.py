@@ -18,7 +18,7 @@ class Topology:
 
     name: how stores and params.yaml refer to it. joints: V names. parents: for each joint the index of its parent, -1
     for the root. roots: the root set R, ascending: trunk and limb roots, which spatial pruning takes out. centre: the
-    joint that translation and the ridge floor centre on.
+    joint that translation and the ridge baseline centre on.
     """
 
     name: str

@@ -1,8 +1,8 @@
 """One run on several processes, one a device, as torchrun starts them: same batch, same draws, same loss as on one.
 
 Every process draws the whole batch and works on its own share of the sequences. What the model says of a sequence
-depends on that sequence alone (model.Verdict), so the verdicts are gathered, every process computes the losses of the
-whole batch from them, and the gradients of the processes add up to the gradient of one process.
+depends on that sequence alone (network.PerSequence), so the forward passes are gathered, every process computes the
+losses of the whole batch from them, and the gradients of the processes add up to the gradient of one process.
 
 That is why this is not torch's DistributedDataParallel: it averages over processes' own losses, while the contrast term
 compares every sequence with every other and shares differ in size; it minds parameters without gradients; and it
@@ -26,7 +26,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from hacm.clips.augment import share
-from hacm.model.network import Verdict
+from hacm.model.network import PerSequence
 
 T = TypeVar("T")
 VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -78,24 +78,24 @@ class Processes:
         """Whether the launcher is gone: left alone, a process would train on beside the run that replaces it."""
         return self.count > 1 and os.getppid() != self.parent
 
-    def whole(self, verdict: Verdict, total: int) -> Verdict:
-        """The whole batch's verdict from each process's own. Gradients reach this process's sequences.
+    def whole(self, each: PerSequence, total: int) -> PerSequence:
+        """The whole batch's each from each process's own. Gradients reach this process's sequences.
 
         total: how many sequences all processes have together. Prediction and target stay this process's own.
         """
         if self.count == 1:
-            return verdict
-        means = () if verdict.means is None else verdict.means
-        chances = () if verdict.log_probability_B is None else (verdict.log_probability_B,)
-        mask_BSJ, error_BSJ, *rest = self._gather((verdict.mask_BSJ, verdict.error_BSJ, *means, *chances), total)
+            return each
+        means = () if each.means is None else each.means
+        chances = () if each.log_probability_B is None else (each.log_probability_B,)
+        mask_BSJ, error_BSJ, *rest = self._gather((each.mask_BSJ, each.error_BSJ, *means, *chances), total)
         f_t, f_s, f = rest[:3] if means else (None, None, None)
-        return Verdict(
+        return PerSequence(
             mask_BSJ=mask_BSJ,
             error_BSJ=error_BSJ,
             means=None if f_t is None or f_s is None or f is None else (f_t, f_s, f),
             log_probability_B=rest[-1] if chances else None,
-            prediction_BSJP=verdict.prediction_BSJP,
-            target_BSJP=verdict.target_BSJP,
+            prediction_BSJP=each.prediction_BSJP,
+            target_BSJP=each.target_BSJP,
         )
 
     def _gather(self, rows: Sequence[Tensor], total: int) -> list[Tensor]:

@@ -21,7 +21,7 @@ from torch import Tensor
 from hacm.clips.augment import Batch, seeded, share
 from hacm.clips.ragged import Clips, Rows
 from hacm.model.masking import draw_uniform
-from hacm.model.network import HACM, Losses, Verdict
+from hacm.model.network import HACM, Losses, PerSequence
 from hacm.settings import TrainSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.batches import Batches
@@ -174,9 +174,9 @@ class Pretraining:
         self.bad_step = torch.zeros((), dtype=torch.int64, device=device)
         self.records: list[EpochRecord] = []
         # A method, not the module: the model keeps its parameters' names, compiled or not.
-        self._judge: Callable[..., Verdict] = self.model.judge
+        self._forward_each: Callable[..., PerSequence] = self.model.forward_each
         if settings.pretrain.compile:
-            self._judge = torch.compile(self.model.judge, backend=COMPILER)
+            self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER)
 
     def advance(self) -> None:
         """One optimiser step; the device is not waited for."""
@@ -200,8 +200,8 @@ class Pretraining:
                     torch._dynamo.maybe_mark_dynamic(tensor, 0)
         half = self.settings.pretrain.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
-            verdict = self._judge(batch.x_BTVC, batch.hierarchy_BTJ, noise_BL)
-        return self.model.losses(self.processes.whole(verdict, batch.total))
+            each = self._forward_each(batch.x_BTVC, batch.hierarchy_BTJ, noise_BL)
+        return self.model.losses(self.processes.whole(each, batch.total))
 
     def noise(self, batch: Batch) -> Tensor:
         """The masking noise of this step, drawn for the whole batch: this part's rows of it, (B, L)."""

@@ -14,7 +14,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.store.store import SkeletonStore
 
 IDENTITY = (
-    "label", "subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part", "fps", "topology",
+    "label", "subject", "camera", "setup", "replication", "execution", "xsub_part", "xview_part", "fps", "topology",
     "source", "source_sha256",
 )  # fmt: skip
 """What cleaning takes over from a recording as it is."""

@@ -10,7 +10,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
 from pipeline.store.store import SkeletonStore
 
-FACTS = ("subject", "camera", "setup", "replication", "variant", "fps", "topology", "xsub_part", "xview_part")
+FACTS = ("subject", "camera", "setup", "replication", "execution", "fps", "topology", "xsub_part", "xview_part")
 """What a clip is said to be, beside its label."""
 
 

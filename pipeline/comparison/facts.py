@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.audit.revisions import WORKSPACE, Place
-from pipeline.comparison import origins, outcomes
+from pipeline.comparison import figures, origins
 from pipeline.comparison.sides import Match, Side
 from pipeline.datasets.definition import DataSet
 
@@ -26,10 +26,10 @@ def describe_origins(
 
 def describe_outcomes(sides: Sequence[Side], matches: Sequence[Match]) -> dict[str, Any]:
     """What came of it and what it cost. UserError if accuracies were measured on different test clips."""
-    outcomes.expect_same_clips(sides, matches)
+    figures.expect_same_clips(sides, matches)
     return {
-        "figures": outcomes.compare_figures(sides, matches),
-        "over_seeds": outcomes.compare_over_seeds(sides, matches),
-        "classes": outcomes.compare_classes(sides, matches),
-        "costs": outcomes.compare_costs(sides, matches),
+        "figures": figures.compare_figures(sides, matches),
+        "over_seeds": figures.compare_over_seeds(sides, matches),
+        "classes": figures.compare_classes(sides, matches),
+        "costs": figures.compare_costs(sides, matches),
     }

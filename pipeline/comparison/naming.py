@@ -7,7 +7,7 @@ from pathlib import Path
 from hacm.errors import UserError
 from pipeline.audit.revisions import WORKSPACE
 
-FLOOR = "floor"
+BASELINE = "baseline"
 PRETRAIN = "pretrain"
 TRANSFER = "transfer-from-"
 RUN = re.compile(
@@ -17,7 +17,7 @@ RUN = re.compile(
 
 @dataclass(frozen=True)
 class Key:
-    """One result. seed: None for the floor. protocol: one's name, `pretrain`, `floor` or `transfer-from-BENCHMARK`."""
+    """One result. seed: None for the baseline. protocol: its name, `pretrain`, `baseline` or `transfer-from-SOURCE`."""
 
     benchmark: str
     variant: str
@@ -25,7 +25,7 @@ class Key:
     protocol: str
 
     def __str__(self) -> str:
-        return f"{self.benchmark}/{FLOOR}" if self.seed is None else f"{self.run}/{self.protocol}"
+        return f"{self.benchmark}/{BASELINE}" if self.seed is None else f"{self.run}/{self.protocol}"
 
     @property
     def run(self) -> str:
@@ -42,7 +42,7 @@ class Key:
         """Where its files lie, relative to the project's top folder."""
         results = Path("results")
         if self.seed is None:
-            return results / "benchmarks" / self.benchmark / FLOOR
+            return results / "benchmarks" / self.benchmark / BASELINE
         if self.source:
             return results / "transfer" / self.source / self.benchmark / self.variant / f"seed-{self.seed}"
         return results / "benchmarks" / self.benchmark / self.variant / f"seed-{self.seed}" / self.protocol
@@ -51,7 +51,7 @@ class Key:
     def stage(self) -> str:
         """Its name in DVC."""
         if self.seed is None:
-            return f"floor@{self.benchmark}"
+            return f"baseline@{self.benchmark}"
         if self.source:
             return f"transfer@{self.source}-{self.benchmark}-{self.variant}-{self.seed}"
         run = f"{self.benchmark}-{self.variant}-{self.seed}"
@@ -66,8 +66,8 @@ class Key:
 def key_of(metrics: Path) -> Key | None:
     """The result whose metrics.json that is; None if it is no result's."""
     match metrics.parts:
-        case ("results", "benchmarks", benchmark, "floor", "metrics.json"):
-            return Key(benchmark, FLOOR, None, FLOOR)
+        case ("results", "benchmarks", benchmark, "baseline", "metrics.json"):
+            return Key(benchmark, BASELINE, None, BASELINE)
         case ("results", "benchmarks", benchmark, variant, seed, protocol, "metrics.json") if seed.startswith("seed-"):
             return Key(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
         case ("results", "transfer", source, target, variant, seed, "metrics.json"):

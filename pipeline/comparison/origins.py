@@ -7,7 +7,7 @@ from hacm.errors import UserError
 from pipeline.audit.changes import to_facts
 from pipeline.audit.revisions import Place, find_causes, list_commits, read_revision
 from pipeline.audit.versions import compare
-from pipeline.comparison.naming import FLOOR, PRETRAIN, Key
+from pipeline.comparison.naming import BASELINE, PRETRAIN, Key
 from pipeline.comparison.sides import Match, Side
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
@@ -103,8 +103,8 @@ def compare_code(sides: Sequence[Side], matches: Sequence[Match]) -> tuple[list[
 
 
 def _needs(kind: str, key: Key) -> bool:
-    """The floor needs no hierarchy and nothing that pretraining reads."""
-    return key.protocol != FLOOR or kind not in ("hierarchy", "prepare")
+    """The baseline needs no hierarchy and nothing that pretraining reads."""
+    return key.protocol != BASELINE or kind not in ("hierarchy", "prepare")
 
 
 def compare_parameters(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
@@ -122,15 +122,15 @@ def compare_parameters(sides: Sequence[Side], matches: Sequence[Match]) -> list[
 
 
 def effective(side: Side, key: Key) -> dict[str, Any]:
-    """All parameters behind a result, by dotted key: of data from dvc.lock, of training and judging from the result."""
+    """Parameters behind a result, by dotted key: of data from dvc.lock, of training and evaluation from the result."""
     details = side.details(key)
     params = _data_params(side, details["dataset"])
     before = key.pretraining
     if before is not None and side.holds(before):
         params |= flatten(side.details(before).get("settings", {}), "train")
     if key.protocol != PRETRAIN:
-        judged_by = "transfer" if key.source else key.protocol
-        params |= flatten(details.get("settings") or {}, f"evaluate.{judged_by}")
+        evaluated_by = "transfer" if key.source else key.protocol
+        params |= flatten(details.get("settings") or {}, f"evaluate.{evaluated_by}")
         params["evaluate.bootstrap"] = details["bootstrap"]
     return params
 

@@ -16,7 +16,7 @@ from hacm.skeletons.topology import TOPOLOGIES, Topology
 from pipeline.datasets.definition import OWN, DataSet, describe_fault
 from pipeline.store.manifest import SCHEMA
 
-SPLIT_COLUMNS = ("subject", "camera", "setup", "replication", "variant", "xsub_part", "xview_part")
+SPLIT_COLUMNS = ("subject", "camera", "setup", "replication", "execution", "xsub_part", "xview_part")
 READER = ("COMPANIONS", "part_of", "read")
 
 
@@ -127,7 +127,7 @@ def _check_splits(dataset: DataSet) -> None:
             raise UserError(f"split rule {rule!r}: a name of letters, digits and _ is needed")
         if split.column not in SPLIT_COLUMNS:
             raise UserError(f"split rule {rule}: unknown column {split.column!r}; known: {', '.join(SPLIT_COLUMNS)}")
-        kind = str if SCHEMA[split.column].is_(SCHEMA["variant"]) else int
+        kind = str if SCHEMA[split.column].is_(SCHEMA["execution"]) else int
         if not all(isinstance(value, kind) for value in split.train | (split.test or frozenset())):
             raise UserError(f"split rule {rule}: {split.column} is compared with {kind.__name__} values only")
 

@@ -12,7 +12,7 @@ from pipeline.lineage.behind import Trace
 from pipeline.lineage.graph import Graph
 from pipeline.store.store import SkeletonStore
 
-IDENTITY = ("label", "subject", "camera", "setup", "replication", "variant", "fps", "frames", "bodies", "hash")
+IDENTITY = ("label", "subject", "camera", "setup", "replication", "execution", "fps", "frames", "bodies", "hash")
 
 
 def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from pipeline.report.tables import (
 
 def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
     """Rows: the controls, every variant, and streams fused; columns: protocols."""
-    floor = benchmark.floor.metrics.first
+    baseline = benchmark.baseline.metrics.first
     rows: list[list[str | Cell]] = [
-        [RIDGE, *(over_seeds([floor]) for _ in benchmark.protocols)],
+        [RIDGE, *(over_seeds([baseline]) for _ in benchmark.protocols)],
         [RANDOM, *(over_seeds([run.metrics.random for run in runs]) for runs in _columns(benchmark))],
     ]
     for variant in benchmark.variants:
@@ -50,8 +50,8 @@ def transfer_table(results: Results) -> Table:
     transfers = results.transfers
     pairs = list(dict.fromkeys((entry.source, entry.target) for entry in transfers))
     reference, seeds = results.benchmarks[0].reference, results.benchmarks[0].seeds
-    floors = [over_seeds([results.benchmark(target).floor.metrics.first]) for _, target in pairs]
-    rows: list[list[str | Cell]] = [["Raw-joint ridge on the target", *floors]]
+    baselines = [over_seeds([results.benchmark(target).baseline.metrics.first]) for _, target in pairs]
+    rows: list[list[str | Cell]] = [["Raw-joint ridge on the target", *baselines]]
     for title in (RANDOM, *dict.fromkeys(entry.variant for entry in transfers)):
         cells = []
         for pair in pairs:
@@ -75,11 +75,11 @@ def _columns(benchmark: Benchmark, variant: str | None = None) -> list[tuple[Run
 
 
 def _note(benchmark: Benchmark) -> str:
-    floor = " Raw-joint ridge has no seed. " if len(benchmark.seeds) > 1 else " "
+    baseline = " Raw-joint ridge has no seed. " if len(benchmark.seeds) > 1 else " "
     random = f"Random weights: those of {benchmark.reference}, untrained."
     streams = "; ".join(f"{' + '.join(names)}: {', '.join(variants)}" for names, variants in fusions(benchmark).items())
     fused = f" Streams fused: softmax of each encoder's scores, summed ({streams})." if streams else ""
-    return _about_seeds(benchmark.seeds) + floor + random + fused
+    return _about_seeds(benchmark.seeds) + baseline + random + fused
 
 
 def _about_seeds(seeds: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ class IntervalRow:
     title: str
     ours: Estimate
     random: Estimate
-    floor: Estimate
+    baseline: Estimate
 
 
 def shortened(text: str, most: int = 22) -> str:
@@ -55,7 +55,7 @@ def interval_chart(rows: Sequence[IntervalRow], name: str) -> Markup:
         entries = (
             ("pretrained", row.ours, BLUE, "o"),
             ("random weights", row.random, GREY, "s"),
-            ("raw-joint ridge", row.floor, ORANGE, "D"),
+            ("raw-joint ridge", row.baseline, ORANGE, "D"),
         )
         for line, (label, estimate, colour, marker) in enumerate(entries):
             here = y + row_height * (line + 1)

@@ -13,13 +13,13 @@ from hacm.errors import UserError
 from pipeline.report.audits import Audit
 from pipeline.report.fields import read_csv, read_json
 from pipeline.report.model import (
+    BaselineMetrics,
     ClassAccuracy,
     ConditionAccuracy,
     EpochLoss,
+    EvaluationDetails,
     Example,
-    FloorMetrics,
     HierarchyMetrics,
-    JudgedDetails,
     Prediction,
     PretrainDetails,
     PretrainMetrics,
@@ -44,7 +44,7 @@ class Run:
     protocol: str
     folder: Path
     metrics: ProtocolMetrics
-    details: JudgedDetails
+    details: EvaluationDetails
     conditions: tuple[ConditionAccuracy, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
     predictions: tuple[Prediction, ...] = ()
@@ -63,12 +63,12 @@ class Pretraining:
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The raw-joint ridge floor of a benchmark. folder: where its files lie."""
+class Baseline:
+    """The raw-joint ridge baseline of a benchmark. folder: where its files lie."""
 
     folder: Path
-    metrics: FloorMetrics
-    details: JudgedDetails
+    metrics: BaselineMetrics
+    details: EvaluationDetails
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Benchmark:
     reference: str
     pretrainings: tuple[Pretraining, ...]
     runs: tuple[Run, ...]
-    floor: Floor
+    baseline: Baseline
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -130,14 +130,14 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Transfer:
-    """An encoder pretrained on the benchmark `source`, fine-tuned and judged on the benchmark `target`."""
+    """An encoder pretrained on the benchmark `source`, fine-tuned and evaluated on the benchmark `target`."""
 
     source: str
     target: str
     variant: str
     seed: int
     metrics: ProtocolMetrics
-    details: JudgedDetails
+    details: EvaluationDetails
 
 
 @dataclass(frozen=True)
@@ -206,7 +206,7 @@ def _read_transfers(folder: Path, selection: Selection, results: Results) -> tup
     for source, target, variant, seed in runs:
         part = folder / source / target / variant / f"seed-{seed}"
         metrics = read_json(part / "metrics.json", ProtocolMetrics)
-        entry = Transfer(source, target, variant, seed, metrics, read_json(part / "details.json", JudgedDetails))
+        entry = Transfer(source, target, variant, seed, metrics, read_json(part / "details.json", EvaluationDetails))
         _check_same(
             part / "details.json", "data_version", results.benchmark(target).version, entry.details.data_version
         )
@@ -223,18 +223,22 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         part = folder / variant / f"seed-{seed}"
         pretrainings.append(_read_pretraining(part / "pretrain", variant, seed, drawn=drawn))
         runs += [_read_run(part / entry, name, variant, seed, drawn=drawn) for entry in selection.protocols]
-    floor = Floor(
-        folder=folder / "floor",
-        metrics=read_json(folder / "floor" / "metrics.json", FloorMetrics),
-        details=read_json(folder / "floor" / "details.json", JudgedDetails),
+    baseline = Baseline(
+        folder=folder / "baseline",
+        metrics=read_json(folder / "baseline" / "metrics.json", BaselineMetrics),
+        details=read_json(folder / "baseline" / "details.json", EvaluationDetails),
     )
     first = pretrainings[0].details
     others = [(folder / entry.variant / f"seed-{entry.seed}" / "pretrain", entry.details) for entry in pretrainings[1:]]
-    for path, details in [*others, *((run.folder, run.details) for run in runs), (folder / "floor", floor.details)]:
+    for path, details in [
+        *others,
+        *((run.folder, run.details) for run in runs),
+        (folder / "baseline", baseline.details),
+    ]:
         for fact in ("data_version", "dataset", "synthetic"):
             _check_same(path / "details.json", fact, getattr(first, fact), getattr(details, fact))
     for run in runs:
-        _check_clips(run, runs[0], floor)
+        _check_clips(run, runs[0], baseline)
     return Benchmark(
         name=name,
         dataset=first.dataset,
@@ -243,7 +247,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         reference=reference,
         pretrainings=tuple(pretrainings),
         runs=tuple(runs),
-        floor=floor,
+        baseline=baseline,
     )
 
 
@@ -255,9 +259,9 @@ def _check_same(path: Path, field: str, pretrained: str | bool, found: str | boo
         )
 
 
-def _check_clips(run: Run, first: Run, floor: Floor) -> None:
+def _check_clips(run: Run, first: Run, baseline: Baseline) -> None:
     """UserError unless all results of a benchmark count the same test clips."""
-    for found in (first.metrics, floor.metrics):
+    for found in (first.metrics, baseline.metrics):
         if (run.metrics.n, run.metrics.classes) != (found.n, found.classes):
             raise UserError(
                 f"{run.folder / 'metrics.json'}: n is {run.metrics.n} of {run.metrics.classes} classes, but another"
@@ -284,7 +288,7 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
         protocol=folder.name,
         folder=folder,
         metrics=read_json(folder / "metrics.json", ProtocolMetrics),
-        details=read_json(folder / "details.json", JudgedDetails),
+        details=read_json(folder / "details.json", EvaluationDetails),
         conditions=read_csv(folder / "conditions.csv", ConditionAccuracy, may_be_empty=True),
     )
     if not drawn:

@@ -45,13 +45,13 @@ def compare(benchmark: Benchmark) -> Comparison:
     """
     differences: dict[tuple[str, int, str], Difference] = {}
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]] = {}
-    ridge = read_scores(benchmark.floor.folder / PREDICTIONS)
+    ridge = read_scores(benchmark.baseline.folder / PREDICTIONS)
     for runs in _alike(benchmark):
         scores = _read(runs)
         [reference] = [run for run in runs if run.variant == benchmark.reference]
         seed, protocol, resamples = reference.seed, reference.protocol, reference.details.bootstrap
         ours = scores[benchmark.reference]
-        _expect_alike(ridge, benchmark.floor.folder, ours, reference)
+        _expect_alike(ridge, benchmark.baseline.folder, ours, reference)
         differences[RIDGE, seed, protocol] = compare_scores(ridge, ours, resamples)
         untrained_N = read_untrained_hits(reference.folder / PREDICTIONS)
         differences[RANDOM, seed, protocol] = _difference(untrained_N, ours.hits_N, resamples)

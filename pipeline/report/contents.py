@@ -146,12 +146,12 @@ def _variants_and_seeds(results: Results) -> str:
 def _results_section(results: Results, comparisons: Mapping[str, Comparison]) -> Section:
     runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
     titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
-    verdicts = tuple(
-        (title, tables.verdict(run, comparisons[benchmark.name]))
+    conclusions = tuple(
+        (title, tables.conclude(run, comparisons[benchmark.name]))
         for title, (benchmark, run) in zip(titles, runs, strict=True)
     )
     rows = [
-        charts.IntervalRow(title, run.metrics.first, run.metrics.random, benchmark.floor.metrics.first)
+        charts.IntervalRow(title, run.metrics.first, run.metrics.random, benchmark.baseline.metrics.first)
         for title, (benchmark, run) in zip(titles, runs, strict=True)
     ]
     figure = Figure(
@@ -163,8 +163,8 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
         *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
         *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
         Tabular(tables.results_table(results)),
-        Figures((figure,), beside=(Bullets(verdicts),)),
-        Folded("The ridge floor on its own", (Tabular(tables.floor_table(results)),)),
+        Figures((figure,), beside=(Bullets(conclusions),)),
+        Folded("The ridge baseline on its own", (Tabular(tables.baseline_table(results)),)),
     )
     return Section("Results", "results", blocks)
 

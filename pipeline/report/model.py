@@ -50,7 +50,7 @@ class Measured:
 
     @property
     def first(self) -> Estimate:
-        """Top-1 of what was judged."""
+        """Top-1 of what was evaluated."""
         return Estimate(self.top1, self.top1_low, self.top1_high)
 
 
@@ -87,15 +87,15 @@ class ProtocolMetrics(Measured):
 
 
 @dataclass(frozen=True)
-class FloorMetrics(Measured):
-    """metrics.json of the ridge floor on raw joints (data.md §3)."""
+class BaselineMetrics(Measured):
+    """metrics.json of the ridge baseline on raw joints (data.md §3)."""
 
     strength: float | None = None
 
 
 @dataclass(frozen=True)
 class Details:
-    """details.json: where a result comes from. seconds: cost of its stage. The floor has no seed and no encoder."""
+    """details.json: where a result comes from. seconds: cost of its stage. The baseline has no seed and no encoder."""
 
     data_version: str
     dataset: str
@@ -110,8 +110,8 @@ class Details:
 
 
 @dataclass(frozen=True)
-class JudgedDetails(Details):
-    """details.json of a protocol or the floor. bootstrap: resamples behind each interval."""
+class EvaluationDetails(Details):
+    """details.json of a protocol or the baseline. bootstrap: resamples behind each interval."""
 
     bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
 

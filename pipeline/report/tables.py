@@ -1,4 +1,4 @@
-"""The report's tables as data, from which both the page and the Markdown are written, and the verdicts in words."""
+"""The report's tables as data, from which both the page and the Markdown are written, and the conclusions in words."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -116,11 +116,11 @@ def protocol_name(protocol: str) -> str:
     return PROTOCOLS[protocol].partition(",")[0] if protocol in PROTOCOLS else protocol
 
 
-def verdict(run: Run, comparison: Comparison) -> str:
+def conclude(run: Run, comparison: Comparison) -> str:
     """What paired tests say of one result of the reference against its two controls."""
     against = {
         "random weights": comparison.differences[RANDOM, run.seed, run.protocol],
-        "the raw-joint ridge floor": comparison.differences[RIDGE, run.seed, run.protocol],
+        "the raw-joint ridge baseline": comparison.differences[RIDGE, run.seed, run.protocol],
     }
     beside = "; it is ".join(_compared(name, difference) for name, difference in against.items())
     return f"Top-1 {percent(run.metrics.first.value)}\u00a0% is {beside}."
@@ -162,7 +162,7 @@ def results_table(results: Results) -> Table:
     ]
     rows = []
     for benchmark in results.benchmarks:
-        floor = benchmark.floor.metrics.first
+        baseline = benchmark.baseline.metrics.first
         for run in benchmark.drawn:
             metrics = run.metrics
             cells: list[str | Cell] = [
@@ -173,7 +173,7 @@ def results_table(results: Results) -> Table:
                 Cell(percent(metrics.top5), interval(metrics.fifth)),
                 percent(metrics.mean_class),
                 Cell(percent(metrics.random_top1), interval(metrics.random)),
-                Cell(percent(floor.value), interval(floor)),
+                Cell(percent(baseline.value), interval(baseline)),
             ]
             if released:
                 best = metrics.best_epoch_as_released_top1
@@ -196,25 +196,25 @@ def results_table(results: Results) -> Table:
     )
 
 
-def floor_table(results: Results) -> Table:
-    """The ridge floor of each benchmark on its own."""
+def baseline_table(results: Results) -> Table:
+    """The ridge baseline of each benchmark on its own."""
     titles = ("n", "Top-1, %", "Top-5, %", "Ridge strength")
     rows = [
         row(
             [
                 benchmark.name,
-                integer(floor.n),
-                Cell(percent(floor.top1), interval(floor.first)),
-                percent(floor.top5),
-                UNKNOWN if floor.strength is None else f"{floor.strength:g}",
+                integer(baseline.n),
+                Cell(percent(baseline.top1), interval(baseline.first)),
+                percent(baseline.top5),
+                UNKNOWN if baseline.strength is None else f"{baseline.strength:g}",
             ],
             synthetic=benchmark.synthetic,
         )
         for benchmark in results.benchmarks
-        for floor in [benchmark.floor.metrics]
+        for baseline in [benchmark.baseline.metrics]
     ]
     columns = (Column("Benchmark", numeric=False), *(Column(title) for title in titles))
-    return Table("Raw-joint ridge floor", columns, tuple(rows), "The strength is chosen on training subjects only.")
+    return Table("Raw-joint ridge baseline", columns, tuple(rows), "The strength is chosen on training subjects only.")
 
 
 def runs_table(results: Results) -> Table:
@@ -251,7 +251,7 @@ def origin_table(results: Results) -> Table:
             for entry in results.transfers
             if entry.target == benchmark.name
         ]
-        for variant, name, details in [*entries, (UNKNOWN, "Raw-joint ridge", benchmark.floor.details)]:
+        for variant, name, details in [*entries, (UNKNOWN, "Raw-joint ridge", benchmark.baseline.details)]:
             code = fingerprint(details.code)
             if details.dirty:
                 code = replace(code, aside="+ uncommitted changes")

@@ -1,4 +1,4 @@
-"""The small files that a judged encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
+"""The small files that a evaluated encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
 
 import re
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_results(
 
     metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: a row an encoder, for plots.
     predictions: name, label and predicted as class numbers, scores, one row a test clip. conditions: one row each, and
-    none where a protocol judges under one alone; None: no such file. classes: their names.
+    none where a protocol evaluates under one alone; None: no such file. classes: their names.
     """
     names = pl.col("label", "predicted").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
     confusion = predictions.select(names).rename({"label": "actual"})

@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from pipeline.comparison.naming import FLOOR, PRETRAIN, Key
+from pipeline.comparison.naming import BASELINE, PRETRAIN, Key
 from pipeline.comparison.sides import Side, open_sides
 from pipeline.report.svg import BLUE, GRID, MUTED, STYLE, canvas
 from pipeline.results.significance import over_seeds
@@ -57,7 +57,7 @@ def _results(side: Side) -> list[dict[str, Any]]:
 
 
 def _seconds(side: Side) -> float:
-    """That training and judging took, as the results say."""
+    """That training and evaluating took, as the results say."""
     return round(sum(float(side.details(key)["seconds"]) for key in side.keys), 1)
 
 
@@ -68,7 +68,7 @@ def _columns(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 
 def column(row: Mapping[str, Any], point: Mapping[str, Any]) -> tuple[str, str, str]:
     """benchmark, variant ('' for the point's own, or none), protocol."""
-    variant = "" if row["variant"] in (point["name"], FLOOR) else row["variant"]
+    variant = "" if row["variant"] in (point["name"], BASELINE) else row["variant"]
     return row["benchmark"], variant, row["protocol"]
 
 

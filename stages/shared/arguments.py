@@ -14,8 +14,8 @@ def parser(description: str | None, *names: str) -> argparse.ArgumentParser:
         "dataset": f"data set: {', '.join(known_datasets())}",
         "benchmark": "benchmark of params.yaml, such as kinect-sim-xsub",
         "source": "benchmark that the encoder was pretrained on",
-        "target": "benchmark that it is fine-tuned and judged on",
-        "protocol": "how to judge the encoder, such as linear or knn",
+        "target": "benchmark that it is fine-tuned and evaluated on",
+        "protocol": "how to evaluate the encoder, such as linear or knn",
     }
     for name in names:
         result.add_argument(f"--{name}", required=True, help=helps[name])

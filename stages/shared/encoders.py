@@ -1,4 +1,4 @@
-"""A pretrained encoder as it is judged, and the control beside it."""
+"""A pretrained encoder as it is evaluated, and the control beside it."""
 
 from dataclasses import asdict
 from typing import Any
@@ -30,8 +30,8 @@ def like(model: HACM, seed: int) -> HACM:
     return fresh.to(next(model.parameters()).device).eval()
 
 
-def describe_judged(run: Run, model: HACM, facts: dict[str, Any], settings: Any, device: str) -> dict[str, Any]:
-    """What a result says of the encoder and of how it was judged; settings: the protocol's."""
+def describe_evaluation(run: Run, model: HACM, facts: dict[str, Any], settings: Any, device: str) -> dict[str, Any]:
+    """What a result says of the encoder and of how it was evaluated; settings: the protocol's."""
     return {
         "variant": run.variant,
         "seed": run.seed,

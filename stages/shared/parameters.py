@@ -30,7 +30,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 class Transfer(Section):
-    """Benchmarks whose encoders are judged on other benchmarks, and those others. Both may be empty."""
+    """Benchmarks whose encoders are evaluated on other benchmarks, and those others. Both may be empty."""
 
     sources: list[str]
     targets: list[str]
@@ -39,8 +39,8 @@ class Transfer(Section):
 class Active(Section):
     """What the default run covers. benchmarks: each with its data set, which dvc.yaml needs for its paths.
 
-    Every benchmark × variant × seed is pretrained and judged by every protocol; transfer is from every source to every
-    target.
+    Every benchmark × variant × seed is pretrained and evaluated by every protocol; transfer is from every source to
+    every target.
     """
 
     datasets: Annotated[list[str], Field(min_length=1)]
@@ -74,7 +74,7 @@ Resamples = Annotated[int, Field(ge=100)]
 
 SOURCES: dict[str, type[Any]] = {"kinect-sim": SimulatorSettings}
 TOP_LEVEL = ("active", "datasets", "cleaning", "hierarchy", "train", "variants", "evaluate", "benchmarks")
-RESERVED = ("floor",)
+RESERVED = ("baseline",)
 """Names that a variant must not have, as they stand beside the variants under results/."""
 TRANSFER = "transfer"
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
@@ -132,12 +132,12 @@ def source_kind(dataset: str) -> type[Any]:
     return SOURCES.get(dataset, SourceSettings)
 
 
-def judgements() -> tuple[str, ...]:
-    """Sections of `evaluate` that say how an encoder is judged: the protocols, and transfer to another benchmark."""
+def evaluations() -> tuple[str, ...]:
+    """Sections of `evaluate` that say how an encoder is evaluated: the protocols, and transfer to another benchmark."""
     return (*protocols.names(), TRANSFER)
 
 
-def judgement_settings(name: str) -> type[Any]:
+def evaluation_settings(name: str) -> type[Any]:
     """What such a section holds; its code (and so torch) is imported for it."""
     if name != TRANSFER:
         kind: type[Any] = protocols.find(name).Settings
@@ -168,12 +168,12 @@ def _only(tree: Any, key: str, known: tuple[str, ...], path: Path) -> None:
 
 
 def _check_evaluate(tree: Any, path: Path, *, protocol_settings: bool) -> None:
-    _only(tree, "evaluate", ("bootstrap", *judgements()), path)
+    _only(tree, "evaluate", ("bootstrap", *evaluations()), path)
     for name, value in _mapping(tree, "evaluate", path).items():
         if name == "bootstrap":
             validate(plain(value), Resamples, path, tree, ("evaluate.bootstrap",))
         elif protocol_settings:
-            validate(plain(value), judgement_settings(name), path, tree, (f"evaluate.{name}",))
+            validate(plain(value), evaluation_settings(name), path, tree, (f"evaluate.{name}",))
 
 
 def _check_dataset(tree: Any, name: str, path: Path) -> None:
@@ -197,11 +197,11 @@ def _check_benchmark(tree: Any, name: str, path: Path, *, protocol_settings: boo
     key = f"benchmarks.{name}"
     _only(tree, key, BENCHMARK_KEYS, path)
     _check_benchmark_name(tree, key, name, path)
-    _only(tree, f"{key}.evaluate", judgements(), path)
+    _only(tree, f"{key}.evaluate", evaluations(), path)
     _check_override(tree, path, TrainSettings, "train", f"{key}.train")
-    for judgement in judgements() if protocol_settings else ():
-        kind = judgement_settings(judgement)
-        _check_override(tree, path, kind, f"evaluate.{judgement}", f"{key}.evaluate.{judgement}")
+    for evaluation in evaluations() if protocol_settings else ():
+        kind = evaluation_settings(evaluation)
+        _check_override(tree, path, kind, f"evaluate.{evaluation}", f"{key}.evaluate.{evaluation}")
 
 
 def _check_variant(tree: Any, name: str, path: Path) -> None:

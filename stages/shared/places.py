@@ -66,9 +66,9 @@ def dataset_results(dataset: str) -> Path:
     return RESULTS / "datasets" / dataset
 
 
-def floor_results(benchmark: str) -> Path:
-    """Small files that say what a benchmark's floor is."""
-    return RESULTS / "benchmarks" / benchmark / "floor"
+def baseline_results(benchmark: str) -> Path:
+    """Small files that say what a benchmark's baseline is."""
+    return RESULTS / "benchmarks" / benchmark / "baseline"
 
 
 def sweep(name: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from hacm.evaluation import metrics
-from hacm.evaluation.outcome import Outcome
+from hacm.evaluation.result import Result
 from pipeline.results.machine import describe_code, describe_machine
 from pipeline.results.writing import name_figure, write_results
 from stages.shared.console import say
@@ -18,12 +18,12 @@ BOOTSTRAP_SEED = 0
 """The same resamples for every result, so that two intervals differ by their results alone."""
 
 
-def write_outcome(
+def write_result(
     folder: Path,
     title: str,
     benchmark: Benchmark,
-    outcome: Outcome,
-    control: Outcome | None,
+    result: Result,
+    control: Result | None,
     *,
     bootstrap: int,
     details: dict[str, Any],
@@ -32,25 +32,25 @@ def write_outcome(
 
     title: what the result is called on the screen. details: what it is and how it came about, beside what is told here.
     """
-    figures: dict[str, Any] = {"n": len(outcome.target_N), "classes": len(benchmark.classes)}
-    figures |= summarize(outcome, bootstrap)
+    figures: dict[str, Any] = {"n": len(result.target_N), "classes": len(benchmark.classes)}
+    figures |= summarize(result, bootstrap)
     columns: dict[str, Any] = {"class": benchmark.classes}
-    columns["n"] = metrics.class_counts(outcome.target_N, len(benchmark.classes))
-    columns["top1"] = class_percent(outcome)
+    columns["n"] = metrics.class_counts(result.target_N, len(benchmark.classes))
+    columns["top1"] = class_percent(result)
     predictions = {
         "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
-        "label": outcome.target_N,
-        "predicted": outcome.scores_NK.argmax(axis=1),
+        "label": result.target_N,
+        "predicted": result.scores_NK.argmax(axis=1),
     }
     if control is not None:
         figures |= {f"random_{key}": value for key, value in summarize(control, bootstrap).items()}
         columns["random_top1"] = class_percent(control)
         predictions["random_predicted"] = control.scores_NK.argmax(axis=1)
-    conditions = None if control is None else tabulate_conditions(outcome, control, bootstrap)
+    conditions = None if control is None else tabulate_conditions(result, control, bootstrap)
     if conditions is not None:
         figures |= summarize_conditions(conditions)
     accuracy = tabulate_accuracy(figures, "raw-joint ridge" if control is None else "pretrained")
-    scores = pl.Series("scores", outcome.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
+    scores = pl.Series("scores", result.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
     write_results(
         folder,
         metrics=figures,
@@ -75,17 +75,17 @@ def write_outcome(
         f"n {figures['n']}{beside}")  # fmt: skip
 
 
-def summarize(outcome: Outcome, bootstrap: int) -> dict[str, float]:
+def summarize(result: Result, bootstrap: int) -> dict[str, float]:
     """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent; then the protocol's own."""
     figures: dict[str, float] = {}
     for k in (1, 5):
-        hits_N = metrics.top_k(outcome.scores_NK, outcome.target_N, k)
+        hits_N = metrics.top_k(result.scores_NK, result.target_N, k)
         interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
         figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
-    figures["mean_class"] = float(np.nanmean(class_percent(outcome))) / 100
-    shares = {key: value for key, value in outcome.extra.items() if key.endswith(("_top1", "_map"))}
+    figures["mean_class"] = float(np.nanmean(class_percent(result))) / 100
+    shares = {key: value for key, value in result.extra.items() if key.endswith(("_top1", "_map"))}
     rounded = {key: round(100 * float(value), 4) for key, value in (figures | shares).items()}
-    return rounded | {key: value for key, value in outcome.extra.items() if key not in shares}
+    return rounded | {key: value for key, value in result.extra.items() if key not in shares}
 
 
 def tabulate_accuracy(figures: dict[str, Any], ours: str) -> pl.DataFrame:
@@ -98,17 +98,17 @@ def tabulate_accuracy(figures: dict[str, Any], ours: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=["encoder", "top1", "low", "high"], orient="row")
 
 
-def class_percent(outcome: Outcome) -> np.ndarray:
+def class_percent(result: Result) -> np.ndarray:
     """Accuracy of each class in percent; nan for a class without test clips."""
-    classes = outcome.scores_NK.shape[1]
-    return np.round(100 * metrics.per_class(outcome.scores_NK, outcome.target_N, classes), 4)
+    classes = result.scores_NK.shape[1]
+    return np.round(100 * metrics.per_class(result.scores_NK, result.target_N, classes), 4)
 
 
-def tabulate_conditions(outcome: Outcome, control: Outcome, bootstrap: int) -> pl.DataFrame:
+def tabulate_conditions(result: Result, control: Result, bootstrap: int) -> pl.DataFrame:
     """One row a condition: kind, level, draw, top1 with its interval, and the control's top1; in percent."""
     controls = hits_under_conditions(control)
     rows = []
-    for condition, hits_N in hits_under_conditions(outcome).items():
+    for condition, hits_N in hits_under_conditions(result).items():
         interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
         shares = (hits_N.mean(), interval.low, interval.high, controls[condition].mean())
         rows.append((*condition, *(round(100 * float(share), 4) for share in shares)))
@@ -117,11 +117,11 @@ def tabulate_conditions(outcome: Outcome, control: Outcome, bootstrap: int) -> p
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def hits_under_conditions(outcome: Outcome) -> dict[tuple[str, float, int], np.ndarray]:
+def hits_under_conditions(result: Result) -> dict[tuple[str, float, int], np.ndarray]:
     """Which test clips are recognised, by kind, level and draw."""
     return {
-        (entry.kind, entry.level, entry.draw): metrics.top_k(entry.scores_NK, outcome.target_N, 1)
-        for entry in outcome.conditions
+        (entry.kind, entry.level, entry.draw): metrics.top_k(entry.scores_NK, result.target_N, 1)
+        for entry in result.conditions
     }
 
 

@@ -50,13 +50,13 @@ def parse() -> argparse.Namespace:
     parser.add_argument("benchmarks", nargs="+", metavar="BENCHMARK", help="such as utd-mhad-xsub")
     for name, what in {
         "variants": "keys of `variants` in params.yaml",
-        "protocols": "ways to judge an encoder",
+        "protocols": "ways to evaluate an encoder",
     }.items():
         help_text = f"{what}, or {ALL}; those active now if not given"
         parser.add_argument(f"--{name}", nargs="+", default=argparse.SUPPRESS, metavar="NAME", help=help_text)
     seeds = "those active now if not given"
     parser.add_argument("--seeds", nargs="+", type=arguments.seed, default=argparse.SUPPRESS, metavar="N", help=seeds)
-    for name, what in {"from": "pretrained on these", "to": "judged on these"}.items():
+    for name, what in {"from": "pretrained on these", "to": "evaluated on these"}.items():
         help_text = f"transfer: encoders {what}; none if not given"
         parser.add_argument(
             f"--transfer-{name}", nargs="+", default=argparse.SUPPRESS, metavar="BENCHMARK", help=help_text

@@ -33,7 +33,7 @@ erf = np.vectorize(math.erf)
 SMALL: dict[str, Any] = {"dim": DIM, "heads": HEADS, "encoder_blocks": 2, "decoder_blocks": 1, "frames": FRAMES}
 CASES = {
     "paper": TrainSettings(ModelSettings(**SMALL), MaskingSettings(ratio=0.7)),
-    "released": TrainSettings(ModelSettings(**SMALL, variant="released"), MaskingSettings(ratio=0.7)),
+    "released": TrainSettings(ModelSettings(**SMALL, arithmetic="released"), MaskingSettings(ratio=0.7)),
     "another curvature, α": TrainSettings(
         ModelSettings(**SMALL, curvature=0.5), MaskingSettings(ratio=0.7), LossSettings(combine="alpha", alpha=0.3)
     ),
@@ -95,7 +95,7 @@ def distance(x: Array, y: Array, model: ModelSettings) -> float:
     square, c = float(((x - y) ** 2).sum()), model.curvature
     if not model.hyperbolic:
         return math.sqrt(square)
-    factor = 2 if model.variant == "paper" else 4
+    factor = 2 if model.arithmetic == "textbook" else 4
     return math.acosh(1 + factor * c * square / ((1 - c * (x @ x)) * (1 - c * (y @ y)))) / math.sqrt(c)
 
 
@@ -152,7 +152,7 @@ def spatial_scores(E: Array, roots: Array, hierarchy: Array, settings: TrainSett
 def temporal_scores(w: dict[str, Array], E: Array, model: ModelSettings) -> Array:
     """Scores of the even segments of one sequence: (S/2, J)."""
     q, k = (linear(w, f"masking.{name}", E[0::2]) for name in ("query", "key"))
-    paper = model.variant == "paper"
+    paper = model.arithmetic == "textbook"
     logits = np.einsum("tvd,uvd->vtu", q, k) * (DIM ** (-0.5 if paper else 0.5))
     return softmax(logits, axis=2 if paper else 0).sum(1).T
 

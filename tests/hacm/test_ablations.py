@@ -52,10 +52,10 @@ def three_clips() -> Clips:
 
 def combinations(masking: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The sections of all TrainSettings with this masking; absent bodies are dropped and kept by turns."""
-    model = itertools.product(("paper", "released"), (True, False), (True, False))
-    for number, ((variant, hyperbolic, prune), loss) in enumerate(itertools.product(model, LOSSES)):
+    model = itertools.product(("textbook", "released"), (True, False), (True, False))
+    for number, ((arithmetic, hyperbolic, prune), loss) in enumerate(itertools.product(model, LOSSES)):
         yield {
-            "model": ModelSettings(**SMALL, variant=variant, hyperbolic=hyperbolic, prune=prune),  # type: ignore[arg-type]
+            "model": ModelSettings(**SMALL, arithmetic=arithmetic, hyperbolic=hyperbolic, prune=prune),  # type: ignore[arg-type]
             "masking": MaskingSettings(ratio=0.5, **masking),
             "loss": loss,
             "augment": AugmentSettings(min_frames=4),
@@ -73,8 +73,8 @@ def contradiction(sections: dict[str, Any]) -> tuple[str, str] | None:
         return "loss.contrast", "masking.strategy"
     if stored and not model.prune:
         return "masking.spatial.source", "model.prune"
-    if stored and model.variant == "released":
-        return "masking.spatial.source", "model.variant"
+    if stored and model.arithmetic == "released":
+        return "masking.spatial.source", "model.arithmetic"
     return None
 
 
@@ -110,7 +110,7 @@ def check_two_steps(clips: Clips, settings: TrainSettings) -> None:
         if parameter.grad is not None:
             assert parameter.grad.isfinite().all(), name
             # A key's bias has no effect under a softmax over keys.
-            idle = name == "masking.key.bias" and settings.model.variant == "paper"
+            idle = name == "masking.key.bias" and settings.model.arithmetic == "textbook"
             assert idle or parameter.grad.abs().max() > 0, name
 
 

@@ -90,12 +90,12 @@ def test_from_clips_to_accuracies(name: str, strategy: str, tmp_path: Path) -> N
     probe = linear.Settings(epochs=2, views=1, batch=4)
     train, test = index[:6], index[6:]
     task = Task(clips, train, test, 2, settings.augment)
-    linear_outcome = linear.run(loaded, task, probe, 0, "cpu")
-    knn_outcome = knn.run(loaded, task, knn.Settings(), 0, "cpu")
-    floor = ridge.run(clips, train, test, 2, np.arange(8) // 2, skeleton.centre)
-    for outcome in (linear_outcome, knn_outcome, floor):
-        assert np.isfinite(outcome.scores_NK).all()
-        assert outcome.scores_NK.shape == (2, 2)
+    linear_result = linear.run(loaded, task, probe, 0, "cpu")
+    knn_result = knn.run(loaded, task, knn.Settings(), 0, "cpu")
+    baseline = ridge.run(clips, train, test, 2, np.arange(8) // 2, skeleton.centre)
+    for result in (linear_result, knn_result, baseline):
+        assert np.isfinite(result.scores_NK).all()
+        assert result.scores_NK.shape == (2, 2)
 
 
 @pytest.mark.parametrize("name", SKELETONS)

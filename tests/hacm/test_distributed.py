@@ -107,7 +107,7 @@ def test_a_mean_of_the_processes_own_losses_would_be_noticed(alone: dict) -> Non
         half = Pretraining(moving_clips(), torch.arange(12), SKELETON, SETTINGS, 0, "cpu", processes=part)
         batch = half.batches.take(0)
         halves.append(
-            float(half.model.losses(half.model.judge(batch.x_BTVC, None, half.noise(batch))).contrast.detach())
+            float(half.model.losses(half.model.forward_each(batch.x_BTVC, None, half.noise(batch))).contrast.detach())
         )
     whole = alone["published"][0][0][2]
     assert float(run.losses(run.batches.take(0)).contrast.detach()) == pytest.approx(whole)

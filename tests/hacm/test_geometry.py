@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hacm.model.geometry import PAPER_LIMIT, FlatSpace, PoincareBall, Points
+from hacm.model.geometry import TEXTBOOK_LIMIT, FlatSpace, PoincareBall, Points
 from tests.hacm.golden import arrays, compare, needs_golden
 
 BALL = PoincareBall()
-RELEASED = PoincareBall(variant="released")
+RELEASED = PoincareBall(arithmetic="released")
 
 
 def vectors_of_radius(radius_L: Tensor, dim: int, seed: int = 0) -> Tensor:
@@ -237,8 +237,8 @@ def test_paper_clamp_is_monotone_and_released_clamp_falls_back() -> None:
     vectors_LD = torch.linspace(5, 12, 500)[:, None] * torch.tensor([[1.0, 0.0]])
     paper, released = BALL.expmap0(vectors_LD), RELEASED.expmap0(vectors_LD)
     assert (paper.gap.diff() <= 0).all()
-    assert (paper.point[:, 0] <= PAPER_LIMIT + 1e-7).all()
-    assert paper.gap.min().item() == pytest.approx(1 - PAPER_LIMIT**2, rel=1e-3)
+    assert (paper.point[:, 0] <= TEXTBOOK_LIMIT + 1e-7).all()
+    assert paper.gap.min().item() == pytest.approx(1 - TEXTBOOK_LIMIT**2, rel=1e-3)
     assert (released.gap.diff() > 0).any()
     assert released.gap[-1].item() == pytest.approx(2e-5, rel=1e-3)
 

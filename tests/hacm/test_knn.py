@@ -66,13 +66,13 @@ def test_a_clip_finds_itself() -> None:
     clips, index, augment = moving_clips(20), torch.arange(20), AugmentSettings(min_frames=6)
     clips.label_N[:] = torch.arange(20)
     settings = knn.Settings(k=1)
-    outcome = knn.run(model, Task(clips, index, index, 20, augment), settings, 0, "cpu")
-    assert np.array_equal(outcome.scores_NK.argmax(1), np.arange(20))
-    assert outcome.scores_NK.dtype == np.float32
+    result = knn.run(model, Task(clips, index, index, 20, augment), settings, 0, "cpu")
+    assert np.array_equal(result.scores_NK.argmax(1), np.arange(20))
+    assert result.scores_NK.dtype == np.float32
     # and the features are the centre crop's
     found = extract(model, clips, index, augment, training=False, absent_bodies="drop")
     expected = knn.vote(found, found, clips.label_N, 20, 1)
-    np.testing.assert_allclose(outcome.scores_NK, expected)
+    np.testing.assert_allclose(result.scores_NK, expected)
 
 
 def test_more_neighbours_than_clips_are_refused() -> None:

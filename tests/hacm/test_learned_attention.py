@@ -119,9 +119,9 @@ def test_it_learns_which_tokens_to_see() -> None:
 # ---- in the model ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", ["paper", "released"])
-def test_projections_learn_and_the_rest_trains_as_before(variant: str) -> None:
-    settings = replace(MODEL, variant=variant)
+@pytest.mark.parametrize("arithmetic", ["textbook", "released"])
+def test_projections_learn_and_the_rest_trains_as_before(arithmetic: str) -> None:
+    settings = replace(MODEL, arithmetic=arithmetic)
     learned, fixed = build(LEARNED, settings), build(FIXED, settings)
     assert all(torch.equal(fixed.state_dict()[name], tensor) for name, tensor in learned.state_dict().items())
     first, second = one_pass(learned), one_pass(fixed)
@@ -138,7 +138,7 @@ def test_projections_learn_and_the_rest_trains_as_before(variant: str) -> None:
         assert parameter.grad is not None
         assert parameter.grad.isfinite().all()
         # A key's bias adds the same to all keys of a query, so it has no effect under a softmax over keys.
-        idle = name == "masking.key.bias" and variant == "paper"
+        idle = name == "masking.key.bias" and arithmetic == "textbook"
         assert (parameter.grad.abs().max() < 1e-7) == idle, name
 
 

@@ -28,7 +28,7 @@ def model() -> HACM:
     return HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
 
 
-def probe(model: HACM, settings: linear.Settings = PROBE, seed: int = 0, **more: object) -> linear.Outcome:
+def probe(model: HACM, settings: linear.Settings = PROBE, seed: int = 0, **more: object) -> linear.Result:
     return linear.run(model, Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT), settings, seed, "cpu", **more)  # type: ignore[arg-type]
 
 
@@ -106,19 +106,19 @@ def plain_probe(model: HACM, settings: linear.Settings, seed: int) -> tuple[Tens
 
 
 def test_the_probe_is_the_recipe_written_out(model: HACM) -> None:
-    outcome = probe(model)
+    result = probe(model)
     scores, accuracies = plain_probe(model, PROBE, 0)
-    np.testing.assert_allclose(outcome.scores_NK, scores.numpy(), atol=1e-4, rtol=1e-4)
-    assert outcome.extra == {"best_epoch_as_released_top1": pytest.approx(max(accuracies))}
-    assert outcome.target_N.tolist() == moving_clips(36).label_N[TEST].tolist()
-    assert outcome.scores_NK.dtype == np.float32
+    np.testing.assert_allclose(result.scores_NK, scores.numpy(), atol=1e-4, rtol=1e-4)
+    assert result.extra == {"best_epoch_as_released_top1": pytest.approx(max(accuracies))}
+    assert result.target_N.tolist() == moving_clips(36).label_N[TEST].tolist()
+    assert result.scores_NK.dtype == np.float32
 
 
 def test_it_learns_what_random_weights_can_tell_apart(model: HACM) -> None:
-    outcome = probe(model, linear.Settings(epochs=30, views=5, batch=8))
-    top1 = metrics.top_k(outcome.scores_NK, outcome.target_N, 1).mean()
+    result = probe(model, linear.Settings(epochs=30, views=5, batch=8))
+    top1 = metrics.top_k(result.scores_NK, result.target_N, 1).mean()
     assert top1 >= 0.9
-    assert outcome.extra["best_epoch_as_released_top1"] >= top1
+    assert result.extra["best_epoch_as_released_top1"] >= top1
 
 
 def test_each_view_is_encoded_once_and_held_no_longer_than_needed(model: HACM, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_total() -> None:
 def test_golden_target_and_reconstruction() -> None:
     golden = arrays("hacm")
     x_BTJC = torch.from_numpy(golden["input_pruned"])
-    target = to_branches(motion_target(x_BTJC, PoincareBall(variant="released"), 3))
+    target = to_branches(motion_target(x_BTJC, PoincareBall(arithmetic="released"), 3))
     compare("target before normalisation", target, golden["target_raw"], atol=1e-6)
     error = token_errors(
         torch.from_numpy(golden["pred"])[:, None], normalise_patches(torch.from_numpy(golden["target_raw"]))[:, None]

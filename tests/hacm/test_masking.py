@@ -256,7 +256,7 @@ def test_each_criterion_reaches_its_own_branch() -> None:
 
 
 def test_variant_decides_scale_and_axis_unless_the_settings_do() -> None:
-    released = ModelSettings(dim=8, heads=2, frames=15, variant="released")
+    released = ModelSettings(dim=8, heads=2, frames=15, arithmetic="released")
     own = MaskingSettings(ratio=0.6, temporal=TemporalSettings(scale="inverse_sqrt", normalize_over="keys"))
     for model, settings, expected in [
         (MODEL, MaskingSettings(ratio=0.6), (True, True)),
@@ -310,7 +310,7 @@ def test_golden_temporal_scores() -> None:
 @needs_golden
 def test_golden_spatial_scores() -> None:
     embedded, golden, _ = golden_embedding()
-    ball = PoincareBall(variant="released")
+    ball = PoincareBall(arithmetic="released")
     points = ball.expmap0(embedded[:, 1::2])
     father = ball.mean(ball.expmap0(torch.from_numpy(golden["embed_root"])[:, 1::2]))
     found = spatial_scores(points, father, ball, root_weight=0.01)

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import hacm.masking
-import hacm.model
-import hacm.released
-import hacm.transformer
+import hacm.checkpoints.released
+import hacm.model.masking
+import hacm.model.network
+import hacm.model.transformer
 from hacm.model.masking import draw_uniform
 from hacm.model.network import HACM
 from hacm.model.tokens import from_branches, to_branches

@@ -85,8 +85,8 @@ def test_geometry_and_losses_get_float32_whatever_the_blocks_compute_in(monkeypa
     assert blocks == {torch.bfloat16}
     assert len(seen) == 10, seen.keys()
     assert all(dtypes == {torch.float32} for dtypes in seen.values()), seen
-    verdict = run.model.judge(run.batches.load(0).x_BTVC, None, run.noise(run.batches.load(0)))
-    assert verdict.error_BSJ.dtype == torch.float32
+    each = run.model.forward_each(run.batches.load(0).x_BTVC, None, run.noise(run.batches.load(0)))
+    assert each.error_BSJ.dtype == torch.float32
 
 
 # ---- torch.compile --------------------------------------------------------------------------------------------------

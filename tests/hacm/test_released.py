@@ -123,7 +123,7 @@ def test_attention_of_the_temporal_criterion_is_the_released_one(tmp_path: Path)
 def test_sizes_and_settings_are_read_from_the_weights(method: str, tmp_path: Path) -> None:
     model = load(write(tmp_path, {"model": tensors(method)}), SKELETON, heads=2).model
     settings = model.model_settings
-    assert (settings.dim, settings.heads, settings.mlp_ratio, settings.variant) == (16, 2, 4, "released")
+    assert (settings.dim, settings.heads, settings.mlp_ratio, settings.arithmetic) == (16, 2, 4, "released")
     assert (settings.encoder_blocks, settings.decoder_blocks) == (2, 1)
     assert (settings.frames, settings.segment) == {"HA-CM": (18, 3), "MAMP": (24, 4)}[method]
     assert settings.prune is settings.hyperbolic is (method == "HA-CM")
@@ -316,13 +316,13 @@ def golden_run() -> tuple[dict[str, np.ndarray], dict[str, Tensor], Tensor]:
 def test_golden_spatial_scores_need_the_4() -> None:
     golden, _, embedded = golden_run()
     worst = {}
-    for variant in ("paper", "released"):
-        ball = PoincareBall(variant=variant)
+    for arithmetic in ("textbook", "released"):
+        ball = PoincareBall(arithmetic=arithmetic)
         father = ball.mean(ball.expmap0(torch.from_numpy(golden["embed_root"])[:, 1::2]))
         found = spatial_scores(ball.expmap0(embedded[:, 1::2]), father, ball, root_weight=0.01).mT.numpy()
-        worst[variant] = np.abs(found / golden["spatial_column_sum"] - 1).max()
+        worst[arithmetic] = np.abs(found / golden["spatial_column_sum"] - 1).max()
     assert worst["released"] < 0.001
-    assert worst["paper"] == pytest.approx(0.09, abs=0.01)
+    assert worst["textbook"] == pytest.approx(0.09, abs=0.01)
 
 
 @needs_golden

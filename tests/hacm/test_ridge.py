@@ -1,4 +1,4 @@
-"""The ridge floor against closed forms, plain loops, and its published figure on UTD-MHAD."""
+"""The ridge baseline against closed forms, plain loops, and its published figure on UTD-MHAD."""
 
 import io
 import re
@@ -61,7 +61,7 @@ def test_features_are_centred_and_resampled_frames() -> None:
     """Against numpy.interp, clip by clip; the second body stands where it stood beside the first."""
     clips = [torch.randn(1, 30, 4, 3), torch.randn(2, 7, 4, 3), torch.randn(1, 1, 4, 3)]
     clips[1][1, 3:] = 0  # the second body leaves
-    found = ridge.floor_features(pack_clips(clips, [0] * 3), torch.tensor([1, 2, 0]), 2, 2)
+    found = ridge.baseline_features(pack_clips(clips, [0] * 3), torch.tensor([1, 2, 0]), 2, 2)
     for row, clip in zip(found, (clips[1], clips[2], clips[0]), strict=True):
         joints = clip.double().numpy()
         bodies = []
@@ -78,9 +78,9 @@ def test_features_are_centred_and_resampled_frames() -> None:
 
 def test_blocks_of_clips_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     clips = pack_clips([torch.randn(1, 5 + place, 4, 3) for place in range(7)], [0] * 7)
-    whole = ridge.floor_features(clips, torch.arange(7), 0, 1)
+    whole = ridge.baseline_features(clips, torch.arange(7), 0, 1)
     monkeypatch.setattr(ridge, "CLIPS_AT_A_TIME", 3)
-    assert np.array_equal(ridge.floor_features(clips, torch.arange(7), 0, 1), whole)
+    assert np.array_equal(ridge.baseline_features(clips, torch.arange(7), 0, 1), whole)
 
 
 def test_test_clips_and_their_subjects_have_no_say_in_the_choice() -> None:
@@ -114,7 +114,7 @@ def utd_mhad() -> tuple[Clips, np.ndarray]:
 
 
 @pytest.mark.skipif(not UTD_MHAD.exists(), reason="the UTD-MHAD archive is not beside the repository")
-def test_utd_mhad_gets_its_published_floor() -> None:
+def test_utd_mhad_gets_its_published_baseline() -> None:
     """data.md §3: hip-centred with strength 1, cross-subject, 82.8 %."""
     clips, subject = utd_mhad()
     assert len(clips) == 861

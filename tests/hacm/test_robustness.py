@@ -1,4 +1,4 @@
-"""Corruptions against plain loops over frames, and the protocol that judges under them."""
+"""Corruptions against plain loops over frames, and the protocol that evaluates under them."""
 
 import math
 from dataclasses import replace
@@ -265,19 +265,19 @@ def model() -> HACM:
 
 def test_the_clean_outcome_is_the_linear_probes_and_every_condition_stands_beside_it(model: HACM) -> None:
     done: list[int] = []
-    outcome = robustness.run(model, TASK, FEW, 0, "cpu", done.append)
+    result = robustness.run(model, TASK, FEW, 0, "cpu", done.append)
     clean = linear.run(model, TASK, linear.Settings(**PROBE), 0, "cpu")
-    assert np.array_equal(outcome.scores_NK, clean.scores_NK)
+    assert np.array_equal(result.scores_NK, clean.scores_NK)
     assert done == [1, 2, 3, 4, 5, 6]
     limb_kinds = [(f"limb of joint {limb[0]} missing", len(limb) / 6, 0) for limb in limbs(SKELETON)]
-    assert [(each.kind, each.level, each.draw) for each in outcome.conditions] == [
+    assert [(each.kind, each.level, each.draw) for each in result.conditions] == [
         ("joints missing", 0.3, 0), ("joints missing", 0.3, 1), *limb_kinds,
         ("gaussian noise", 0.05, 0), ("gaussian noise", 0.05, 1), ("gaussian noise", 5, 0), ("gaussian noise", 5, 1),
         ("block of frames lost", 0.5, 0), ("block of frames lost", 0.5, 1), ("view", 0, 0), ("view", 90, 0),
     ]  # fmt: skip
-    top1 = [metrics.top_k(each.scores_NK, outcome.target_N, 1).mean() for each in outcome.conditions]
-    assert outcome.extra == {**clean.extra, "corrupted_mean_top1": pytest.approx(np.mean(top1))}
-    unturned = next(each for each in outcome.conditions if (each.kind, each.level) == ("view", 0))
+    top1 = [metrics.top_k(each.scores_NK, result.target_N, 1).mean() for each in result.conditions]
+    assert result.extra == {**clean.extra, "corrupted_mean_top1": pytest.approx(np.mean(top1))}
+    unturned = next(each for each in result.conditions if (each.kind, each.level) == ("view", 0))
     np.testing.assert_allclose(unturned.scores_NK, clean.scores_NK, atol=1e-5)
 
 
@@ -292,23 +292,23 @@ def test_scores_of_a_condition_are_the_probes_of_corrupted_clips(model: HACM, mo
             expected.append(probe(model.eval().features(x_BTVC).mean((1, 2)).mean(0)))
         for at_once in (512, 5):
             monkeypatch.setattr(robustness, "CLIPS_AT_ONCE", at_once)
-            found = robustness.judge(model, TASK, FEW, probe, corruption, 3, "cpu")
+            found = robustness.evaluate(model, TASK, FEW, probe, corruption, 3, "cpu")
             np.testing.assert_allclose(found.scores_NK, torch.stack(expected).detach().numpy(), atol=1e-5)
 
 
 def test_what_was_learnt_is_lost_where_everything_is_noise(model: HACM) -> None:
     settings = replace(FEW, epochs=30, views=5, draws=8, joints=(), limbs=False, block=(), view=(), noise=(1e-4, 50.0))
-    outcome = robustness.run(model, TASK, settings, 0, "cpu")
-    top1 = [metrics.top_k(each.scores_NK, outcome.target_N, 1).mean() for each in outcome.conditions]
+    result = robustness.run(model, TASK, settings, 0, "cpu")
+    top1 = [metrics.top_k(each.scores_NK, result.target_N, 1).mean() for each in result.conditions]
     assert min(top1[:8]) >= 0.9
     assert np.mean(top1[8:]) < 0.75
 
 
 def test_without_any_condition_it_is_the_linear_probe(model: HACM) -> None:
     settings = replace(FEW, joints=(), limbs=False, noise=(), block=(), view=())
-    outcome = robustness.run(model, TASK, settings, 0, "cpu")
-    assert outcome.conditions == ()
-    assert set(outcome.extra) == {"best_epoch_as_released_top1"}
+    result = robustness.run(model, TASK, settings, 0, "cpu")
+    assert result.conditions == ()
+    assert set(result.extra) == {"best_epoch_as_released_top1"}
 
 
 @pytest.mark.parametrize(

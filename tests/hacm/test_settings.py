@@ -50,7 +50,7 @@ RECIPE = {
 # where params.yaml and checkpoints are read.
 REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
     ModelSettings: {
-        "variant": ("Paper", "theirs"),
+        "arithmetic": ("Textbook", "theirs"),
         "dim": (*POSITIVE, 255),
         "heads": (*POSITIVE, 7),
         "encoder_blocks": POSITIVE,
@@ -171,8 +171,8 @@ PAIRS: dict[str, tuple[type, dict[str, Any], tuple[str, str]]] = {
     ),
     "hierarchies as released": (
         TrainSettings,
-        {"model": ModelSettings(variant="released"), "masking": MaskingSettings(spatial=PRECOMPUTED)},
-        ("masking.spatial.source", "model.variant"),
+        {"model": ModelSettings(arithmetic="released"), "masking": MaskingSettings(spatial=PRECOMPUTED)},
+        ("masking.spatial.source", "model.arithmetic"),
     ),
     "learning without branches": (
         MaskingSettings,

@@ -179,13 +179,13 @@ def test_the_schedule_warms_up_and_ends_near_the_least_rate(model: HACM, task: T
 
 def test_it_learns_what_can_be_told_apart(model: HACM, task: Task) -> None:
     settings = settings_of(finetune.Settings, replace(RECIPE, epochs=40, lr=5e-3))
-    outcome = finetune.run(model, replace(task, test_index=torch.arange(36)), settings, 0, "cpu")
-    hits = metrics.top_k(outcome.scores_NK, outcome.target_N, 1)
+    result = finetune.run(model, replace(task, test_index=torch.arange(36)), settings, 0, "cpu")
+    hits = metrics.top_k(result.scores_NK, result.target_N, 1)
     assert hits[:24].all()
     assert hits[24:].mean() >= 0.75
-    assert outcome.target_N.tolist() == task.clips.label_N.tolist()
-    assert outcome.scores_NK.dtype == np.float32
-    assert outcome.extra == {}
+    assert result.target_N.tolist() == task.clips.label_N.tolist()
+    assert result.scores_NK.dtype == np.float32
+    assert result.extra == {}
 
 
 def test_equal_seeds_give_equal_scores_and_the_model_is_left_alone(model: HACM, task: Task) -> None:
@@ -296,16 +296,16 @@ def test_larger_shares_hold_the_smaller_and_draws_differ(shares: Task) -> None:
 def test_every_share_and_draw_is_a_condition(model: HACM, task: Task) -> None:
     settings = settings_of(semi.Settings, shares=(0.25, 1.0), headline=0.25, draws=2, least_steps=4)
     done: list[int] = []
-    outcome = semi.run(model, task, settings, 7, "cpu", done.append)
-    assert [(each.kind, each.level, each.draw) for each in outcome.conditions] == [
+    result = semi.run(model, task, settings, 7, "cpu", done.append)
+    assert [(each.kind, each.level, each.draw) for each in result.conditions] == [
         ("labels", 0.25, 0), ("labels", 0.25, 1), ("labels", 1.0, 0), ("labels", 1.0, 1)
     ]  # fmt: skip
-    assert np.array_equal(outcome.scores_NK, outcome.conditions[0].scores_NK)
+    assert np.array_equal(result.scores_NK, result.conditions[0].scores_NK)
     assert done == sorted(done)
     assert done[-1] == settings.epochs
     assert len(done) == 2 * 4 + 2 * 3  # six clips are one step an epoch, at least four steps; 24 are three steps
     whole = finetune.run(model, task, settings_of(finetune.Settings), semi.draw_seed(7, 1), "cpu")
-    np.testing.assert_array_equal(outcome.conditions[3].scores_NK, whole.scores_NK)
+    np.testing.assert_array_equal(result.conditions[3].scores_NK, whole.scores_NK)
 
 
 def test_draws_that_the_split_lacks_are_refused(model: HACM, task: Task) -> None:

@@ -134,7 +134,7 @@ def test_a_file_too_many_is_named(store):
 
 
 COLUMNS = {
-    "label": 2, "subject": 9, "camera": 1, "setup": 3, "replication": 7, "variant": "x", "xsub_part": "test", "fps": 29.0,
+    "label": 2, "subject": 9, "camera": 1, "setup": 3, "replication": 7, "execution": "x", "xsub_part": "test", "fps": 29.0,
     "topology": "other", "source": "elsewhere.mat", "source_sha256": "0", "notes": ["cut"], "hash": "0" * 32,
     "row_hash": "0" * 32,
 }  # fmt: skip

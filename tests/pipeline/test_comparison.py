@@ -42,8 +42,8 @@ def write_result(key, hits, *, names=NAMES, settings=None, seconds=2.0, order=No
     write_json(
         key.folder / "metrics.json", {"n": len(names), "top1": top1, "top1_low": top1 - 5, "top1_high": top1 + 5}
     )
-    judged = {"settings": {"epochs": 20}, "bootstrap": 2000, "seconds": seconds, "memory_mb": 300}
-    write_json(key.folder / "details.json", facts | judged)
+    evaluated = {"settings": {"epochs": 20}, "bootstrap": 2000, "seconds": seconds, "memory_mb": 300}
+    write_json(key.folder / "details.json", facts | evaluated)
     pl.DataFrame({"class": CLASSES}).write_csv(key.folder / "per_class.csv")
     (table if order is None else table[order]).write_parquet(key.folder / "predictions.parquet")
     before = key.pretraining
@@ -90,7 +90,7 @@ def test_what_is_no_side_is_refused(name):
 
 
 @pytest.mark.parametrize(
-    "one", [key(), key(protocol="pretrain"), key("floor", None, "floor"), key(protocol="transfer-from-b")]
+    "one", [key(), key(protocol="pretrain"), key("baseline", None, "baseline"), key(protocol="transfer-from-b")]
 )
 def test_a_result_lies_where_its_name_says(one):
     assert key_of(one.folder / "metrics.json") == one

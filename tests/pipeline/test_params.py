@@ -51,7 +51,7 @@ def test_the_projects_own_file_is_valid():
         ("  seeds: [0]", "  seeds: [1, 2, 1]", "active.seeds", "names 1 more than once"),
         ("{sources: [], targets: []}", "{sources: [ntu60-xsub], targets: []}", "active.transfer.sources", "none of active.benchmarks"),
         ("{sources: [], targets: []}", "{sources: [kinect-sim-xsub], targets: [kinect-sim-xsub]}", "active.transfer", "both a source and a target"),
-        ("  no-contrast:\n", "  floor:\n", "variants.floor", "none of floor"),
+        ("  no-contrast:\n", "  baseline:\n", "variants.baseline", "none of baseline"),
         ("  no-contrast:\n", "  no_contrast:\n", "variants.no_contrast", "small letters"),
         ("    loss: {contrast: false}\n  no-pruning", "    loss: {contrats: false}\n  no-pruning", "variants.no-contrast.loss.contrats", "unknown"),
         ("  hacm: {}\n", "  hacm: {masking: {strategy: random}}\n", "variants.hacm", "loss.contrast"),

@@ -27,7 +27,7 @@ from pipeline.report.model import Estimate
 from pipeline.report.published import PROTOCOLS, PUBLISHED, SOURCES, split_published
 from pipeline.report.skeletons import geodesic, spread
 from pipeline.report.svg import PROPERTIES
-from pipeline.report.tables import escaped, verdict
+from pipeline.report.tables import conclude, escaped
 
 AWKWARD = 'wave <b>&"x"</b> $x_1$ | *both*'
 BOTH = Selection(["kinect-sim-xsub"], ["kinect-sim"], ["linear", "knn"])
@@ -164,13 +164,13 @@ def write_results(
     }  # fmt: skip
     for protocol, hit in (("linear", 0.72), ("knn", 0.45)):
         write_protocol(run / protocol, names, details, draw, hit)
-    floor = {"n": 20 * len(names), "classes": len(names), "top1": 55.55, "top1_low": 50.02, "top1_high": 60.93}
-    write_json(benchmark / "floor" / "metrics.json", {**floor, "top5": 90.06, "strength": 10.0})
+    baseline = {"n": 20 * len(names), "classes": len(names), "top1": 55.55, "top1_low": 50.02, "top1_high": 60.93}
+    write_json(benchmark / "baseline" / "metrics.json", {**baseline, "top5": 90.06, "strength": 10.0})
     guessed = [(name, name if draw.random() < 0.5 else draw.choice(names)) for name in names for _ in range(20)]
-    write_predictions(benchmark / "floor", names, guessed, draw)
+    write_predictions(benchmark / "baseline", names, guessed, draw)
     trained = {**details, "seconds": 301.2, "settings": {"augment": {"stream": "joint"}}}
     write_json(run / "pretrain" / "details.json", trained)
-    write_json(benchmark / "floor" / "details.json", {**details, "encoder_hash": None, "seed": None})
+    write_json(benchmark / "baseline" / "details.json", {**details, "encoder_hash": None, "seed": None})
     write_json(
         run / "pretrain" / "metrics.json",
         {
@@ -327,7 +327,7 @@ def test_page_defines_every_colour_in_light_and_dark(synthetic_report: tuple[str
 def test_accuracies_are_those_of_the_files(synthetic_report: tuple[str, str], made_up: Path) -> None:
     html, markdown = synthetic_report
     [table] = [table for table in Page(html).tables if table.caption.startswith("Accuracy")]
-    floor = json.loads((made_up / "benchmarks/kinect-sim-xsub/floor/metrics.json").read_text())
+    baseline = json.loads((made_up / "benchmarks/kinect-sim-xsub/baseline/metrics.json").read_text())
     for cells, protocol, title in zip(table.rows[2:], ("linear", "knn"), ("Linear probe", "k-NN"), strict=True):
         metrics = json.loads((made_up / f"benchmarks/kinect-sim-xsub/hacm/seed-0/{protocol}/metrics.json").read_text())
 
@@ -336,7 +336,7 @@ def test_accuracies_are_those_of_the_files(synthetic_report: tuple[str, str], ma
 
         best = metrics.get("best_epoch_as_released_top1")
         expected = ["kinect-sim-xsub", title, str(metrics["n"]), shown("top1"), shown("top5")]
-        expected += [f"{metrics['mean_class']:.1f}", shown("random_top1"), shown("top1", floor)]
+        expected += [f"{metrics['mean_class']:.1f}", shown("random_top1"), shown("top1", baseline)]
         expected += [f"{best:.1f}" if best else "–"]
         assert cells == expected
         first = f"**{metrics['top1']:.1f}** {escaped(shown('top1').partition(' ')[2])}"
@@ -471,9 +471,9 @@ def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
         ("benchmarks/kinect-sim-xsub/hacm/seed-0/linear/metrics.json", "}", "", "Invalid JSON"),
         ("benchmarks/kinect-sim-xsub/hacm/seed-0/knn/metrics.json", '"top5_low": 95.11', '"top5_low": 99.11', "top5_low 99.11"),
         ("benchmarks/kinect-sim-xsub/hacm/seed-0/knn/metrics.json", '"n": 200', '"n": 201', "200 rows but n"),
-        ("benchmarks/kinect-sim-xsub/floor/metrics.json", '"n": 200', '"n": 201', "another result of the benchmark has 201"),
+        ("benchmarks/kinect-sim-xsub/baseline/metrics.json", '"n": 200', '"n": 201', "another result of the benchmark has 201"),
         ("benchmarks/kinect-sim-xsub/hacm/seed-0/knn/details.json", '"012345', '"912345', "data_version is 912345"),
-        ("benchmarks/kinect-sim-xsub/floor/details.json", '"012345', '"912345', "data_version is 912345"),
+        ("benchmarks/kinect-sim-xsub/baseline/details.json", '"012345', '"912345', "data_version is 912345"),
         ("benchmarks/kinect-sim-xsub/hacm/seed-0/knn/details.json", "true", "false", "synthetic is False but pretraining has True"),
         ("datasets/kinect-sim/audit/audit.json", '"012345', '"912345', "version is 912345"),
         ("datasets/kinect-sim/audit/audit.json", '"xsub"', '"xview"', "no split for kinect-sim-xsub"),
@@ -504,15 +504,15 @@ def test_a_failed_build_writes_nothing(made_up: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-# ------------------------------------------------------------------------------------------- verdicts and geometry
+# ------------------------------------------------------------------------------------------- conclusions and geometry
 
 
 @pytest.mark.parametrize(
     ("interval", "said"),
     [
-        ((-6.0, -9.0, -3.0), "6.0 points above the raw-joint ridge floor (difference [+3.0, +9.0], p 0.012)"),
-        ((2.0, -1.0, 5.0), "2.0 points below the raw-joint ridge floor (difference [−5.0, +1.0], p 0.012: the order is not"),
-        ((0.0, -1.0, 1.0), "level with the raw-joint ridge floor (difference [−1.0, +1.0]"),
+        ((-6.0, -9.0, -3.0), "6.0 points above the raw-joint ridge baseline (difference [+3.0, +9.0], p 0.012)"),
+        ((2.0, -1.0, 5.0), "2.0 points below the raw-joint ridge baseline (difference [−5.0, +1.0], p 0.012: the order is not"),
+        ((0.0, -1.0, 1.0), "level with the raw-joint ridge baseline (difference [−1.0, +1.0]"),
     ],
 )  # fmt: skip
 def test_verdict_follows_from_the_paired_difference(
@@ -522,20 +522,20 @@ def test_verdict_follows_from_the_paired_difference(
     [run] = benchmark.runs
     measured = compare(benchmark)
     known = {(RIDGE, 0, "knn"): Difference(Estimate(*interval), 0.012)}
-    assert said in verdict(run, replace(measured, differences=measured.differences | known))
+    assert said in conclude(run, replace(measured, differences=measured.differences | known))
 
 
 def test_controls_are_compared_clip_by_clip(made_up: Path) -> None:
     [benchmark] = read_results(made_up, replace(BOTH, protocols=["knn"])).benchmarks
     tables = {
         name: pl.read_parquet(folder / "predictions.parquet")
-        for name, folder in {"ours": benchmark.runs[0].folder, "floor": benchmark.floor.folder}.items()
+        for name, folder in {"ours": benchmark.runs[0].folder, "baseline": benchmark.baseline.folder}.items()
     }
     right = {name: sum(row["scores"][row["label"]] == 1 for row in table.to_dicts()) for name, table in tables.items()}
     untrained = sum(row["label"] == row["random_predicted"] for row in tables["ours"].to_dicts())
     found = compare(benchmark).differences
     share = 100 / len(tables["ours"])
-    assert found[RIDGE, 0, "knn"].points.value == pytest.approx(share * (right["floor"] - right["ours"]))
+    assert found[RIDGE, 0, "knn"].points.value == pytest.approx(share * (right["baseline"] - right["ours"]))
     assert found[RANDOM, 0, "knn"].points.value == pytest.approx(share * (untrained - right["ours"]))
 
 

@@ -100,9 +100,9 @@ def test_pairing_narrows_the_interval() -> None:
     ],
 )
 def test_what_is_no_pair_is_refused(a, b, words) -> None:
-    for judge in (mcnemar, lambda a, b: paired_interval(a, b, 10, 0)):
+    for compare in (mcnemar, lambda a, b: paired_interval(a, b, 10, 0)):
         with pytest.raises(ValueError, match=words):
-            judge(a, b)
+            compare(a, b)
 
 
 def test_no_clips_have_no_interval() -> None:

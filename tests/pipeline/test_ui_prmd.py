@@ -75,8 +75,8 @@ def test_files_of_the_copy_and_of_the_authors(path: str, part: Part | None) -> N
 
 def test_name() -> None:
     identity = identify("m03_s02_e10_inc")
-    assert (identity.action, identity.subject, identity.replication, identity.variant) == (2, 2, 10, "incorrect")
-    assert identify("m03_s02_e10").variant == "correct"
+    assert (identity.action, identity.subject, identity.replication, identity.execution) == (2, 2, 10, "incorrect")
+    assert identify("m03_s02_e10").execution == "correct"
     for name in ("m00_s01_e01", "m01_s01", "m01_s01_e01_positions", ""):
         with pytest.raises(BadRecording, match="name"):
             identify(name)
@@ -214,5 +214,5 @@ def test_all_real_recordings() -> None:
     assert len(identities) == 2000
     assert {identity.subject for identity in identities} == set(range(1, 11))
     assert {identity.action for identity in identities} == set(range(10))
-    assert sum(identity.variant == "incorrect" for identity in identities) == 1000
+    assert sum(identity.execution == "incorrect" for identity in identities) == 1000
     assert (min(frames), max(frames)) == (28, 179)

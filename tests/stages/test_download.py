@@ -351,7 +351,7 @@ def test_pairs_of_files_in_any_packing_give_the_same_version(place):
         versions.append(SkeletonStore.open(place / "data/ui-prmd/clips").version)
     assert len(set(versions)) == 1
     manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
-    assert sorted(manifest["variant"]) == ["correct"] * 6 + ["incorrect"] * 6
+    assert sorted(manifest["execution"]) == ["correct"] * 6 + ["incorrect"] * 6
     assert sorted(manifest["frames"]) == [31] * 6 + [32] * 6
 
 
@@ -482,8 +482,8 @@ def test_pku_mmd_from_raw_files_to_its_splits(place, dataset, packing):
     for rule in ("xsub", "xview"):
         done = run(place, "python", "-m", "stages.split", "--benchmark", f"{dataset}-{rule}")
         assert "6 training and 6 test clips" in done.stdout + done.stderr
-    done = run(place, "python", "-m", "stages.floor", "--benchmark", f"{dataset}-xsub")
-    assert read_json(place / f"results/benchmarks/{dataset}-xsub/floor/metrics.json")["classes"] == 51
+    done = run(place, "python", "-m", "stages.baseline", "--benchmark", f"{dataset}-xsub")
+    assert read_json(place / f"results/benchmarks/{dataset}-xsub/baseline/metrics.json")["classes"] == 51
 
 
 def check_pku_clips(store: SkeletonStore) -> None:

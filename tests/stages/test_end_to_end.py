@@ -26,7 +26,7 @@ def test_everything_is_there(small_project):
     assert 0 <= metrics["top1_low"] <= metrics["top1"] <= metrics["top1_high"] <= 100
     assert {"random_top1", "top5", "mean_class", "best_epoch_as_released_top1"} <= set(metrics)
     store = SkeletonStore.open(small_project / "data/kinect-sim/clips")
-    for part in ("hacm/seed-0/linear", "hacm/seed-0/knn", "floor"):
+    for part in ("hacm/seed-0/linear", "hacm/seed-0/knn", "baseline"):
         folder = small_project / "results/benchmarks/kinect-sim-xsub" / part
         details = json.loads((folder / "details.json").read_text())
         assert details["data_version"] == store.version
@@ -211,7 +211,7 @@ def test_limit_makes_a_smaller_trial(project_copy):
             "loss": {"contrast": False},
             "model": {"hyperbolic": False, "prune": False},
         },
-        {"pretrain": {"absent_bodies": "keep"}, "loss": {"combine": "alpha"}, "model": {"variant": "released"}},
+        {"pretrain": {"absent_bodies": "keep"}, "loss": {"combine": "alpha"}, "model": {"arithmetic": "released"}},
     ],
     ids=["features", "mixed, motion stream", "random", "motion (MAMP)", "released, absent bodies kept"],
 )

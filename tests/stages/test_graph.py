@@ -27,7 +27,7 @@ READING = {
     "hacm/model/losses.py",
     "hacm/model/masking.py",
     "hacm/evaluation/__init__.py",
-    "hacm/evaluation/outcome.py",
+    "hacm/evaluation/result.py",
     "hacm/evaluation/task.py",
     "hacm/protocols/__init__.py",
     "hacm/training/__init__.py",
@@ -80,7 +80,7 @@ def parts(stage):
 
 def test_the_graph_is_the_one_in_the_readme(stages):
     assert {name.split("@")[0] for name in stages} == {
-        "download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate",
+        "download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "baseline", "evaluate",
         "transfer", "report",
     }  # fmt: skip
     assert "evaluate@kinect-sim-xsub-hacm-0-linear" in stages
@@ -128,7 +128,7 @@ def test_what_reads_own_data_sets_depends_on_them(stages):
 UNUSED = {
     # imported for their settings' types only, to check params.yaml in full
     stage: {"hacm/cleaning.py", "hacm/recordings/__init__.py"} for stage in
-    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "floor", "evaluate", "transfer", "report")
+    ("download", "ingest", "normalize", "audit", "hierarchy", "split", "prepare", "pretrain", "baseline", "evaluate", "transfer", "report")
 }  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_one_instance_a_combination(tmp_path):
     }  # fmt: skip
     expected = {f"{stage}@{data}" for stage in ("download", "ingest", "normalize", "audit", "hierarchy")
                 for data in ("utd-mhad", "kinect-sim")}  # fmt: skip
-    expected |= {f"{stage}@{benchmark}" for stage in ("split", "prepare", "floor") for benchmark in benchmarks}
+    expected |= {f"{stage}@{benchmark}" for stage in ("split", "prepare", "baseline") for benchmark in benchmarks}
     expected |= {f"pretrain@{name}" for name in pretrained} | {f"evaluate@{name}-knn" for name in pretrained}
     expected |= {
         f"transfer@utd-mhad-xsub-kinect-sim-xview-{variant}-{seed}"

@@ -12,7 +12,7 @@ import zipfile
 import polars as pl
 import pytest
 
-import stages.lineage
+import stages.tools.lineage
 from hacm.files import hash_file, read_json
 from pipeline.graph import content
 from pipeline.graph.content import hash_path
@@ -94,10 +94,10 @@ def test_from_a_figure_to_everything_behind_it(project, monkeypatch):
 
 
 def test_the_code_is_what_dvc_yaml_declares(project):
-    facts = facts_of(project, "behind", "floor@kinect-sim-xsub")
-    of_floor = {one["path"] for one in facts["code"]["files"] if "floor@kinect-sim-xsub" in one["stages"]}
-    assert of_floor == {
-        "hacm/evaluation/metrics.py", "hacm/evaluation/ridge.py", "pipeline/results/writing.py", "stages/floor.py", "stages/shared/result_files.py",
+    facts = facts_of(project, "behind", "baseline@kinect-sim-xsub")
+    of_baseline = {one["path"] for one in facts["code"]["files"] if "baseline@kinect-sim-xsub" in one["stages"]}
+    assert of_baseline == {
+        "hacm/evaluation/metrics.py", "hacm/evaluation/ridge.py", "pipeline/results/writing.py", "stages/baseline.py", "stages/shared/result_files.py",
     }  # fmt: skip
     assert facts["checkpoints"] == []
     assert not any(one["key"].startswith("train") for one in facts["parameters"])
@@ -195,7 +195,7 @@ def test_mistakes_end_in_one_line(project):
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing: no stage of dvc.yaml")
     for options, words in (
-        (("behind", "stages/floor.py"), "error: stages/floor.py: no stage of dvc.yaml"),
+        (("behind", "stages/baseline.py"), "error: stages/baseline.py: no stage of dvc.yaml"),
         (("behind", RESULT, "--clip", "nobody"), "error: nobody: no clip of that name in data/kinect-sim/recordings"),
         (("affected-by", "train.maskin"), "error: train.maskin: neither a key of params.yaml"),
         (("behind", RESULT, "--rev", "nonesuch"), "error: nonesuch: no git revision"),

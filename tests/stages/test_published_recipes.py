@@ -1,4 +1,4 @@
-"""The six published benchmarks, from raw files in their own formats to a judged encoder, with the published settings.
+"""The six published benchmarks, from raw files in their own formats to a evaluated encoder, with the published settings.
 
 The raw files are simulated: two clips to train on and two to test on, of NTU RGB+D 120 in each of its two archives.
 Batches are therefore of two or four clips instead of 32 or 64 (a batch is never larger than its set). There are two
@@ -158,7 +158,7 @@ def test_the_shipped_recipe_is_the_published_one(benchmark: str, tmp_path: Path)
     lr, batch = row["linear-probe lr / batch"].split("/")
     assert shipped(tmp_path, benchmark, "train", TrainSettings) == TrainSettings(
         model=ModelSettings(
-            variant="paper", dim=256, heads=8, encoder_blocks=8, decoder_blocks=3, mlp_ratio=4, frames=72, segment=3,
+            arithmetic="textbook", dim=256, heads=8, encoder_blocks=8, decoder_blocks=3, mlp_ratio=4, frames=72, segment=3,
             prune=True, hyperbolic=True, curvature=1,
         ),
         masking=MaskingSettings(strategy="hacm", ratio=0.9, tau=0.9),
@@ -213,8 +213,8 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
     assert (pretraining["epochs"], pretraining["tokens"], pretraining["tokens_seen"]) == (2, 432, 42)
     assert math.isfinite(pretraining["loss"])
     assert pretraining["loss"] > 0
-    judged = read_json(results / "linear" / "metrics.json")
-    assert (judged["n"], judged["classes"]) == (2 * both, len(classes))
+    evaluated = read_json(results / "linear" / "metrics.json")
+    assert (evaluated["n"], evaluated["classes"]) == (2 * both, len(classes))
     settings = read_json(results / "linear" / "details.json")["settings"]
     published = shipped(tmp_path, benchmark, "evaluate.linear", linear.Settings)
     assert settings == asdict(replace(published, epochs=1, views=1))  # type: ignore[type-var]

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hacm.evaluation.outcome import Condition, Outcome
+from hacm.evaluation.result import Condition, Result
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ class Settings:
     certainty: float
 
 
-def run(model, task, settings, seed, device, on_epoch: Callable[[int], None] | None = None) -> Outcome:
+def run(model, task, settings, seed, device, on_epoch: Callable[[int], None] | None = None) -> Result:
     target_N = task.clips.label_N[task.test_index].numpy()
     scores_NK = np.zeros((len(target_N), task.classes), dtype=np.float32)
     scores_NK[:, 0] = settings.certainty
     never_NK = np.zeros_like(scores_NK)
     conditions = (Condition("half labels", 0.5, 0, scores_NK), Condition("half labels", 0.5, 1, never_NK))
-    return Outcome(scores_NK, target_N, {"guesses": 1.0}, (*conditions, Condition("all labels", 1, 0, scores_NK)))
+    return Result(scores_NK, target_N, {"guesses": 1.0}, (*conditions, Condition("all labels", 1, 0, scores_NK)))
 '''
 
 
@@ -146,7 +146,7 @@ def test_an_encoder_that_was_not_trained_is_named(project_copy, monkeypatch):
 
 
 def test_transfer_to_another_benchmark(project_copy, monkeypatch):
-    """kinect-sim's cameras in place of its people: fine-tuned on one, judged on the others."""
+    """kinect-sim's cameras in place of its people: fine-tuned on one, evaluated on the others."""
     small = {"epochs": 3, "warmup_epochs": 1, "batch": 8, "hidden": 16}
     recipe = {"train": {"augment": {"min_frames": 32}}, "evaluate": {"transfer": small}}
     change_params(project_copy, {"benchmarks": {"kinect-sim-xview": recipe}})
@@ -155,10 +155,10 @@ def test_transfer_to_another_benchmark(project_copy, monkeypatch):
     assert call(monkeypatch, project_copy, transfer, *options) == 0
     folder = project_copy / f"results/transfer/{BENCHMARK}/kinect-sim-xview/hacm/seed-0"
     metrics, details = (json.loads((folder / name).read_text()) for name in ("metrics.json", "details.json"))
-    judged = set(pl.read_parquet(folder / "predictions.parquet")["name"])
+    evaluated = set(pl.read_parquet(folder / "predictions.parquet")["name"])
     parts = pl.read_parquet(project_copy / "data/benchmarks/kinect-sim-xview/split/split.parquet")
-    assert judged == set(parts.filter(pl.col("part") == "test")["name"])
-    assert metrics["n"] == len(judged)
+    assert evaluated == set(parts.filter(pl.col("part") == "test")["name"])
+    assert metrics["n"] == len(evaluated)
     assert {"top1", "random_top1"} <= set(metrics)
     assert (details["source"], details["benchmark"]) == (BENCHMARK, "kinect-sim-xview")
     assert details["settings"]["epochs"] == 3

@@ -268,5 +268,5 @@ def test_a_benchmark_and_a_log_of_every_job(snakemake_project):
 def test_changed_settings_run_the_same_stages_as_with_dvc(project_copy):
     write_small_params(project_copy / "params.yaml", {"evaluate.bootstrap": 100})
     by_dvc = set(json.loads(run(project_copy, "dvc", "status", "--json").stdout))
-    assert {"evaluate@kinect-sim-xsub-hacm-0-knn", "floor@kinect-sim-xsub"} <= by_dvc
+    assert {"evaluate@kinect-sim-xsub-hacm-0-knn", "baseline@kinect-sim-xsub"} <= by_dvc
     assert by_dvc <= wants(project_copy) <= by_dvc | {"report"}

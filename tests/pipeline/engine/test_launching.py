@@ -23,9 +23,11 @@ def test_pretraining_shared_by_two_tasks_here(project_copy):
         assert two == pytest.approx(one, rel=1e-3)
     assert f"pretrain@{NAME}" not in wants(project_copy)
     assert "up to date" in run(project_copy, "dvc", "status", f"pretrain@{NAME}").stdout
-    refused = run(project_copy, *LOCAL, "-n", "--set-resources", "floor:tasks=2", "--forcerun", "floor", check=False)
+    refused = run(
+        project_copy, *LOCAL, "-n", "--set-resources", "baseline:tasks=2", "--forcerun", "baseline", check=False
+    )
     assert refused.returncode == 1
-    assert "floor: is one process on one node" in refused.stdout + refused.stderr
+    assert "baseline: is one process on one node" in refused.stdout + refused.stderr
 
 
 def test_what_cannot_be_shared_is_refused():

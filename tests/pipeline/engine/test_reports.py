@@ -6,7 +6,7 @@ import re
 from tests.conftest import run
 from tests.pipeline.engine.test_hand_over import LOCAL, wants
 
-TITLES = {"pretrain": "Pretraining", "linear": "Linear probe", "knn": "k-NN", "floor": "Raw-joint ridge"}
+TITLES = {"pretrain": "Pretraining", "linear": "Linear probe", "knn": "k-NN", "baseline": "Raw-joint ridge"}
 
 
 def rows_of(page, caption):
@@ -39,11 +39,11 @@ def test_both_reports_hold_the_same_results_figures_and_times(project_copy):
     accuracies = rows_of(ours, "Accuracy of each benchmark and protocol beside its controls")
     assert {row[1] for row in accuracies} == {"Linear probe", "k-NN"}
     for _, protocol, n, first, _, mean, random, ridge, _ in accuracies:
-        row, floor = theirs[protocol], theirs["Raw-joint ridge"]
+        row, baseline = theirs[protocol], theirs["Raw-joint ridge"]
         assert n == str(row["n"])
         assert first.replace("*", "") == spelled(row, "top1")
         assert random == spelled(row, "random_top1")
-        assert ridge == spelled(floor, "top1")
+        assert ridge == spelled(baseline, "top1")
         assert mean == f"{row['mean_class']:.1f}"
     assert wants(project_copy) == set()
 

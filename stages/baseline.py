@@ -1,11 +1,11 @@
-"""The floor under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
+"""The baseline under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
 
 from hacm.evaluation import ridge
 from stages.shared import arguments, parameters, places
 from stages.shared.console import run
 from stages.shared.costs import Meter
 from stages.shared.loading import load_benchmark
-from stages.shared.result_files import write_outcome
+from stages.shared.result_files import write_result
 
 PARAMS = ("evaluate.bootstrap",)
 
@@ -15,7 +15,7 @@ def main() -> None:
     params = parameters.load(PARAMS, benchmark=name)
     benchmark = load_benchmark(name, hierarchies=False)
     meter = Meter("cpu")
-    outcome = ridge.run(
+    result = ridge.run(
         benchmark.clips,
         benchmark.train_index,
         benchmark.test_index,
@@ -23,14 +23,14 @@ def main() -> None:
         benchmark.subject_N,
         benchmark.dataset.topology.centre,
     )
-    write_outcome(
-        places.floor_results(name),
-        f"{name} floor",
+    write_result(
+        places.baseline_results(name),
+        f"{name} baseline",
         benchmark,
-        outcome,
+        result,
         None,
         bootstrap=int(params.value("evaluate.bootstrap")),
-        details={"benchmark": name, "protocol": "floor", **meter.read()},
+        details={"benchmark": name, "protocol": "baseline", **meter.read()},
     )
 
 

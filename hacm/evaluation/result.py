@@ -23,14 +23,14 @@ class Condition:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Result:
     """Scores of the test clips, in the order of the task's test_index; higher means more likely.
 
     scores_NK: float32. target_N: int64. extra: further numbers by their full names. Those that end in `_top1` are
     accuracies, those in `_map` mean average precisions, both shares of 1: `best_epoch_as_released_top1` is the linear
     probe's optimistic one, chosen on the test split. Others are what the protocol settled by itself, e.g. ridge's
-    `strength`. conditions: where the protocol judges under several, all of them; scores_NK is then the one that stands
-    for it.
+    `strength`. conditions: where the protocol evaluates under several, all of them; scores_NK is then
+    the one that stands for it.
     """
 
     scores_NK: NDArray[np.float32]

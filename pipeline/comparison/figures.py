@@ -21,7 +21,7 @@ COSTS = ("seconds", "memory_mb", "gpu_memory_mb", "energy_joules")
 
 
 @dataclass(frozen=True)
-class Judged:
+class Evaluated:
     """The scores of one result, in name order. classes: names, by class number."""
 
     scores: Scores
@@ -34,18 +34,18 @@ class Judged:
         return dict(zip(self.scores.names, labels, strict=True))
 
 
-def read_judged(side: Side, key: Key) -> Judged:
+def read_evaluated(side: Side, key: Key) -> Evaluated:
     """The predictions of a result; UserError if they are absent or damaged."""
     scores = read_scores(side.path(key.folder / PREDICTIONS))
     order = np.argsort(np.array(scores.names))
     arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
-    return Judged(arranged, tuple(pl.read_csv(side.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))
+    return Evaluated(arranged, tuple(pl.read_csv(side.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))
 
 
 def expect_same_clips(sides: Sequence[Side], matches: Sequence[Match]) -> None:
     """UserError unless each match's accuracies were measured on the same test clips; it names those that differ."""
-    for match in _judged(matches):
-        first, *others = (read_judged(side, key).actual for side, key in zip(sides, match.keys, strict=True))
+    for match in _evaluated(matches):
+        first, *others = (read_evaluated(side, key).actual for side, key in zip(sides, match.keys, strict=True))
         for side, other in zip(sides[1:], others, strict=True):
             parts = [
                 f"{len(names)} {words}: {name_some(names)}"
@@ -63,7 +63,7 @@ def expect_same_clips(sides: Sequence[Side], matches: Sequence[Match]) -> None:
                 )
 
 
-def _judged(matches: Sequence[Match]) -> Iterator[Match]:
+def _evaluated(matches: Sequence[Match]) -> Iterator[Match]:
     return (match for match in matches if PRETRAIN not in {key.protocol for key in match.keys})
 
 
@@ -75,16 +75,18 @@ def compare_figures(sides: Sequence[Side], matches: Sequence[Match]) -> list[dic
     rows = []
     for match in matches:
         metrics = [side.metrics(key) for side, key in zip(sides, match.keys, strict=True)]
-        judged = [read_judged(*pair) for pair in zip(sides, match.keys, strict=True)] if list(_judged([match])) else []
+        evaluated = (
+            [read_evaluated(*pair) for pair in zip(sides, match.keys, strict=True)] if list(_evaluated([match])) else []
+        )
         resamples = max(side.details(key).get("bootstrap", 0) for side, key in zip(sides, match.keys, strict=True))
         for name in dict.fromkeys(name for one in metrics for name in one if not name.endswith(INTERVAL)):
             values = [one.get(name) for one in metrics]
             if len(set(values)) == 1 and name != "top1":
                 continue
             differences = [_difference(values[0], value) for value in values[1:]]
-            if name in PAIRED and judged:
-                for difference, other in zip(differences, judged[1:], strict=True):
-                    paired = compare_scores(other.scores, judged[0].scores, resamples, PAIRED[name])
+            if name in PAIRED and evaluated:
+                for difference, other in zip(differences, evaluated[1:], strict=True):
+                    paired = compare_scores(other.scores, evaluated[0].scores, resamples, PAIRED[name])
                     difference |= asdict(paired.points) | {"p": paired.p}
             row = {"result": match.name, "figure": name, "values": values, "differences": differences}
             if f"{name}_low" in metrics[0]:
@@ -102,7 +104,7 @@ def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[
     """Where a benchmark, variant and protocol is there from several seeds: the mean difference in top-1, and its
     standard deviation over seeds."""
     groups: dict[tuple[Any, ...], list[Match]] = {}
-    for match in _judged(matches):
+    for match in _evaluated(matches):
         named = tuple((key.benchmark, key.variant, key.protocol) for key in match.keys)
         groups.setdefault(named, []).append(match)
     rows = []
@@ -124,10 +126,10 @@ def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[
 def compare_classes(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
     """Of every class its test clips, how many of them each side recognises, and the differences in points."""
     rows = []
-    for match in _judged(matches):
-        judged = [read_judged(side, key) for side, key in zip(sides, match.keys, strict=True)]
-        table = pl.DataFrame({"class": list(judged[0].actual.values())}).with_columns(
-            pl.Series(str(number), one.scores.hits_N) for number, one in enumerate(judged)
+    for match in _evaluated(matches):
+        evaluated = [read_evaluated(side, key) for side, key in zip(sides, match.keys, strict=True)]
+        table = pl.DataFrame({"class": list(evaluated[0].actual.values())}).with_columns(
+            pl.Series(str(number), one.scores.hits_N) for number, one in enumerate(evaluated)
         )
         counted = table.group_by("class", maintain_order=True).agg(pl.len().alias("clips"), pl.exclude("class").sum())
         for name, clips, *hits in counted.sort("class").iter_rows():
