@@ -21,8 +21,8 @@ from pipeline.audit.versions import compare, measure_changes
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments, parameters, places
-from stages.shared.console import console, run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import console, say
 
 PARAMS: tuple[str, ...] = ()
 
@@ -138,4 +138,4 @@ def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "audit")

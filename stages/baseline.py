@@ -1,8 +1,7 @@
 """The baseline under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
 
 from hacm.evaluation import ridge
-from stages.shared import arguments, parameters, places
-from stages.shared.console import run
+from stages.shared import arguments, box, parameters, places
 from stages.shared.costs import Meter
 from stages.shared.loading import load_benchmark
 from stages.shared.result_files import write_result
@@ -35,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "baseline")

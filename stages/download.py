@@ -19,8 +19,8 @@ from pipeline.fetching import fetch
 from pipeline.ingest.gathering import RECEIPT, find_files, locate
 from pipeline.kinect_sim import SimulatorSettings, generate
 from pipeline.workers import count_cores, map_ahead
-from stages.shared import arguments, parameters, places
-from stages.shared.console import Work, run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import Work, say
 
 PARAMS = ("datasets.{dataset}.source",)
 
@@ -231,4 +231,4 @@ def check_recorded(digests: dict[str, str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "download")

@@ -9,7 +9,7 @@ from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
 from pipeline.params import Params
-from stages.shared import arguments, console, devices, parameters
+from stages.shared import arguments, box, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
 from stages.shared.encoders import describe_evaluation, like, load_model
@@ -84,4 +84,4 @@ def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: A
 
 
 if __name__ == "__main__":
-    console.run(main)
+    box.run(main, "evaluate")

@@ -16,8 +16,8 @@ from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.splits import assign, select
 from pipeline.store.rows import RowWriter
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments, parameters, places
-from stages.shared.console import Work, run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import Work, say
 from stages.shared.loading import expect_skeleton, skeleton_of
 
 PARAMS = ("hierarchy", "datasets.{dataset}.tree_split")
@@ -92,4 +92,4 @@ def tabulate(tree: TreeEmbedding, topology: Topology, bones: np.ndarray) -> pl.D
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "hierarchy")

@@ -12,12 +12,13 @@ from hacm.files import read_json, replace_file
 from hacm.recordings import Recording
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
+from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
-from pipeline.ingest.parsing import LISTED_MISSING, Reading, hash_reader, read_recordings
+from pipeline.ingest.parsing import LISTED_MISSING, Reading, read_recordings
 from pipeline.store.store import StoreWriter
-from stages.shared import arguments, parameters, places
-from stages.shared.console import Work, run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import Work, say
 
 PARAMS = ("datasets.{dataset}.ingest",)
 
@@ -38,7 +39,7 @@ def main() -> None:
         if number is not None and number < 1:
             raise UserError(f"{option}: must be at least 1")
     shard = shard_of(options)
-    facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader()}
+    facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader(dataset)}
     receipt = read_json(places.raw(dataset.name) / RECEIPT)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     whole, shards = places.recordings(dataset.name), places.shards(dataset.name)
@@ -117,4 +118,4 @@ def name_differences(store: StoreWriter, dataset: DataSet) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "ingest")

@@ -5,8 +5,8 @@ from hacm.errors import BadRecording, UserError
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.manifest import recording_of
 from pipeline.store.store import SkeletonStore, StoreWriter
-from stages.shared import arguments, parameters, places
-from stages.shared.console import Work, run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import Work, say
 
 PARAMS = ("cleaning", "datasets.{dataset}.cleaning")
 
@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "normalize")

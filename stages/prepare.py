@@ -5,8 +5,8 @@ data set's folders: they depend on this file instead. That the three belong toge
 """
 
 from hacm.files import hash_tree, read_json, write_json
-from stages.shared import arguments, places
-from stages.shared.console import run, say
+from stages.shared import arguments, box, places
+from stages.shared.console import say
 from stages.shared.loading import expect_version, open_benchmark
 
 PARAMS: tuple[str, ...] = ()
@@ -30,4 +30,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "prepare")

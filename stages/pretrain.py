@@ -10,7 +10,6 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from functools import partial
-from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -21,7 +20,7 @@ from hacm.checkpoints import checkpoint
 from hacm.clips.augment import sample_batch
 from hacm.clips.ragged import Rows, place_rows
 from hacm.errors import UserError
-from hacm.files import hash_file, replace_directory, write_json
+from hacm.files import replace_directory, write_json
 from hacm.model.masking import Budget, token_budget
 from hacm.model.network import HACM
 from hacm.model.transformer import token_joints
@@ -31,7 +30,7 @@ from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
 from hacm.training.resume import Terminated
 from pipeline.results.machine import describe_code, describe_machine
-from stages.shared import arguments, devices, launching, parameters
+from stages.shared import arguments, box, devices, launching, parameters
 from stages.shared.console import Work, say
 from stages.shared.costs import Meter
 from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
@@ -65,7 +64,7 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     settings = parameters.train_settings(params, run.benchmark, run.variant)
     benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
-    work = fingerprint_of(benchmark, settings, run.seed, device)
+    work = fingerprint_of(benchmark, settings, run, device)
     meter = Meter(device, run.resume_state / "costs.json", work)
     try:
         model, history = train(benchmark, settings, run, work, meter, device, rows, processes)
@@ -123,15 +122,14 @@ def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
     return token_budget(joints, settings.model, settings.masking)
 
 
-def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, seed: int, device: str) -> str:
-    """A hash of all that a pretraining run depends on."""
-    code = sorted(Path("hacm").rglob("*.py"))
+def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, run: Run, device: str) -> str:
+    """A hash of all that decides how an unfinished pretraining goes on: what decides the result, and the machinery."""
     facts = {
         "settings": asdict(settings),
-        "seed": seed,
+        "seed": run.seed,
         "data": benchmark.store.version,
         "train": [benchmark.names[index] for index in benchmark.train_index.tolist()],
-        "code": {path.as_posix(): hash_file(path) for path in code},
+        "work": box.resume_fingerprint("pretrain", run.names),
         "torch": torch.__version__,
         "device": torch.device(device).type,
     }
@@ -218,4 +216,4 @@ def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, see
 
 
 if __name__ == "__main__":
-    launching.run(main)
+    launching.run(partial(box.work, main, "pretrain"))

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pipeline.report import build
 from pipeline.report.collecting import Selection
-from stages.shared import arguments, parameters, places
-from stages.shared.console import run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import say
 
 PARAMS = ("active",)
 
@@ -28,4 +28,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "report")

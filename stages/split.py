@@ -13,8 +13,8 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments, parameters, places
-from stages.shared.console import run, say
+from stages.shared import arguments, box, parameters, places
+from stages.shared.console import say
 
 PARAMS = ("datasets.{dataset}.ingest",)
 
@@ -70,4 +70,4 @@ def check_counts(
 
 
 if __name__ == "__main__":
-    run(main)
+    box.run(main, "split")

@@ -10,7 +10,7 @@ from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.skeletons.correspondence import read_joints
 from pipeline.datasets.registry import find_benchmark, known_correspondences
-from stages.shared import arguments, console, devices, parameters
+from stages.shared import arguments, box, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
 from stages.shared.encoders import describe_evaluation, like, load_model
@@ -98,4 +98,4 @@ def fine_tune(
 
 
 if __name__ == "__main__":
-    console.run(main)
+    box.run(main, "transfer")

@@ -121,7 +121,7 @@ class DataSet:
             raise UserError(f"{fault}, in part_of({path!r}); mend the reader") from error
         return part
 
-    def read(self, raw: RawRecording) -> Iterator[Recording | Excluded]:
+    def parse(self, raw: RawRecording) -> Iterator[Recording | Excluded]:
         """The recordings in a raw recording; BadRecording with the reason if none can be read.
 
         Whatever goes wrong in a reader of pipeline/own is such a reason, with the line of the reader it went wrong in.

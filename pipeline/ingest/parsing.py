@@ -1,6 +1,5 @@
 """Raw recordings → recordings: several at a time, and nothing twice that an earlier store holds already."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import polars as pl
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawRecording, Recording
 from pipeline.datasets.definition import DataSet
+from pipeline.graph.fingerprint import hash_reader
 from pipeline.store.manifest import hash_clip, recording_of
 from pipeline.store.rows import RowWindow
 from pipeline.store.store import SkeletonStore
@@ -36,15 +36,6 @@ class Reading:
     reused: bool = False
 
 
-def hash_reader() -> str:
-    """BLAKE2b-128 of the code that turns raw files into recordings."""
-    digest = hashlib.blake2b(digest_size=16)
-    for folder in ("hacm/recordings", "pipeline/own"):
-        for path in sorted((Path(__file__).parents[2] / folder).rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
 def read_recordings(
     raw: Iterable[RawRecording | Excluded], dataset: DataSet, earlier: Sequence[Path] = (), workers: int | None = None
 ) -> Iterator[Reading]:
@@ -54,7 +45,7 @@ def read_recordings(
     after a change of one file one file is parsed, and none if shards hold all. What comes out is the same.
     """
     missing = dataset.missing_names()
-    stores = [store for path in earlier if (store := _EarlierStore.open(path))]
+    stores = [store for path in earlier if (store := _EarlierStore.open(path, dataset))]
 
     def read(one: RawRecording | Excluded) -> Reading | tuple[RawRecording, _EarlierStore]:
         if one.name in missing:
@@ -77,7 +68,7 @@ def read_recordings(
 def _parse(raw: RawRecording, dataset: DataSet) -> Reading:
     found: list[Recording | Excluded] = []
     try:
-        found.extend(dataset.read(raw))
+        found.extend(dataset.parse(raw))
     except BadRecording as reason:
         found.append(Excluded(raw.name, raw.source, str(reason)))
     return Reading(raw.source, found, raw.sha256, raw.fingerprint)
@@ -96,11 +87,11 @@ class _EarlierStore:
         self._window = RowWindow(store.rows)
 
     @classmethod
-    def open(cls, path: Path) -> "_EarlierStore | None":
+    def open(cls, path: Path, dataset: DataSet) -> "_EarlierStore | None":
         """The store at that path, if there is a whole one that the present code wrote."""
         try:
             store = SkeletonStore.open(path)
-            return cls(store) if store.facts.get("reader") == hash_reader() else None
+            return cls(store) if store.facts.get("reader") == hash_reader(dataset) else None
         except UserError:
             return None
 

@@ -21,6 +21,11 @@ def unfinished() -> Path:
     return state
 
 
+def finished() -> Path:
+    """What finished stages wrote, by fingerprint."""
+    return unfinished() / "finished"
+
+
 def raw(dataset: str) -> Path:
     """Archives as they came, and the receipt that says what was verified."""
     return Path("data", dataset, "raw")
@@ -86,6 +91,11 @@ class Run:
 
     def __str__(self) -> str:
         return f"{self.benchmark} {self.variant} seed {self.seed}"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What tells it from any other, as options of its stage."""
+        return {"benchmark": self.benchmark, "variant": self.variant, "seed": str(self.seed)}
 
     @property
     def model(self) -> Path:

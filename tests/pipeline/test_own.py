@@ -133,7 +133,7 @@ def raw(content: bytes, path: str = "a.json") -> RawRecording:
 def test_what_goes_wrong_in_a_reader_is_told_with_its_line(own: Callable[..., None]) -> None:
     own(lab=LAB.replace("reader=ArrayReader(BODY, fps=25)", "reader=__name__"))
     dataset = find_dataset("lab")
-    (fine,) = dataset.read(raw(b"[[[[1, 2, 3]] * 3]]"))
+    (fine,) = dataset.parse(raw(b"[[[[1, 2, 3]] * 3]]"))
     assert isinstance(fine, Recording)
     for content, reason in (
         (b"1 / 0", "pipeline/own/lab.py:15: ZeroDivisionError: division by zero"),
@@ -164,7 +164,7 @@ def test_a_fault_of_the_projects_own_readers_is_not_hidden() -> None:
     with pytest.raises(KeyError):
         dataset.part_of("a")
     with pytest.raises(KeyError):
-        list(dataset.read(raw(b"")))
+        list(dataset.parse(raw(b"")))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], c
 
     dataset = replace(find_dataset("lab"), reader=One())
     with pytest.raises(BadRecording, match=reason):
-        list(dataset.read(raw(b"")))
+        list(dataset.parse(raw(b"")))
 
 
 def test_readers_of_ones_own_count_as_the_code_that_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,170 @@
+"""Finished work, so that a stage of the same fingerprint takes it over instead of computing it again.
+
+DVC deletes a stage's outputs before it runs the stage, for as little as a changed comment. What a stage wrote is
+therefore remembered in .state/finished: its fingerprint, the hash of every output, and the outputs themselves as
+further names (hard links) of the same files. Outputs are looked for in their place, there, and in DVC's cache.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hacm.files import replace_directory, replace_file, write_json
+from pipeline.graph.content import hash_path
+from pipeline.graph.declared import Declared
+from pipeline.graph.fingerprint import Fingerprint, hash_inputs
+
+RECORDS_KEPT = 20
+"""Per stage; only the latest one keeps its outputs here."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a stage wrote. outs: MD5 by path, as in dvc.lock."""
+
+    fingerprint: Fingerprint
+    outs: dict[str, str]
+
+
+class Shelf:
+    """The finished work of one stage, in `folder`."""
+
+    def __init__(self, folder: Path, declared: Declared) -> None:
+        self.declared = declared
+        self.folder = folder / declared.name
+        self.copies = self.folder / "outs"
+
+    def put(self, fingerprint: Fingerprint) -> None:
+        """Remember the outputs as they are now."""
+        outs = hash_inputs(self.declared.outs)
+        if outs is None:
+            return  # a stage that says it is done without having written everything: DVC will refuse it
+        movable = [path for path in self.declared.outs if path not in self.declared.kept]
+        with replace_directory(self.copies) as copies:
+            for path in movable:
+                _link(Path(path), copies / path)
+        hash_inputs(self.declared.outs)  # a further name changes a file's times, and so what is known of it
+        write_json(self._record(fingerprint.digest), {"fingerprint": asdict(fingerprint), "outs": outs})
+        for old in sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-RECORDS_KEPT]:
+            old.unlink(missing_ok=True)
+
+    def find(self, fingerprint: Fingerprint) -> Finished | None:
+        """Finished work of that fingerprint, whose outputs can all be had."""
+        try:
+            content = json.loads(self._record(fingerprint.digest).read_text(encoding="utf-8"))
+            finished = Finished(Fingerprint(**content["fingerprint"]), content["outs"])
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
+            return None
+        if finished.outs.keys() != set(self.declared.outs):
+            return None
+        return finished if all(self._source(path, md5) is not None for path, md5 in finished.outs.items()) else None
+
+    def latest(self) -> Fingerprint | None:
+        """The fingerprint of what was finished last."""
+        for path in sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True):
+            try:
+                return Fingerprint(**json.loads(path.read_text(encoding="utf-8"))["fingerprint"])
+            except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
+                continue
+        return None
+
+    def restore(self, finished: Finished) -> None:
+        """Put every output in its place."""
+        for path, md5 in finished.outs.items():
+            source = self._source(path, md5)
+            assert source is not None, path
+            source.bring(Path(path))
+
+    def _record(self, digest: str) -> Path:
+        return self.folder / f"{digest}.json"
+
+    def _source(self, path: str, md5: str) -> "_Source | None":
+        found = hash_inputs([path])
+        if found and found[path] == md5:
+            return _InPlace()
+        copy = self.copies / path
+        if copy.exists() and hash_path(str(copy)) == md5:
+            return _Copied(copy)
+        return _Cached.find(md5)
+
+
+class _Source:
+    """Where an output can be had."""
+
+    def bring(self, target: Path) -> None:
+        raise NotImplementedError
+
+
+class _InPlace(_Source):
+    def bring(self, target: Path) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class _Copied(_Source):
+    path: Path
+
+    def bring(self, target: Path) -> None:
+        _replace(target, {"": self.path} if self.path.is_file() else _files(self.path))
+
+
+@dataclass(frozen=True)
+class _Cached(_Source):
+    """In DVC's cache. files: by path relative to the output; the empty path is the output itself."""
+
+    files: Mapping[str, Path]
+
+    @classmethod
+    def find(cls, md5: str) -> "_Cached | None":
+        from dvc.repo import Repo
+
+        with Repo() as repo:
+            place = repo.cache.local.oid_to_path
+            paths = {"": Path(place(md5))}
+            if md5.endswith(".dir"):
+                listed = _read_listing(Path(place(md5)))
+                if listed is None:
+                    return None
+                paths = {one["relpath"]: Path(place(one["md5"])) for one in listed}
+        return cls(paths) if all(path.is_file() for path in paths.values()) else None
+
+    def bring(self, target: Path) -> None:
+        _replace(target, self.files)
+
+
+def _read_listing(path: Path) -> list[dict[str, Any]] | None:
+    try:
+        listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        return listed
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return None
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def _replace(target: Path, files: Mapping[str, Path]) -> None:
+    if set(files) == {""}:
+        with replace_file(target) as temporary:
+            shutil.copyfile(files[""], temporary)
+        return
+    with replace_directory(target) as folder:
+        for name, source in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, folder / name)
+
+
+def _link(source: Path, target: Path) -> None:
+    """A further name for a file, or for each file of a folder; a copy where the disk has no such thing."""
+    for name, path in ({"": source} if source.is_file() else _files(source)).items():
+        place = target / name if name else target
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, place)
+        except OSError:
+            shutil.copyfile(path, place)
