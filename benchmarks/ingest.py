@@ -29,10 +29,10 @@ from hacm.files import write_json
 from hacm.recordings import RawRecording, ntu, skeleton_text
 from pipeline.datasets.kinect_sim import KINECT_SIM
 from pipeline.ingest.gathering import read_raw
+from pipeline.ingest.workers import count_cores
 from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.results.machine import describe_machine
 from pipeline.store.store import SkeletonStore
-from pipeline.workers import count_cores
 
 MEGABYTE = 1e6
 

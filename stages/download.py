@@ -15,10 +15,10 @@ from hacm.files import hash_file, read_json, replace_file, write_json
 from hacm.recordings import MAIN, RawFile
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.registry import find_dataset
-from pipeline.fetching import fetch
+from pipeline.ingest.fetching import fetch
 from pipeline.ingest.gathering import RECEIPT, find_files, locate
+from pipeline.ingest.workers import count_cores, map_ahead
 from pipeline.kinect_sim import SimulatorSettings, generate
-from pipeline.workers import count_cores, map_ahead
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
 

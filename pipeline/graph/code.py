@@ -28,6 +28,8 @@ FORMAT = f"1 {sys.version_info.major}.{sys.version_info.minor}"
 ACCESSORS = frozenset({"property", "cached_property", "staticmethod", "classmethod", "contextmanager", "overload"})
 """Decorators under which a method is still reached only by its name."""
 
+TEMPLATE = ".jinja"
+
 BODY = "<module>"
 """The name of what a module does when it is imported, apart from defining things."""
 
@@ -193,12 +195,22 @@ class _Search:
             self._resolve(module, content, bound, dotted.split("."))
         self._use(one.attributes)
         for file in one.files:
-            for path in self.code.data_files.get(Path(file).name, ()):
-                self.found.files[path.as_posix()] = _hash_file(self.code.root / path)
+            self._open(file)
         for target in self.dynamic.get((module, name), ()):
             self._visit(*target)
         if name in content.methods:
             self._enter_class(module, content, name)
+
+    def _open(self, file: str) -> None:
+        """A data file whose name is stated; what a template asks of objects, and what it includes, counts as well."""
+        for path in self.code.data_files.get(Path(file).name, ()):
+            if path.as_posix() not in self.found.files:
+                self.found.files[path.as_posix()] = _hash_file(self.code.root / path)
+                if path.suffix == TEMPLATE:
+                    text = (self.code.root / path).read_text(encoding="utf-8")
+                    self._use(re.findall(r"\.([A-Za-z_]\w*)", text))
+                    for inner in re.findall(r"""["']([\w./-]+\.\w+)["']""", text):
+                        self._open(inner)
 
     def _enter_class(self, module: str, content: Module, name: str) -> None:
         outside = self._has_outside_base(module, name)
@@ -323,7 +335,8 @@ def _flatten(statements: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
     """Statements at the top of a module; those under an `if` or `try` too, and its condition by itself."""
     for statement in statements:
         if isinstance(statement, ast.If) and not _is_main_guard(statement):
-            yield ast.Expr(statement.test)
+            if ast.unparse(statement.test) != "TYPE_CHECKING":
+                yield ast.Expr(statement.test)
             yield from _flatten([*statement.body, *statement.orelse])
         elif isinstance(statement, ast.Try):
             handlers = [one for handler in statement.handlers for one in handler.body]

@@ -3,8 +3,12 @@
 DVC deletes a stage's outputs before it runs the stage, for as little as a changed comment. What a stage wrote is
 therefore remembered in .state/finished: its fingerprint, the hash of every output, and the outputs themselves as
 further names (hard links) of the same files. Outputs are looked for in their place, there, and in DVC's cache.
+
+fingerprints.json says the same of every stage's last run, without the outputs. Commit it with dvc.lock: in a clone, and
+after `dvc pull`, finished work is then known as such, too.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -21,12 +25,14 @@ from pipeline.graph.fingerprint import Fingerprint, hash_inputs
 RECORDS_KEPT = 20
 """Per stage; only the latest one keeps its outputs here."""
 
+LEDGER = Path("fingerprints.json")
+
 
 @dataclass(frozen=True)
 class Finished:
-    """What a stage wrote. outs: MD5 by path, as in dvc.lock."""
+    """What a stage wrote. digest: of its fingerprint. outs: MD5 by path, as in dvc.lock."""
 
-    fingerprint: Fingerprint
+    digest: str
     outs: dict[str, str]
 
 
@@ -35,6 +41,7 @@ class Shelf:
 
     def __init__(self, folder: Path, declared: Declared) -> None:
         self.declared = declared
+        self.lock = folder / "lock"
         self.folder = folder / declared.name
         self.copies = self.folder / "outs"
 
@@ -49,28 +56,26 @@ class Shelf:
                 _link(Path(path), copies / path)
         hash_inputs(self.declared.outs)  # a further name changes a file's times, and so what is known of it
         write_json(self._record(fingerprint.digest), {"fingerprint": asdict(fingerprint), "outs": outs})
+        self._enter(Finished(fingerprint.digest, outs))
         for old in sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)[:-RECORDS_KEPT]:
             old.unlink(missing_ok=True)
 
     def find(self, fingerprint: Fingerprint) -> Finished | None:
         """Finished work of that fingerprint, whose outputs can all be had."""
-        try:
-            content = json.loads(self._record(fingerprint.digest).read_text(encoding="utf-8"))
-            finished = Finished(Fingerprint(**content["fingerprint"]), content["outs"])
-        except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
+        outs = _read(self._record(fingerprint.digest)).get("outs")
+        if outs is None:
+            entry = _read(LEDGER).get(self.declared.name, {})
+            outs = entry.get("outs") if entry.get("fingerprint") == fingerprint.digest else None
+        if not isinstance(outs, dict) or outs.keys() != set(self.declared.outs):
             return None
-        if finished.outs.keys() != set(self.declared.outs):
-            return None
-        return finished if all(self._source(path, md5) is not None for path, md5 in finished.outs.items()) else None
+        had = all(self._source(path, md5) is not None for path, md5 in outs.items())
+        return Finished(fingerprint.digest, outs) if had else None
 
     def latest(self) -> Fingerprint | None:
         """The fingerprint of what was finished last."""
-        for path in sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns, reverse=True):
-            try:
-                return Fingerprint(**json.loads(path.read_text(encoding="utf-8"))["fingerprint"])
-            except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError):
-                continue
-        return None
+        records = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        parts = _read(records[-1]).get("fingerprint") if records else None
+        return Fingerprint(**parts) if isinstance(parts, dict) else None
 
     def restore(self, finished: Finished) -> None:
         """Put every output in its place."""
@@ -78,6 +83,17 @@ class Shelf:
             source = self._source(path, md5)
             assert source is not None, path
             source.bring(Path(path))
+        self._enter(finished)
+
+    def _enter(self, finished: Finished) -> None:
+        """Put this stage's entry into the ledger; others may do the same with theirs at the same time."""
+        self.lock.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.lock, "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = _read(LEDGER)
+            entry = {"fingerprint": finished.digest, "outs": finished.outs}
+            if entries.get(self.declared.name) != entry:
+                write_json(LEDGER, dict(sorted((entries | {self.declared.name: entry}).items())))
 
     def _record(self, digest: str) -> Path:
         return self.folder / f"{digest}.json"
@@ -109,7 +125,12 @@ class _Copied(_Source):
     path: Path
 
     def bring(self, target: Path) -> None:
-        _replace(target, {"": self.path} if self.path.is_file() else _files(self.path))
+        if self.path.is_file():
+            with replace_file(target) as temporary:
+                _link(self.path, temporary)
+        else:
+            with replace_directory(target) as folder:
+                _link(self.path, folder)
 
 
 @dataclass(frozen=True)
@@ -142,6 +163,15 @@ def _read_listing(path: Path) -> list[dict[str, Any]] | None:
         return listed
     except (OSError, UnicodeDecodeError, json.JSONDecodeError):
         return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON mapping; an empty one where there is none that can be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _files(folder: Path) -> dict[str, Path]:

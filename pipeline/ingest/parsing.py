@@ -11,10 +11,10 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawRecording, Recording
 from pipeline.datasets.definition import DataSet
 from pipeline.graph.fingerprint import hash_reader
+from pipeline.ingest.workers import count_cores, map_ahead
 from pipeline.store.manifest import hash_clip, recording_of
 from pipeline.store.rows import RowWindow
 from pipeline.store.store import SkeletonStore
-from pipeline.workers import count_cores, map_ahead
 
 MOST_WORKERS = 8
 """What a worker does inside the interpreter, some tenth of its time, is done by one worker at a time."""

@@ -38,11 +38,12 @@ AZIMUTHS = {1: 0.0, 2: np.deg2rad(45.0), 3: np.deg2rad(-45.0)}
 SETUP_STREAM = 4
 
 # How much harder than a knee each joint is to find.
-HARDNESS = np.full(len(KINECT_V2.joints), 0.6)
-for _joints, _hardness in (
+HARDEST = (
     (ELBOW + KNEE, 1.0), (WRIST, 1.4), (HAND, 2.0), (TIP, 3.0), (THUMB, 3.6), (ANKLE, 1.5), (FOOT, 2.4),
-):  # fmt: skip
-    HARDNESS[list(_joints)] = _hardness
+)  # fmt: skip
+HARDNESS = np.array(
+    [next((value for joints, value in HARDEST if joint in joints), 0.6) for joint in range(len(KINECT_V2.joints))]
+)
 NEVER_CERTAIN = [*TIP, *THUMB]
 
 # Limbs that hide what is behind them: from joint, to joint, radius in metres, joints that belong to them.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from hacm.errors import UserError
-from pipeline import fetching
-from pipeline.fetching import ATTEMPTS, fetch
+from pipeline.ingest import fetching
+from pipeline.ingest.fetching import ATTEMPTS, fetch
 
 CONTENT = bytes(range(256)) * 8000
 OTHER = CONTENT[::-1] + b"and more"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from pipeline.workers import AHEAD, count_cores, map_ahead
+from pipeline.ingest.workers import AHEAD, count_cores, map_ahead
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
