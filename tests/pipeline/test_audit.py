@@ -18,7 +18,7 @@ from pipeline.audit.markdown import to_markdown
 from pipeline.audit.provenance import Origin
 from pipeline.audit.sketches import NEAR, measure_distance
 from pipeline.audit.streaming import split_into_batches
-from pipeline.audit.values import CHECKS, find_limbs, measure
+from pipeline.audit.values import CHECKS, measure, pair_limbs_by_name
 from pipeline.datasets.definition import Archive
 from pipeline.datasets.splits import SplitRule
 from pipeline.store.store import SkeletonStore, StoreWriter
@@ -177,10 +177,10 @@ def test_measurements_are_those_of_each_clip_alone(sound, clips):
 
 
 def test_limbs_are_found_by_name():
-    assert [left.tolist() for left, _ in find_limbs(KINECT_V1)] == [[4, 5, 6, 7], [12, 13, 14, 15]]
-    assert [right.tolist() for _, right in find_limbs(KINECT_V2)] == [[8, 9, 10, 11, 23, 24], [16, 17, 18, 19]]
-    assert len(find_limbs(UI_PRMD)) == 2
-    assert find_limbs(replace(KINECT_V1, joints=tuple(f"j{joint}" for joint in range(20)))) == []
+    assert [left.tolist() for left, _ in pair_limbs_by_name(KINECT_V1)] == [[4, 5, 6, 7], [12, 13, 14, 15]]
+    assert [right.tolist() for _, right in pair_limbs_by_name(KINECT_V2)] == [[8, 9, 10, 11, 23, 24], [16, 17, 18, 19]]
+    assert len(pair_limbs_by_name(UI_PRMD)) == 2
+    assert pair_limbs_by_name(replace(KINECT_V1, joints=tuple(f"j{joint}" for joint in range(20)))) == []
 
 
 def test_every_limit_says_its_unit_and_its_reason():
