@@ -24,6 +24,7 @@ from rich.table import Table
 from benchmarks.processes import run_module
 from benchmarks.store import MEGABYTE, STORE, write
 from hacm.files import write_json
+from hacm.recordings.notes import Kind, Note
 from pipeline.audit import audit
 from pipeline.audit.integrity import verify
 from pipeline.audit.versions import Held, compare
@@ -118,7 +119,7 @@ def make_manifest(rows: int) -> pl.DataFrame:
         "fps": np.full(rows, 30.0), "topology": ["kinect-v2-25"] * rows, "frames": rng.integers(40, 160, rows),
         "bodies": 1 + number % 2, "offset": number * 100, "source": [f"archive.zip/{n}.skeleton" for n in number],
         "source_sha256": digests, "hash": [digest[:32] for digest in digests],
-        "notes": [[f"frames without body dropped: {n % 9}"] if n % 5 == 0 else [] for n in number],
+        "notes": [[Note(Kind.FRAMES_WITHOUT_BODY, frames=int(n % 9)).record] if n % 5 == 0 else [] for n in number],
     }  # fmt: skip
     missing = {name: [None] * rows for name in SCHEMA if name not in columns}
     return pl.DataFrame({name: columns.get(name, missing.get(name)) for name in SCHEMA}, schema=SCHEMA, strict=False)
@@ -127,11 +128,12 @@ def make_manifest(rows: int) -> pl.DataFrame:
 def make_other(manifest: pl.DataFrame) -> pl.DataFrame:
     """One clip in a thousand gone, as many new, relabelled, of other values, cleaned otherwise, and of other people."""
     number = pl.int_range(pl.len()) % 1000
+    truncated = [Note(Kind.TRUNCATED, frames=400, limit=300).record]
     changed = manifest.with_columns(
         pl.when(number == 0).then(pl.col("name") + "x").otherwise("name").alias("name"),
         pl.when(number == 1).then((pl.col("label") + 1) % 120).otherwise("label").cast(pl.Int32).alias("label"),
         pl.when(number == 2).then(pl.col("hash").str.reverse()).otherwise("hash").alias("hash"),
-        pl.when(number == 3).then(pl.lit(["frames truncated: 400 to 300"])).otherwise("notes").alias("notes"),
+        pl.when(number == 3).then(pl.lit(truncated, SCHEMA["notes"])).otherwise("notes").alias("notes"),
         pl.when(number == 4).then(pl.col("subject") % 106 + 1).otherwise("subject").cast(pl.Int32).alias("subject"),
     )
     return changed.sample(fraction=1, shuffle=True, seed=0)[: len(manifest) // 1000 * 1000]

@@ -56,10 +56,10 @@ class Format:
         most_bytes = 4 * self.most_values(len(data))
         for one in found:
             if isinstance(one, Excluded):
-                _check_reason(one.reason)
+                _check_reason(str(one.reason))
             else:
                 self._check_recording(one, most_bytes)
-        return next((one.reason for one in found if isinstance(one, Excluded)), TAKEN)
+        return next((str(one.reason) for one in found if isinstance(one, Excluded)), TAKEN)
 
     def _check_recording(self, recording: Recording, most_bytes: int) -> None:
         bodies_MTVC = recording.bodies_MTVC
@@ -71,7 +71,7 @@ class Format:
         finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
         assert (finite_MT | np.isnan(bodies_MTVC).all(axis=(2, 3))).all(), "a body-frame is neither finite nor absent"
         for note in recording.notes:
-            _check_reason(note)
+            _check_reason(note.text)
 
 
 def _check_reason(reason: str) -> None:

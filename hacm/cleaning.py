@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings import Clip, Recording
+from hacm.recordings.notes import Kind, Note
 
 # A clip has at most this many bodies: no action of the data sets has more people.
 MOST_BODIES = 2
@@ -97,12 +98,12 @@ def clean(recording: Recording, settings: CleaningSettings) -> Clip:
     frames = bodies_MTVC.shape[1]
     if frames > settings.max_frames:
         bodies_MTVC = bodies_MTVC[:, : settings.max_frames]
-        notes.append(f"frames truncated: {frames} to {settings.max_frames}")
+        notes.append(Note(Kind.TRUNCATED, frames=frames, limit=settings.max_frames))
     if not bodies_MTVC.any():
-        raise BadRecording("no body left: all coordinates are zero after translation and truncation")
+        raise BadRecording(Note(Kind.ZERO_AFTER_CUT))
     if len(bodies_MTVC) == 1 and settings.single_body == "copy":
         bodies_MTVC = np.concatenate([bodies_MTVC, bodies_MTVC])
-        notes.append("body 0 copied to body 1")
+        notes.append(Note(Kind.BODY_COPIED, body=0, target=1))
     return replace(clip, bodies_MTVC=np.ascontiguousarray(bodies_MTVC), notes=tuple(notes))
 
 
@@ -121,7 +122,7 @@ def denoise(recording: Recording, settings: CleaningSettings) -> Clip:
     else:
         bodies_MTVC = _find_bodies(_drop_empty_frames(recording.bodies_MTVC, notes), settings, notes)
     if not bodies_MTVC[0].any():
-        raise BadRecording("no body left: all coordinates of the first are zero")
+        raise BadRecording(Note(Kind.FIRST_BODY_ZERO))
     return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes))
 
 
@@ -130,28 +131,30 @@ def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
     return cast(NDArray[np.bool_], np.isfinite(bodies_MTVC).all(axis=(2, 3)))
 
 
-def _take_as_they_are(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+def _take_as_they_are(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
     """Strategy `none`: the first two tracks that were seen at all, zeros where they were not."""
     present_MT = _present(bodies_MTVC)
     seen = np.flatnonzero(present_MT.any(axis=1))
     if len(seen) == 0:
-        raise BadRecording("no body in any frame")
-    notes.extend(f"track {number} dropped: a clip has two bodies" for number in seen[MOST_BODIES:])
+        raise BadRecording(Note(Kind.NO_BODY))
+    notes.extend(Note(Kind.TRACK_BEYOND_TWO, track=int(number)) for number in seen[MOST_BODIES:])
     taken = seen[:MOST_BODIES]
     return np.where(present_MT[taken][:, :, np.newaxis, np.newaxis], bodies_MTVC[taken], np.float32(0))
 
 
-def _drop_empty_frames(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+def _drop_empty_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
     """Step 1: frames with no body go."""
     seen_T = _present(bodies_MTVC).any(axis=0)
     if not seen_T.any():
-        raise BadRecording("no body in any frame")
+        raise BadRecording(Note(Kind.NO_BODY))
     if not seen_T.all():
-        notes.append(f"frames without body dropped: {np.count_nonzero(~seen_T)}")
+        notes.append(Note(Kind.FRAMES_WITHOUT_BODY, frames=int(np.count_nonzero(~seen_T))))
     return bodies_MTVC[:, seen_T]
 
 
-def _find_bodies(bodies_MTVC: NDArray[np.float32], settings: CleaningSettings, notes: list[str]) -> NDArray[np.float32]:
+def _find_bodies(
+    bodies_MTVC: NDArray[np.float32], settings: CleaningSettings, notes: list[Note]
+) -> NDArray[np.float32]:
     """Steps 2 and 3: the one or two people among the tracks."""
     frames = bodies_MTVC.shape[1]
     tracks = _find_tracks(bodies_MTVC, notes)
@@ -167,7 +170,7 @@ def _motion(joints_FVC: NDArray[np.float32]) -> float:
     return float(joints_FVC.reshape(-1, 3).var(axis=0, dtype=np.float64).sum())
 
 
-def _find_tracks(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> list[Track]:
+def _find_tracks(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> list[Track]:
     """Step 2: each body id's frames closed up to an interval without gaps, from its first frame on."""
     tracks = []
     for number, present_T in enumerate(_present(bodies_MTVC)):
@@ -177,17 +180,18 @@ def _find_tracks(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> list[Tra
         tracks.append(Track(number, int(seen[0]), bodies_MTVC[number, seen]))
         gap = int(seen[-1] - seen[0]) + 1 - len(seen)
         if gap:
-            notes.append(f"track {number} closed up: {gap} frames without it")
+            notes.append(Note(Kind.TRACK_CLOSED_UP, track=number, frames=gap))
     return tracks
 
 
-def _drop_short(tracks: list[Track], ghost_frames: int, notes: list[str]) -> list[Track]:
+def _drop_short(tracks: list[Track], ghost_frames: int, notes: list[Note]) -> list[Track]:
     """Step 3a: tracks of few frames go; if all would, the longest stays (the first of equals)."""
     kept = [track for track in tracks if track.frames > ghost_frames]
     if not kept:
         kept = [max(tracks, key=lambda track: track.frames)]
-        notes.append(f"track {kept[0].number} kept as the longest: no track over {ghost_frames} frames")
-    notes.extend(f"track {track.number} dropped: only {track.frames} frames" for track in tracks if track not in kept)
+        notes.append(Note(Kind.TRACK_LONGEST, track=kept[0].number, limit=ghost_frames))
+    short = (track for track in tracks if track not in kept)
+    notes.extend(Note(Kind.TRACK_SHORT, track=track.number, frames=track.frames) for track in short)
     return kept
 
 
@@ -198,7 +202,7 @@ def _noisy_frames(joints_FVC: NDArray[np.float32], spread: float) -> NDArray[np.
     return extent_FC[:, 0] > spread * extent_FC[:, 1].astype(np.float64)
 
 
-def _drop_noisy(tracks: list[Track], settings: CleaningSettings, notes: list[str]) -> list[Track]:
+def _drop_noisy(tracks: list[Track], settings: CleaningSettings, notes: list[Note]) -> list[Track]:
     """Step 3b: in order of appearance, until one is left, noisy tracks go and partly noisy ones lose motion."""
     kept: list[Track] = []
     left = len(tracks)
@@ -209,7 +213,7 @@ def _drop_noisy(tracks: list[Track], settings: CleaningSettings, notes: list[str
             kept.append(track)
         elif noisy / track.frames >= settings.noisy_share:
             left -= 1
-            notes.append(f"track {track.number} dropped: {noisy} of {track.frames} frames noisy")
+            notes.append(Note(Kind.TRACK_NOISY, track=track.number, frames=noisy, of=track.frames))
         else:
             kept.append(replace(track, most_motion=_motion(track.joints_FVC[~noisy_F])))
     return kept
@@ -222,7 +226,7 @@ def _write_alone(track: Track, frames: int) -> NDArray[np.float32]:
     return body_TVC[np.newaxis]
 
 
-def _write_two(tracks: list[Track], frames: int, notes: list[str]) -> NDArray[np.float32]:
+def _write_two(tracks: list[Track], frames: int, notes: list[Note]) -> NDArray[np.float32]:
     """Step 3c: by motion, each track continues the first body whose interval it does not overlap.
 
     To share one frame is no overlap, and the later writing wins it. The second body's interval starts as [0, 0].
@@ -239,21 +243,23 @@ def _write_two(tracks: list[Track], frames: int, notes: list[str]) -> NDArray[np
                 bodies_MTVC[body, track.start : track.end + 1] = track.joints_FVC
                 intervals[body] = (min(start, track.start), max(end, track.end))
                 if started[body]:
-                    notes.append(f"track {track.number} merged into body {body}: frames {track.start} to {track.end}")
+                    notes.append(
+                        Note(Kind.TRACK_MERGED, track=track.number, body=body, start=track.start, end=track.end)
+                    )
                 started[body] = True
                 break
         else:
-            notes.append(f"track {track.number} dropped: overlaps both bodies")
+            notes.append(Note(Kind.TRACK_OVERLAPS, track=track.number))
     return bodies_MTVC
 
 
-def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[str]) -> NDArray[np.float32]:
+def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
     """Step 3d: frames that no remaining track covers go."""
     filled_T = bodies_MTVC.sum(axis=(0, 2, 3), dtype=np.float64) != 0
     if not filled_T.any():
-        raise BadRecording("no body left: all coordinates are zero")
+        raise BadRecording(Note(Kind.ALL_ZERO))
     if not filled_T.all():
-        notes.append(f"frames without remaining body dropped: {np.count_nonzero(~filled_T)}")
+        notes.append(Note(Kind.FRAMES_WITHOUT_REMAINING_BODY, frames=int(np.count_nonzero(~filled_T))))
     return bodies_MTVC[:, filled_T]
 
 
@@ -268,5 +274,5 @@ def _translate(bodies_MTVC: NDArray[np.float32], centre: int, *, restore_missing
     if restore_missing:
         translated_MTVC[bodies_MTVC.sum(axis=(2, 3), dtype=np.float64) == 0] = 0
     if not np.isfinite(translated_MTVC).all():
-        raise BadRecording("coordinates too large to translate")
+        raise BadRecording(Note(Kind.TOO_LARGE))
     return translated_MTVC

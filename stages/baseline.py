@@ -4,7 +4,7 @@ from hacm.evaluation import ridge
 from stages.shared import arguments, box, parameters, places
 from stages.shared.costs import Meter
 from stages.shared.loading import load_benchmark
-from stages.shared.result_files import write_result
+from stages.shared.result_files import summarise, write_result
 
 PARAMS = ("evaluate.bootstrap",)
 
@@ -26,10 +26,8 @@ def main() -> None:
         places.baseline_results(name),
         f"{name} baseline",
         benchmark,
-        result,
-        None,
-        bootstrap=int(params.value("evaluate.bootstrap")),
-        details={"benchmark": name, "protocol": "baseline", **meter.read()},
+        summarise(benchmark, result, None, int(params.value("evaluate.bootstrap"))),
+        {"benchmark": name, "protocol": "baseline", **meter.read()},
     )
 
 

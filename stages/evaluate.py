@@ -6,16 +6,13 @@ from hacm import protocols
 from hacm.errors import UserError
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
-from pipeline.params import Params
 from stages.shared import arguments, box, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
-from stages.shared.encoders import describe_evaluation, like, load_model
+from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import Benchmark, expect_version, load_benchmark
-from stages.shared.places import Run
-from stages.shared.result_files import write_result
+from stages.shared.result_files import summarise, write_result
 
 PARAMS = (
     "evaluate.bootstrap",
@@ -36,48 +33,39 @@ def main() -> None:
         raise UserError(f"--protocol: {error}") from error
     params = parameters.load(PARAMS, benchmark=run.benchmark, protocol=protocol)
     settings = params.section(f"evaluate.{protocol}", kind, f"benchmarks.{run.benchmark}.evaluate.{protocol}")
-    model, facts = load_model(run, device)
+    encoder = load_encoder(run, device)
     benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
-    expect_version(benchmark.store, facts["data_version"], run.model)
-    evaluate(run, protocol, benchmark, model, facts, settings, params, device)
+    expect_version(benchmark.store, encoder.facts["data_version"], run.model)
+    evaluate(encoder, benchmark, protocol, settings, int(params.value("evaluate.bootstrap")))
 
 
-def evaluate(
-    run: Run,
-    protocol: str,
-    benchmark: Benchmark,
-    model: HACM,
-    facts: dict[str, Any],
-    settings: Any,
-    params: Params,
-    device: str,
-) -> None:
+def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: Any, bootstrap: int) -> None:
     """Run the protocol on the trained encoder and on one with random weights, and write both."""
-    task = benchmark.task(AugmentSettings(**facts["settings"]["augment"]))
-    meter = Meter(device)
-    trained = run_protocol(protocol, "trained", model, task, settings, run.seed, device)
-    control = run_protocol(protocol, "random weights", like(model, run.seed), task, settings, run.seed, device)
+    task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
+    meter = Meter(encoder.device)
+    trained = run_protocol(protocol, "trained", encoder, task, settings)
+    control = run_protocol(protocol, "random weights", encoder.with_random_weights(), task, settings)
     write_result(
-        run.results(protocol),
-        f"{run} {protocol}",
+        encoder.run.results(protocol),
+        f"{encoder.run} {protocol}",
         benchmark,
-        trained,
-        control,
-        bootstrap=int(params.value("evaluate.bootstrap")),
-        details={
-            "benchmark": run.benchmark,
+        summarise(benchmark, trained, control, bootstrap),
+        {
+            "benchmark": encoder.run.benchmark,
             "protocol": protocol,
-            **describe_evaluation(run, model, facts, settings, device),
+            **encoder.describe(settings),
             **meter.read(),
         },
     )
 
 
-def run_protocol(protocol: str, title: str, model: HACM, task: Task, settings: Any, seed: int, device: str) -> Result:
+def run_protocol(protocol: str, title: str, encoder: Encoder, task: Task, settings: Any) -> Result:
     """The protocol's scores on the test clips."""
     with Work(f"{protocol}, {title}", getattr(settings, "epochs", 1), "epochs") as work:
         try:
-            result: Result = protocols.find(protocol).run(model, task, settings, seed, device, work.update)
+            result: Result = protocols.find(protocol).run(
+                encoder.model, task, settings, encoder.run.seed, encoder.device, work.update
+            )
         except ValueError as error:
             raise UserError(f"{protocol}: {error}") from error
     return result

@@ -10,7 +10,7 @@ import polars as pl
 from hacm.files import replace_directory, write_json
 from hacm.hierarchy import TreeEmbedding, embed_tree, frame_hierarchy
 from hacm.settings import HierarchySettings
-from hacm.skeletons.bones import measure_bones
+from hacm.skeletons.bones import measure_mean_bones
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.splits import assign, select
@@ -33,7 +33,7 @@ def main() -> None:
     training = select(
         assign(store.manifest, dataset.splits), params.value(f"datasets.{dataset.name}.tree_split"), "train"
     )
-    bones = measure_bones(store.read(training.to_list())[0], dataset.topology)
+    bones = measure_mean_bones(store.read(training.to_list())[0], dataset.topology)
     tree = embed_tree(skeleton_of(dataset.topology), bones, settings.tree)
     with replace_directory(places.hierarchy(dataset.name)) as folder:
         mean_N = write_frames(folder / "hierarchy.zarr", store, dataset.topology, settings)

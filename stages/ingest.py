@@ -10,12 +10,13 @@ import shutil
 from hacm.errors import UserError
 from hacm.files import read_json, replace_file
 from hacm.recordings import Recording
+from hacm.recordings.notes import Kind, Note
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
-from pipeline.ingest.parsing import LISTED_MISSING, Reading, read_recordings
+from pipeline.ingest.parsing import Reading, read_recordings
 from pipeline.store.store import StoreWriter
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
@@ -76,7 +77,7 @@ def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool)
     for found in reading.found:
         if isinstance(found, Recording):
             store.add(found, reading.source, reading.sha256, reading.fingerprint)
-        elif strict and found.reason != LISTED_MISSING:
+        elif strict and found.reason != Note(Kind.LISTED_MISSING):
             raise UserError(
                 f"{found.source}: {found.reason}; mend or remove it, or set datasets.{dataset.name}.ingest.strict to "
                 "false"

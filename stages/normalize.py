@@ -2,6 +2,7 @@
 
 from hacm.cleaning import CleaningSettings, clean
 from hacm.errors import BadRecording, UserError
+from hacm.recordings.notes import Note
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.manifest import recording_of
 from pipeline.store.store import SkeletonStore, StoreWriter
@@ -28,13 +29,13 @@ def main() -> None:
         Work("cleaning", len(source), "clips") as work,
     ):
         for row in source.table("excluded").iter_rows(named=True):
-            store.exclude(row["name"], row["source"], row["reason"])
+            store.exclude(row["name"], row["source"], Note.of_record(row["note"]))
         for row, bodies in source.stream():
             try:
                 clip = clean(recording_of(row, source.topology, bodies), settings)
                 store.add(clip, row["source"], row["source_sha256"])
             except BadRecording as reason:
-                store.exclude(row["name"], row["source"], str(reason))
+                store.exclude(row["name"], row["source"], reason)
             work.advance()
         if len(store) == 0:
             raise UserError(f"{dataset.name}: cleaning left no clip; the first reason: {store.first_reason}")

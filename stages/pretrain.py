@@ -8,7 +8,7 @@ between two devices.
 import hashlib
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any, get_args
 
@@ -58,6 +58,18 @@ def main() -> None:
         pretrain_benchmark(arguments.run_of(options), device, options.rows, processes)
 
 
+@dataclass(frozen=True)
+class Pretraining:
+    """What a run trains on and how, and where this process does its part. rows: where the clips lie."""
+
+    run: Run
+    benchmark: Benchmark
+    settings: TrainSettings
+    device: str
+    rows: Rows
+    processes: Processes
+
+
 def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) -> None:
     """Run or resume a pretraining; the first of the processes writes what it gave."""
     params = parameters.load(PARAMS, benchmark=run.benchmark, variant=run.variant)
@@ -66,42 +78,35 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
     work = fingerprint_of(benchmark, settings, run, device)
     meter = Meter(device, run.resume_state / "costs.json", work)
+    pretraining = Pretraining(run, benchmark, settings, device, rows, processes)
     try:
-        model, history = train(benchmark, settings, run, work, meter, device, rows, processes)
+        model, history = train(pretraining, work, meter)
     except (ValueError, FloatingPointError, Terminated) as error:
         raise UserError(str(error)) from error
     if processes.first:
-        write_results(run, benchmark, model, history, settings, meter.read(), device, processes.count)
+        write_results(pretraining, model, history, meter.read())
         shutil.rmtree(run.resume_state, ignore_errors=True)
 
 
-def train(
-    benchmark: Benchmark,
-    settings: TrainSettings,
-    run: Run,
-    fingerprint: str,
-    meter: Meter,
-    device: str,
-    rows: Rows,
-    processes: Processes,
-) -> tuple[HACM, list[EpochRecord]]:
-    """Run or resume the pretraining; the first of the processes shows its progress and keeps what it cost."""
+def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[EpochRecord]]:
+    """Run or resume it; the first of the processes shows its progress and keeps what it cost."""
+    benchmark = one.benchmark
     begin = partial(
         pretrain,
         benchmark.clips,
         benchmark.train_index,
         skeleton_of(benchmark.dataset.topology),
-        settings,
-        seed=run.seed,
-        state_dir=run.resume_state,
+        one.settings,
+        seed=one.run.seed,
+        state_dir=one.run.resume_state,
         fingerprint=fingerprint,
-        device=device,
-        processes=processes,
-        rows=rows,
+        device=one.device,
+        processes=one.processes,
+        rows=one.rows,
     )
-    if not processes.first:
+    if not one.processes.first:
         return begin()
-    say(f"{benchmark.dataset.name}: {budget(benchmark, settings)}")
+    say(f"{benchmark.dataset.name}: {budget(benchmark, one.settings)}")
     with Work("pretraining", None, "clips") as work:
 
         def show(step: Step) -> None:
@@ -136,17 +141,9 @@ def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, run: Run, devi
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def write_results(
-    run: Run,
-    benchmark: Benchmark,
-    model: HACM,
-    history: list[EpochRecord],
-    settings: TrainSettings,
-    cost: dict[str, Any],
-    device: str,
-    processes: int,
-) -> None:
+def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cost: dict[str, Any]) -> None:
     """The checkpoint, and beside it small files for DVC and the report."""
+    run, benchmark, settings = one.run, one.benchmark, one.settings
     facts = {
         "benchmark": run.benchmark,
         "variant": run.variant,
@@ -173,8 +170,8 @@ def write_results(
         **describe_code(),
         "encoder_hash": checkpoint.encoder_hash(model),
         "machine": describe_machine(),
-        "device": torch.device(device).type,
-        "processes": processes,
+        "device": torch.device(one.device).type,
+        "processes": one.processes.count,
         "precision": settings.pretrain.precision,
         "compile": settings.pretrain.compile,
         **cost,

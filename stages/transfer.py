@@ -7,16 +7,15 @@ from hacm.errors import UserError
 from hacm.evaluation import transfer
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.skeletons.correspondence import read_joints
 from pipeline.datasets.registry import find_benchmark, known_correspondences
 from stages.shared import arguments, box, devices, parameters
 from stages.shared.console import Work
 from stages.shared.costs import Meter
-from stages.shared.encoders import describe_evaluation, like, load_model
+from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import load_benchmark, skeleton_of
 from stages.shared.places import Run
-from stages.shared.result_files import write_result
+from stages.shared.result_files import summarise, write_result
 
 PARAMS = (
     "train",
@@ -33,27 +32,26 @@ def main() -> None:
     run, target, device = Run(options.source, options.variant, options.seed), options.target, options.device
     params = parameters.load(PARAMS, target=target, variant=run.variant)
     settings = params.section("evaluate.transfer", transfer.Settings, f"benchmarks.{target}.evaluate.transfer")
-    model, facts = load_model(run, device)
+    encoder = load_encoder(run, device)
     benchmark = load_benchmark(target, hierarchies=False, device=device)
-    joint_V = joints_of(run, model, target)
+    joint_V = joints_of(encoder, target)
     # Cropped as suits the target's clips; but the encoder is fed the stream that it was trained on.
     augment = parameters.train_settings(params, target, run.variant).augment
-    task = benchmark.task(replace(augment, stream=facts["settings"]["augment"]["stream"]))
+    task = benchmark.task(replace(augment, stream=encoder.facts["settings"]["augment"]["stream"]))
     meter = Meter(device)
-    trained = fine_tune("trained", model, task, joint_V, settings, run.seed, device)
-    control = fine_tune("random weights", like(model, run.seed), task, joint_V, settings, run.seed, device)
+    trained = fine_tune("trained", encoder, task, joint_V, settings)
+    control = fine_tune("random weights", encoder.with_random_weights(), task, joint_V, settings)
+    bootstrap = int(params.value("evaluate.bootstrap"))
     write_result(
         run.transfer_results(target),
         f"{run}, transferred to {target}",
         benchmark,
-        trained,
-        control,
-        bootstrap=int(params.value("evaluate.bootstrap")),
-        details={
+        summarise(benchmark, trained, control, bootstrap),
+        {
             "source": run.benchmark,
             "benchmark": target,
             "protocol": "transfer",
-            **describe_evaluation(run, model, facts, settings, device),
+            **encoder.describe(settings),
             **meter.read(),
         },
     )
@@ -69,30 +67,24 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def joints_of(run: Run, model: HACM, target: str) -> tuple[int, ...]:
+def joints_of(encoder: Encoder, target: str) -> tuple[int, ...]:
     """For each of the encoder's joints the joint of the target's clips that it is read from.
 
     UserError if that is not known, or the encoder was trained on another skeleton than the source has now.
     """
-    source_topology, target_topology = (find_benchmark(name)[0].topology for name in (run.benchmark, target))
-    if model.skeleton != skeleton_of(source_topology):
-        raise UserError(f"{run.model}: of another skeleton than {source_topology.name} is now; run dvc repro")
+    source_topology, target_topology = (find_benchmark(name)[0].topology for name in (encoder.run.benchmark, target))
+    if encoder.model.skeleton != skeleton_of(source_topology):
+        raise UserError(f"{encoder.run.model}: of another skeleton than {source_topology.name} is now; run dvc repro")
     return read_joints(source_topology, target_topology, known_correspondences())
 
 
 def fine_tune(
-    title: str,
-    model: HACM,
-    task: Task,
-    joint_V: tuple[int, ...],
-    settings: transfer.Settings,
-    seed: int,
-    device: str,
+    title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: transfer.Settings
 ) -> Result:
     """The scores on the target's test clips."""
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
         try:
-            return transfer.run(model, task, joint_V, settings, seed, device, work.update)
+            return transfer.run(encoder.model, task, joint_V, settings, encoder.run.seed, encoder.device, work.update)
         except ValueError as error:
             raise UserError(f"transfer: {error}") from error
 

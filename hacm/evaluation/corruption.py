@@ -74,7 +74,7 @@ class MissingJoints:
 
 @dataclass(frozen=True)
 class MissingLimb:
-    """One limb (see `limbs`) is not seen at all, of neither body. level: its share of the joints."""
+    """One limb (see `find_limbs_by_branching`) is not seen at all, of neither body. level: its share of the joints."""
 
     limb: tuple[int, ...]
     skeleton: Skeleton
@@ -176,7 +176,7 @@ def corrupt(clips: Clips, index_N: Tensor, corruption: Corruption, seed: int) ->
     return taken
 
 
-def limbs(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
+def find_limbs_by_branching(skeleton: Skeleton) -> tuple[tuple[int, ...], ...]:
     """The limbs of any skeleton, each from the joint next to the trunk outwards: arms, legs, neck and head, a tail.
 
     A hub is a joint where at least three branches meet that reach a third as far as the skeleton's longest path (so

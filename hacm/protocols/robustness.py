@@ -24,7 +24,7 @@ from hacm.evaluation.corruption import (
     Noise,
     View,
     corrupt,
-    limbs,
+    find_limbs_by_branching,
 )
 from hacm.evaluation.features import encode, frozen
 from hacm.evaluation.probe import ProbeSettings, score, train_probe
@@ -108,7 +108,7 @@ def corruptions(settings: Settings, skeleton: Skeleton) -> list[Corruption]:
             MissingJoints(share, draw, by_frame, skeleton, settings.missing) for share in shares for draw in draws
         ]
     if settings.limbs:
-        found += [MissingLimb(limb, skeleton, settings.missing) for limb in limbs(skeleton)]
+        found += [MissingLimb(limb, skeleton, settings.missing) for limb in find_limbs_by_branching(skeleton)]
     found += [Noise(deviation, draw) for deviation in settings.noise for draw in draws]
     for block, shares in ((False, settings.frames), (True, settings.block)):
         found += [LostFrames(share, draw, block) for share in shares for draw in draws]

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
+from hacm.recordings.notes import Note
 from hacm.skeletons.topology import Topology
 
 MAIN = "main"
@@ -104,11 +105,11 @@ class RawRecording:
 
 @dataclass(frozen=True)
 class Excluded:
-    """A recording that is left out: its name, the path of the raw file at fault, and why."""
+    """A recording that is left out: its name, the path of the raw file at fault, and why, maybe in words alone."""
 
     name: str
     source: str
-    reason: str
+    reason: Note | str
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,14 @@ class Recording:
 
     identity: who, what, where. fps: frames per second. topology: its skeleton. bodies_MTVC: float32 metres,
     one row of M a *track* (a body id) in order of first appearance; a frame in which a track was not seen, or was seen
-    with a coordinate that is not a finite number, is NaN throughout. notes: what reading it had to decide, in words.
+    with a coordinate that is not a finite number, is NaN throughout. notes: what reading it had to decide.
     """
 
     identity: Identity
     fps: float
     topology: Topology
     bodies_MTVC: NDArray[np.float32]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
 
 
 @dataclass(frozen=True)
@@ -154,4 +155,4 @@ class Clip:
     fps: float
     topology: Topology
     bodies_MTVC: NDArray[np.float32]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())

@@ -24,6 +24,7 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording
 from hacm.recordings.bodies import as_bodies
 from hacm.recordings.csv_table import read_csv
+from hacm.recordings.notes import Kind, Note
 from hacm.recordings.npz import read_arrays
 from hacm.skeletons.topology import Topology
 
@@ -129,7 +130,7 @@ class ArrayReader:
             raise BadRecording(f"action is {action:g}, but the first is {self.first_action}")
         return Identity(name=name, subject=numbers.pop("subject", None), action=label, **numbers), float(fps)
 
-    def _read_npz(self, data: bytes) -> tuple[NDArray[Any], Facts, tuple[str, ...]]:
+    def _read_npz(self, data: bytes) -> tuple[NDArray[Any], Facts, tuple[Note, ...]]:
         arrays, others = read_arrays(data, (JOINTS, *SINGLE_NUMBERS), MOST_BYTES)
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
@@ -141,7 +142,7 @@ class ArrayReader:
                 raise BadRecording(f"{name} has shape {values.shape}, not a single number")
         return joints, {name: float(values.item()) for name, values in arrays.items()}, _note_unread(others)
 
-    def _read_csv(self, data: bytes) -> tuple[NDArray[np.float64], Facts, tuple[str, ...]]:
+    def _read_csv(self, data: bytes) -> tuple[NDArray[np.float64], Facts, tuple[Note, ...]]:
         joints = len(self.topology.joints)
         names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS)
         if names is None:
@@ -179,8 +180,8 @@ def _plain(name: str) -> str:
     return " ".join(re.split(r"[\s_.:-]+", name.strip().lower()))
 
 
-def _note_unread(names: list[str]) -> tuple[str, ...]:
-    return (f"not read: {_listed(names)}",) if names else ()
+def _note_unread(names: list[str]) -> tuple[Note, ...]:
+    return (Note(Kind.NOT_READ, words=_listed(names)),) if names else ()
 
 
 def _listed(names: list[str], most: int = 8) -> str:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hacm.errors import BadRecording
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import Topology
 
 
 def as_bodies(
     joints: ArrayLike, topology: Topology, *, metres: float = 1.0, up: Literal["y", "z"] = "y"
-) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
     """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3).
 
     metres: how long the unit of the numbers is. up: the axis that points up; z becomes y, (x, y, z) → (x, z, −y).
@@ -45,10 +46,10 @@ def _numbers(joints: ArrayLike) -> NDArray[Any]:
     return values
 
 
-def _mark_absent(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def _mark_absent(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
     finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
     seen_MT = finite_MT & (bodies_MTVC != 0).any(axis=(2, 3))
     bodies_MTVC[~seen_MT] = np.nan
     lost = int(np.count_nonzero(~finite_MT))
-    notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
+    notes = (Note(Kind.NOT_FINITE, count=lost),) if lost else ()
     return np.ascontiguousarray(bodies_MTVC[seen_MT.any(axis=1)]), notes

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
+from hacm.recordings.notes import Kind, Note
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LONGEST_NAMES = 100_000
@@ -24,7 +25,7 @@ _EMPTY_FIELD = re.compile(rb"^(?=[ \t]*,)|(?<=,)(?=[ \t]*(?:,|\r?\n|\r?\Z))", re
 
 def read_csv(
     data: bytes, columns: int, most_numbers: int
-) -> tuple[list[str] | None, NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[list[str] | None, NDArray[np.float64], tuple[Note, ...]]:
     """Column names, if the first line has them, the numbers (R, K), and notes; an empty field is nan.
 
     columns: K, where there are no names. most_numbers: more are refused. Lines may end in LF or CRLF. BadRecording,
@@ -78,6 +79,6 @@ def _read_names(line: str) -> list[str] | None:
     return names
 
 
-def _note_line_ends(data: bytes) -> tuple[str, ...]:
+def _note_line_ends(data: bytes) -> tuple[Note, ...]:
     lines, dos_lines = data.count(b"\n"), data.count(b"\r\n")
-    return (f"mixed line ends: {dos_lines} of {lines} CRLF",) if 0 < dos_lines < lines else ()
+    return (Note(Kind.LINE_ENDS_MIXED, count=dos_lines, of=lines),) if 0 < dos_lines < lines else ()

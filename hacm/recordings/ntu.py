@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawRecording, Recording
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V2
 
 SUFFIX = ".skeleton"
@@ -70,24 +71,24 @@ def parse(data: bytes, name: str) -> Recording:
 
     identity = identify(name)
     found = skeleton_text.read(data)
-    notes: list[str] = []
+    notes: list[Note] = []
     if 0 < found.dos_lines < found.lines:
-        notes.append(f"mixed line ends: {found.dos_lines} of {found.lines} CRLF")
+        notes.append(Note(Kind.LINE_ENDS_MIXED, count=found.dos_lines, of=found.lines))
     kept_B = _select(found.id_B, found.frame_B, found.joints_BVC, notes)
     bodies_MTVC = _assemble(found.id_B[kept_B], found.frame_B[kept_B], found.joints_BVC[kept_B], found.frames)
     return Recording(identity, FRAMES_PER_SECOND, KINECT_V2, bodies_MTVC, tuple(notes))
 
 
 def _select(
-    id_B: NDArray[np.uint64], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], notes: list[str]
+    id_B: NDArray[np.uint64], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], notes: list[Note]
 ) -> NDArray[np.intp]:
     """The body-frames that count, in file order; what does not is noted."""
     first_B = _first_of_each(_number_tracks(id_B), frame_B)
     if len(first_B) < len(id_B):
-        notes.append(f"body id twice in a frame, first kept: {len(id_B) - len(first_B)}")
+        notes.append(Note(Kind.BODY_TWICE, count=len(id_B) - len(first_B)))
     finite_B = np.isfinite(joints_BVC[first_B]).all(axis=(1, 2))
     if not finite_B.all():
-        notes.append(f"body-frames with non-finite coordinates taken as absent: {np.count_nonzero(~finite_B)}")
+        notes.append(Note(Kind.NOT_FINITE, count=int(np.count_nonzero(~finite_B))))
     return first_B[finite_B]
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Identity, Part, RawFile, RawRecording, Recording
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V2
 
 FRAMES_PER_SECOND = 30.0
@@ -106,18 +107,18 @@ def _read_bodies(file: RawFile) -> NDArray[np.float32]:
         return table.astype(np.float32).reshape(-1, BODIES, joints, 3).swapaxes(0, 1)
 
 
-def _cut(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+def _cut(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
     """A clip's bodies and notes: NaN where a body is zero throughout a frame, or not finite; never seen, it goes."""
     notes = []
     finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
     lost = int(np.count_nonzero(~finite_MT))
     if lost:
-        notes.append(f"body-frames with non-finite coordinates taken as absent: {lost}")
+        notes.append(Note(Kind.NOT_FINITE, count=lost))
     seen_MT = finite_MT & (bodies_MTVC != 0).any(axis=(2, 3))
     clip_MTVC = np.where(seen_MT[:, :, np.newaxis, np.newaxis], bodies_MTVC, np.float32(np.nan))
     seen_M = seen_MT.any(axis=1)
     if not seen_M[0] and seen_M[1]:
-        notes.append("first body never seen: the second is alone")
+        notes.append(Note(Kind.FIRST_BODY_ABSENT))
     return clip_MTVC[seen_M], tuple(notes)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawFile, RawRecording, Recording
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import UI_PRMD
 
 FRAMES_PER_SECOND = 30.0
@@ -76,7 +77,7 @@ def read(raw: RawRecording) -> Iterator[Recording]:
     lost_T = ~np.isfinite(joints_TVC).all(axis=(1, 2))
     joints_TVC[lost_T] = np.nan
     lost = int(np.count_nonzero(lost_T))
-    notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
+    notes = (Note(Kind.NOT_FINITE, count=lost),) if lost else ()
     yield Recording(identity, FRAMES_PER_SECOND, UI_PRMD, joints_TVC[np.newaxis], notes)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawRecording, Recording, matlab
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1
 
 SUFFIX = "_skeleton.mat"
@@ -62,7 +63,7 @@ def parse(data: bytes, name: str) -> Recording:
     lost_T = ~np.isfinite(joints_TVC).all(axis=(1, 2))
     joints_TVC[lost_T] = np.nan
     lost = int(np.count_nonzero(lost_T))
-    notes = (f"body-frames with non-finite coordinates taken as absent: {lost}",) if lost else ()
+    notes = (Note(Kind.NOT_FINITE, count=lost),) if lost else ()
     return Recording(identity, FRAMES_PER_SECOND, KINECT_V1, joints_TVC[np.newaxis], notes)
 
 

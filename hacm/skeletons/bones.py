@@ -1,4 +1,7 @@
-"""Bone lengths of a skeleton, measured."""
+"""Bone lengths of a skeleton, measured.
+
+Shape suffixes: R rows (one body in one frame), V joints, B bones, C coordinates.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,10 +9,17 @@ from numpy.typing import NDArray
 from hacm.skeletons.topology import Topology
 
 
-def measure_bones(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float64]:
-    """Mean length in metres of the bone from each joint to its parent over all rows in which the body is there.
+def measure_bones_by_row(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
+    """(R, B) metres: the length of every bone in every row, in the order of topology.bones."""
+    joints, parents = np.array(topology.bones).T
+    bones_RBC = rows_RVC[:, joints] - rows_RVC[:, parents]
+    return np.sqrt(np.einsum("rbc,rbc->rb", bones_RBC, bones_RBC))
 
-    (V,); 0 at the root, which has no parent. rows_RVC: (R, V, 3), absent bodies all zero.
+
+def measure_mean_bones(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float64]:
+    """(V,) metres: the mean length of the bone from each joint to its parent over all rows in which the body is there.
+
+    0 at the root, which has no parent. Absent bodies are all zero.
     """
     present = rows_RVC[(rows_RVC != 0).any(axis=(1, 2))]
     lengths = np.zeros(len(topology.joints))

@@ -21,7 +21,7 @@ from hacm.files import hash_file, read_json
 from pipeline.audit.streaming import Batch, split_into_batches
 from pipeline.store.manifest import SCHEMA, hash_canonical, hash_clip, hash_row, to_canonical, version
 from pipeline.store.rows import RowReader
-from pipeline.store.store import FILES, read_parquet, seal_files
+from pipeline.store.store import CONVERTIBLE, FILES, expect_format, read_parquet, seal_files
 
 JOINTS = "joints.zarr"
 NOT_OF_ITS_HASH = "its joints are not those of its hash"
@@ -53,10 +53,12 @@ class Verification:
 
 
 def verify(path: Path, workers: int | None = None) -> Verification:
-    """Recompute everything that a store says of itself. UserError only if there is no store at all."""
+    """Recompute everything that a store says of itself. UserError only if there is no store at all, or one of an
+    earlier format."""
     path = Path(path)
     if not path.is_dir():
         raise UserError(f"{path}: no such store")
+    _check_format(path)
     found = Verification()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
         files = Files.start(path, found, pool)
@@ -69,6 +71,16 @@ def verify(path: Path, workers: int | None = None) -> Verification:
         files.verify(found)
     found.faults.sort(key=lambda fault: KINDS.index(fault.kind))
     return found
+
+
+def _check_format(path: Path) -> None:
+    """UserError for a whole store of another format; what is wrong with a damaged one is found later."""
+    try:
+        facts = read_json(path / "store.json")
+    except UserError:
+        return
+    if isinstance(facts, dict) and facts.get("format") in CONVERTIBLE:
+        expect_format(path, facts)
 
 
 @contextmanager

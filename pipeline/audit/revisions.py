@@ -20,6 +20,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
 from pipeline.graph.lock import LockedStage, read_lock
 from pipeline.params import flatten_sections
+from pipeline.store.format_3 import convert_store, update_excluded, update_manifest
 from pipeline.store.store import SkeletonStore, read_parquet
 
 STAGES = ("download", "ingest", "normalize")
@@ -55,7 +56,8 @@ class Revision:
 def read_revision(rev: str | None, place: Place, dataset: DataSet) -> Revision:
     """The manifest, exclusions and splits of a revision; UserError naming what it does not have."""
     with _open_tables(rev, place) as folder:
-        manifest, excluded = (read_parquet(folder / f"{table}.parquet") for table in ("manifest", "excluded"))
+        manifest = update_manifest(read_parquet(folder / "manifest.parquet"))
+        excluded = update_excluded(read_parquet(folder / "excluded.parquet"))
         version = str(read_json(folder / "store.json")["version"])
         parts = assign(manifest, dataset.splits)
         for rule in place.splits:
@@ -152,6 +154,7 @@ def open_store(revision: Revision, place: Place) -> Iterator[SkeletonStore | Non
     with TemporaryDirectory(prefix="hacm-revision-") as name:
         try:
             _open_revision(revision.rev).get(place.clips.as_posix(), name + "/store", recursive=True)
+            convert_store(Path(name) / "store")
             store: SkeletonStore | None = SkeletonStore.open(Path(name) / "store")
         except (DvcException, OSError, UserError):
             store = None

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.errors import name_some
+from hacm.skeletons.bones import measure_bones_by_row
 from hacm.skeletons.topology import Topology
 from pipeline.audit.findings import Finding
 from pipeline.audit.streaming import Batch
@@ -71,7 +72,7 @@ MEASURES = (
 )  # fmt: skip
 
 
-def find_limbs(topology: Topology) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+def pair_limbs_by_name(topology: Topology) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Joints called `left …` with their `right …`, by limb: those that hang on the same first such joint.
 
     Empty where the names do not tell left from right.
@@ -104,20 +105,13 @@ def measure_steps(rows_RVC: NDArray[np.float32]) -> NDArray[np.float32]:
     return steps_RV
 
 
-def measure_bones(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
-    """(R, B) metres, in the order of topology.bones."""
-    joints, parents = np.array(topology.bones).T
-    bones_RBC = rows_RVC[:, joints] - rows_RVC[:, parents]
-    return np.sqrt(np.einsum("rbc,rbc->rb", bones_RBC, bones_RBC))
-
-
 def find_swaps(rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.bool_]:
     """(R, L): whether a limb pair has changed places since the row before.
 
     So it is where Σ|l(t) − r(t−1)|² + |r(t) − l(t−1)|² is under a quarter of Σ|l(t) − l(t−1)|² + |r(t) − r(t−1)|²,
     and left and right are apart in both rows.
     """
-    limbs = find_limbs(topology)
+    limbs = pair_limbs_by_name(topology)
     swapped_RL = np.zeros((len(rows_RVC), len(limbs)), bool)
     for limb, (left, right) in enumerate(limbs):
         left_RVC, right_RVC = rows_RVC[:, left], rows_RVC[:, right]
@@ -160,7 +154,7 @@ def measure(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> 
         "frozen_frames": frozen,
         "repeated_frames": repeated,
         "speed": np.maximum.reduceat(steps_R, first),
-        "bone_spread": _spread_of_bones(measure_bones(rows_RVC, topology), present_R, first),
+        "bone_spread": _spread_of_bones(measure_bones_by_row(rows_RVC, topology), present_R, first),
         "swaps": np.add.reduceat(swaps_R, first, dtype=np.int64),
         "size": np.maximum.reduceat(span_RC.max(axis=1), first),
     }

@@ -8,7 +8,10 @@ import polars as pl
 
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
+from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
+
+TEXTS = pl.List(pl.String)
 
 FACTS = ("subject", "camera", "setup", "replication", "execution", "fps", "topology", "xsub_part", "xview_part")
 """What a clip is said to be, beside its label."""
@@ -21,7 +24,8 @@ class Differences:
     added: name, label. removed: name, label, reason (why it is left out now, where that is recorded). relabelled: name,
     before, after. described: name, column, before, after, of FACTS. values: clips of another content, with `raw`:
     whether their raw file changed, frames and bodies before and after. recleaned: clips of the same raw file whose
-    notes changed, with both. moved: name, rule, before, after. benchmarks: by rule, clips and changes of either part.
+    notes changed, with the texts of both. moved: name, rule, before, after. benchmarks: by rule, clips and changes of
+    either part.
     """
 
     added: pl.DataFrame
@@ -68,9 +72,7 @@ def compare(one: Held, other: Held) -> Differences:
         relabelled=_changes(both, "label"),
         described=_describe(both),
         values=_find_values(both),
-        recleaned=both.filter(pl.col("notes") != pl.col("notes after"))
-        .select("name", before="notes", after="notes after")
-        .sort("name"),
+        recleaned=_find_recleaned(both),
         moved=_find_moved(one.parts, other.parts, rules),
         benchmarks={rule: _count(one, other, rule) for rule in rules},
     )
@@ -79,6 +81,15 @@ def compare(one: Held, other: Held) -> Differences:
 def _changes(both: pl.DataFrame, column: str) -> pl.DataFrame:
     changed = both.filter(~pl.col(column).eq_missing(pl.col(f"{column} after")))
     return changed.select("name", before=column, after=f"{column} after").sort("name")
+
+
+def _find_recleaned(both: pl.DataFrame) -> pl.DataFrame:
+    changed = both.filter(pl.col("notes") != pl.col("notes after")).sort("name")
+    texts = {
+        side: pl.Series([[note.text for note in notes_of(records)] for records in changed[column]], dtype=TEXTS)
+        for side, column in (("before", "notes"), ("after", "notes after"))
+    }
+    return changed.select("name").with_columns(**texts)
 
 
 def _describe(both: pl.DataFrame) -> pl.DataFrame:

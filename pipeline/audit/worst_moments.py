@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hacm.skeletons.bones import measure_bones_by_row
 from hacm.skeletons.topology import Topology
 from pipeline.audit.findings import Finding
-from pipeline.audit.values import count_runs, find_limbs, find_present, find_swaps, measure_bones, measure_steps
+from pipeline.audit.values import count_runs, find_present, find_swaps, measure_steps, pair_limbs_by_name
 from pipeline.store.store import SkeletonStore
 
 POSES = 5
@@ -35,7 +36,7 @@ def _worst_bone(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
     present = np.flatnonzero(find_present(body_TVC))
     if len(present) == 0:
         return 0.0, 0, []
-    lengths = measure_bones(body_TVC[present], topology)
+    lengths = measure_bones_by_row(body_TVC[present], topology)
     bone = int(np.argmax(lengths.std(axis=0)))
     frame = int(np.argmax(np.abs(lengths[:, bone] - lengths[:, bone].mean())))
     return float(lengths[:, bone].std()), int(present[frame]), list(topology.bones[bone])
@@ -44,7 +45,7 @@ def _worst_bone(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
 def _worst_swap(body_TVC: NDArray[np.float32], topology: Topology) -> Moment:
     swapped_TL = find_swaps(body_TVC, topology)
     frame = int(np.argmax(swapped_TL.any(axis=1)))
-    limbs = find_limbs(topology)
+    limbs = pair_limbs_by_name(topology)
     joints = [int(joint) for limb in np.flatnonzero(swapped_TL[frame]) for side in limbs[int(limb)] for joint in side]
     return float(swapped_TL.any(axis=1).sum()), frame, joints
 

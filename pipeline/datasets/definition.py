@@ -16,6 +16,7 @@ import numpy as np
 
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Part, RawFile, RawRecording, Recording
+from hacm.recordings.notes import Note
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.layouts import Layout, Listed
 from pipeline.datasets.splits import SplitRule
@@ -150,6 +151,9 @@ class DataSet:
             raise BadRecording(f"bodies are {bodies.dtype} of shape {bodies.shape}, not float32 (M, T, {joints}, 3)")
         if recording.identity.action < 0:
             raise BadRecording(f"action {recording.identity.action}: actions count from 0")
+        words = next((note for note in recording.notes if not isinstance(note, Note)), None)
+        if words is not None:
+            raise BadRecording(f"note {words!r} is not a Note; its reader must give Note(Kind.REMARK, words=...)")
 
     def listed(self, file: RawFile) -> frozenset[str]:
         """The recordings that a file which belongs to all of them names; none where the reader cannot tell."""

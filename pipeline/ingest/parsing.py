@@ -9,6 +9,7 @@ import polars as pl
 
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawRecording, Recording
+from hacm.recordings.notes import Kind, Note, reason_of
 from pipeline.datasets.definition import DataSet
 from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.workers import count_cores, map_ahead
@@ -18,8 +19,6 @@ from pipeline.store.store import SkeletonStore
 
 MOST_WORKERS = 8
 """What a worker does inside the interpreter, some tenth of its time, is done by one worker at a time."""
-
-LISTED_MISSING = "listed by the data set's authors as missing or incomplete"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ def read_recordings(
 
     def read(one: RawRecording | Excluded) -> Reading | tuple[RawRecording, _EarlierStore]:
         if one.name in missing:
-            return Reading(one.source, [Excluded(one.name, one.source, LISTED_MISSING)])
+            return Reading(one.source, [Excluded(one.name, one.source, Note(Kind.LISTED_MISSING))])
         if isinstance(one, Excluded):
             return Reading(one.source, [one])
         holder = next((store for store in stores if store.holds(one)), None)
@@ -70,7 +69,7 @@ def _parse(raw: RawRecording, dataset: DataSet) -> Reading:
     try:
         found.extend(dataset.parse(raw))
     except BadRecording as reason:
-        found.append(Excluded(raw.name, raw.source, str(reason)))
+        found.append(Excluded(raw.name, raw.source, reason_of(reason)))
     return Reading(raw.source, found, raw.sha256, raw.fingerprint)
 
 

@@ -6,10 +6,11 @@ from typing import Any
 import polars as pl
 
 from hacm.errors import UserError
-from pipeline.audit.alterations import classify
 from pipeline.lineage.artefacts import KINDS, Artefact, Recorded
 from pipeline.lineage.behind import Trace
 from pipeline.lineage.graph import Graph
+from pipeline.store.format_3 import update_excluded, update_manifest
+from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
 
 IDENTITY = ("label", "subject", "camera", "setup", "replication", "execution", "fps", "frames", "bodies", "hash")
@@ -20,16 +21,18 @@ def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:
     steps = []
     facts: dict[str, Any] = {"clip": name}
     for store in trace.of_kind("store"):
-        row, reason = _find_row(recorded, store, name)
-        if row is None and reason is None:
+        row = _find_row(recorded, store, name)
+        if row is None:
             continue
         kind = store.facts.get("kind")
         facts["dataset"] = store.facts.get("dataset")
-        if row is not None:
+        reason = row.get("reason")
+        if reason is None:
             facts |= {key: row[key] for key in ("source", "source_sha256") if row.get(key)}
             facts["identity"] = {key: row[key] for key in IDENTITY if row.get(key) is not None}
-        notes = [reason] if reason is not None else list(row["notes"]) if row else []
-        steps.append({"store": store.path, "kind": kind, "excluded": reason, "done": _explain(notes, reason)})
+        notes = notes_of(row["notes"] if reason is None else [row["note"]])
+        done = [{"action": note.kind.action, "rule": note.kind.rule, "text": note.text} for note in notes]
+        steps.append({"store": store.path, "kind": kind, "excluded": reason, "done": done})
     if not steps:
         stores = ", ".join(one.path for one in trace.of_kind("store"))
         raise UserError(f"{name}: no clip of that name in {stores or 'what was recorded'}")
@@ -41,20 +44,15 @@ def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:
     }
 
 
-def _find_row(recorded: Recorded, store: Artefact, name: str) -> tuple[dict[str, Any] | None, str | None]:
-    """The manifest row of a clip, and the reason for which it was left out."""
-    for table in ("manifest", "excluded"):
+def _find_row(recorded: Recorded, store: Artefact, name: str) -> dict[str, Any] | None:
+    """The row of a clip in the manifest, or in the table of excluded recordings, which has a `reason`."""
+    for table, update in (("manifest", update_manifest), ("excluded", update_excluded)):
         found = recorded.table(store, f"{table}.parquet")
-        rows = [] if found is None else found.filter(pl.col("name") == name).to_dicts()
+        # The store may be a revision's of an earlier format.
+        rows = [] if found is None else update(found.filter(pl.col("name") == name)).to_dicts()
         if rows:
-            return (rows[0], None) if table == "manifest" else (None, rows[0]["reason"])
-    return None, None
-
-
-def _explain(notes: list[str], reason: str | None) -> list[dict[str, str]]:
-    """What was done, and by which rule."""
-    keys = ("action", "rule", "text")
-    return [dict(zip(keys, (*classify(note, excluded=reason is not None), note), strict=True)) for note in notes]
+            return rows[0]
+    return None
 
 
 def _find_archive(trace: Trace, facts: dict[str, Any]) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
-"""The small files that a evaluated encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
+"""The small files that an evaluated encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,34 +10,38 @@ import polars as pl
 from hacm.files import replace_directory, write_json
 
 
-def write_results(
-    folder: Path,
-    *,
-    metrics: dict[str, Any],
-    accuracy: pl.DataFrame,
-    per_class: pl.DataFrame,
-    predictions: pl.DataFrame,
-    conditions: pl.DataFrame | None,
-    classes: list[str],
-    details: dict[str, Any],
-) -> None:
-    """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none.
+@dataclass(frozen=True)
+class Summary:
+    """What an evaluation comes to, before it is written.
 
-    metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: a row an encoder, for plots.
-    predictions: name, label and predicted as class numbers, scores, one row a test clip. conditions: one row each, and
-    none where a protocol evaluates under one alone; None: no such file. classes: their names.
+    metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: one row per encoder, for
+    plots. per_class: one row per class. predictions: name, label and predicted as class numbers, scores, one row per
+    test clip. conditions: one row each, and none where a protocol evaluates under one alone; None: no such file.
+    classes: their names. bootstrap: how many resamples the intervals rest on.
     """
-    names = pl.col("label", "predicted").replace_strict(dict(enumerate(classes)), return_dtype=pl.String)
-    confusion = predictions.select(names).rename({"label": "actual"})
+
+    metrics: dict[str, Any]
+    accuracy: pl.DataFrame
+    per_class: pl.DataFrame
+    predictions: pl.DataFrame
+    conditions: pl.DataFrame | None
+    classes: list[str]
+    bootstrap: int
+
+
+def write_results(folder: Path, summary: Summary, details: dict[str, Any]) -> None:
+    """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none."""
+    names = pl.col("label", "predicted").replace_strict(dict(enumerate(summary.classes)), return_dtype=pl.String)
+    confusion = summary.predictions.select(names).rename({"label": "actual"})
     with replace_directory(folder) as temporary:
-        write_json(temporary / "metrics.json", metrics)
+        write_json(temporary / "metrics.json", summary.metrics)
         write_json(temporary / "details.json", details)
-        accuracy.write_csv(temporary / "accuracy.csv")
-        per_class.write_csv(temporary / "per_class.csv")
+        summary.accuracy.write_csv(temporary / "accuracy.csv")
+        summary.per_class.write_csv(temporary / "per_class.csv")
         confusion.write_csv(temporary / "confusion.csv")
-        if conditions is not None:
-            conditions.write_csv(temporary / "conditions.csv")
-        predictions.write_parquet(temporary / "predictions.parquet")
+        if summary.conditions is not None:
+            summary.conditions.write_csv(temporary / "conditions.csv")
+        summary.predictions.write_parquet(temporary / "predictions.parquet")
 
 
 def name_figure(kind: str, level: float) -> str:

@@ -6,15 +6,21 @@ order with −0 as 0 and every NaN as the same NaN (only raw recordings, before 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hacm.recordings import Identity, Recording
+from hacm.errors import UserError
+from hacm.recordings import Clip, Identity, Recording
+from hacm.recordings.notes import NUMBERS, WORDS, Note
 from hacm.skeletons.topology import Topology
+
+NOTE = pl.Struct({"kind": pl.String, **dict.fromkeys(NUMBERS, pl.Int64), WORDS: pl.String})
+"""A note (hacm.recordings.notes): its kind's label, and every field of any kind, null where this kind has none."""
 
 SCHEMA: dict[str, Any] = {
     "name": pl.String,
@@ -35,7 +41,7 @@ SCHEMA: dict[str, Any] = {
     "source_sha256": pl.String,
     "source_fingerprint": pl.String,
     "hash": pl.String,
-    "notes": pl.List(pl.String),
+    "notes": pl.List(NOTE),
     "row_hash": pl.String,
 }
 """Columns of a manifest. offset: the clip's first row in the store; it holds bodies × frames rows, body after body.
@@ -43,7 +49,8 @@ source, source_sha256: the raw file's path, and the sum of its content (with its
 the file as it is packed; in stores of recordings, where it tells what need not be parsed again. row_hash: of all the
 others, so that a changed row is known and not only a changed file."""
 
-EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String}
+EXCLUDED_SCHEMA: dict[str, Any] = {"name": pl.String, "source": pl.String, "reason": pl.String, "note": NOTE}
+"""Columns of the table of excluded recordings. note: the reason as a record; reason: the same in words, for people."""
 
 VERSION_COLUMNS = ("name", "label", "subject", "camera", "setup", "fps", "topology", "hash")
 LISTED_COLUMNS = ("xsub_part", "xview_part")
@@ -77,20 +84,19 @@ def hash_row(row: Mapping[str, Any]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def describe(
-    identity: Identity,
-    *,
-    fps: float,
-    topology: Topology,
-    bodies_MTVC: NDArray[np.float32],
-    offset: int,
-    source: str,
-    source_sha256: str,
-    source_fingerprint: str | None,
-    notes: Sequence[str],
-) -> dict[str, Any]:
-    """The manifest row of one clip."""
-    bodies, frames = bodies_MTVC.shape[:2]
+@dataclass(frozen=True)
+class Source:
+    """The raw file that a clip comes from, as the manifest has it: `source` and `source_…` there."""
+
+    path: str
+    sha256: str
+    fingerprint: str | None = None
+
+
+def describe(clip: Recording | Clip, offset: int, source: Source) -> dict[str, Any]:
+    """The manifest row of one clip, whose first row in the store is `offset`."""
+    bodies, frames = clip.bodies_MTVC.shape[:2]
+    identity = clip.identity
     row = {
         "name": identity.name,
         "label": identity.action,
@@ -101,16 +107,16 @@ def describe(
         "execution": identity.execution,
         "xsub_part": identity.xsub_part,
         "xview_part": identity.xview_part,
-        "fps": float(fps),
-        "topology": topology.name,
+        "fps": float(clip.fps),
+        "topology": clip.topology.name,
         "frames": frames,
         "bodies": bodies,
         "offset": offset,
-        "source": source,
-        "source_sha256": source_sha256,
-        "source_fingerprint": source_fingerprint,
-        "hash": hash_clip(bodies_MTVC),
-        "notes": list(notes),
+        "source": source.path,
+        "source_sha256": source.sha256,
+        "source_fingerprint": source.fingerprint,
+        "hash": hash_clip(clip.bodies_MTVC),
+        "notes": [note.record for note in clip.notes],
     }
     return row | {"row_hash": hash_row(row)}
 
@@ -132,7 +138,20 @@ def identity_of(row: dict[str, Any]) -> Identity:
 
 def recording_of(row: dict[str, Any], topology: Topology, bodies_MTVC: NDArray[np.float32]) -> Recording:
     """The recording that a manifest row describes; topology: the store's."""
-    return Recording(identity_of(row), row["fps"], topology, bodies_MTVC, tuple(row["notes"]))
+    return Recording(identity_of(row), row["fps"], topology, bodies_MTVC, notes_of(row["notes"]))
+
+
+def notes_of(records: Iterable[dict[str, Any]]) -> tuple[Note, ...]:
+    """The notes as the tables of a store have them; UserError for a kind that this code does not know."""
+    try:
+        return tuple(Note.of_record(record) for record in records)
+    except (KeyError, TypeError) as error:
+        raise UserError(f"a note that this code does not know ({error}); use the code that wrote the store") from error
+
+
+def exclusion(name: str, source: str, reason: Note) -> dict[str, Any]:
+    """The row of a recording in the table of excluded ones."""
+    return {"name": name, "source": source, "reason": reason.text, "note": reason.record}
 
 
 def version(manifest: pl.DataFrame) -> str:

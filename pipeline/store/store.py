@@ -23,14 +23,19 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from hacm.errors import UserError
+from hacm.errors import BadRecording, UserError
 from hacm.files import hash_tree, read_json, replace_directory, write_json
 from hacm.recordings import Clip, Recording
+from hacm.recordings.notes import Kind, Note, reason_of
 from hacm.skeletons.topology import Topology
 from pipeline.store import manifest as manifests
+from pipeline.store.manifest import Source
 from pipeline.store.rows import WINDOW_ROWS, RowReader, RowWindow, RowWriter
 
-FORMAT = 3
+FORMAT = 4
+CONVERTIBLE = (3,)
+"""Earlier formats that pipeline.store.format_3 converts."""
+
 FILES = "files.json"
 
 
@@ -46,6 +51,14 @@ def seal_files(digests: dict[str, str]) -> str:
     """The text of files.json: SHA-256 by file and, under its own name, that of the others as JSON, its seal."""
     seal = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
     return json.dumps(digests | {FILES: seal}, indent=2) + "\n"
+
+
+def expect_format(path: Path, facts: dict[str, Any]) -> None:
+    """UserError unless the store whose store.json says `facts` is of the format that this code writes."""
+    found = facts.get("format")
+    if found != FORMAT:
+        remedy = "hacm migrate to convert it" if found in CONVERTIBLE else "dvc repro to write it anew"
+        raise UserError(f"{path}: a store of format {found}, not {FORMAT}; run {remedy}")
 
 
 class StoreWriter:
@@ -69,28 +82,16 @@ class StoreWriter:
     ) -> None:
         """Append a clip; a name that is already there is excluded with that reason."""
         if clip.identity.name in self._names:
-            self.exclude(clip.identity.name, source, "duplicate name: an earlier recording has it")
+            self.exclude(clip.identity.name, source, Note(Kind.NAME_TAKEN))
             return
         self._names.add(clip.identity.name)
         bodies, frames, joints, coordinates = clip.bodies_MTVC.shape
         offset = self._joints.append(clip.bodies_MTVC.reshape(bodies * frames, joints, coordinates))
-        self._rows.append(
-            manifests.describe(
-                clip.identity,
-                fps=clip.fps,
-                topology=clip.topology,
-                bodies_MTVC=clip.bodies_MTVC,
-                offset=offset,
-                source=source,
-                source_sha256=source_sha256,
-                source_fingerprint=source_fingerprint,
-                notes=clip.notes,
-            )
-        )
+        self._rows.append(manifests.describe(clip, offset, Source(source, source_sha256, source_fingerprint)))
 
-    def exclude(self, name: str, source: str, reason: str) -> None:
-        """Record a recording that is left out."""
-        self._excluded.append({"name": name, "source": source, "reason": reason})
+    def exclude(self, name: str, source: str, reason: BadRecording | Note | str) -> None:
+        """Record a recording that is left out, and why."""
+        self._excluded.append(manifests.exclusion(name, source, reason_of(reason)))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -158,10 +159,7 @@ class SkeletonStore:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.facts: dict[str, Any] = read_json(self.path / "store.json")
-        if self.facts.get("format") != FORMAT:
-            raise UserError(
-                f"{self.path}: written in format {self.facts.get('format')}, this is {FORMAT}; run dvc repro"
-            )
+        expect_format(self.path, self.facts)
         self.manifest = self.table("manifest")
         self.rows = RowReader(self.path / "joints.zarr")
         self._place = {name: index for index, name in enumerate(self.manifest["name"])}

@@ -1,6 +1,6 @@
 """A pretrained encoder as it is evaluated, and the control beside it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -11,32 +11,45 @@ from hacm.model.network import HACM
 from stages.shared.places import Run
 
 
-def load_model(run: Run, device: str) -> tuple[HACM, dict[str, Any]]:
-    """The checkpoint of a pretraining, and its facts; UserError if it is absent or damaged."""
+@dataclass(frozen=True)
+class Encoder:
+    """The encoder of a pretraining, on the device where it is evaluated. facts: those of its checkpoint."""
+
+    run: Run
+    model: HACM
+    facts: dict[str, Any]
+    device: str
+
+    def with_random_weights(self) -> "Encoder":
+        """The control beside it: the same model, with other weights than those that its pretraining began from."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.run.seed + 1)
+            fresh = HACM(
+                self.model.skeleton,
+                self.model.model_settings,
+                self.model.masking_settings,
+                self.model.loss_settings,
+            )
+        return replace(self, model=fresh.to(next(self.model.parameters()).device).eval())
+
+    def describe(self, settings: Any) -> dict[str, Any]:
+        """What a result says of the encoder and of how it was evaluated; settings: the protocol's."""
+        return {
+            "variant": self.run.variant,
+            "seed": self.run.seed,
+            "encoder_hash": checkpoint.encoder_hash(self.model),
+            "released": self.facts.get("released"),  # only stages.tools.import_released states it
+            "settings": asdict(settings),
+            "device": self.device,
+        }
+
+
+def load_encoder(run: Run, device: str) -> Encoder:
+    """The encoder in the checkpoint of a pretraining; UserError if it is absent or damaged."""
     try:
         model, facts = checkpoint.load(run.model, device)
     except (OSError, ValueError) as error:
         raise UserError(f"{error}; run dvc repro to train it anew") from error
     if not ("data_version" in facts and "augment" in facts.get("settings", {})):
         raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it anew")
-    return model, facts
-
-
-def like(model: HACM, seed: int) -> HACM:
-    """The same model with random weights, other than those that a pretraining from this seed began from."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed + 1)
-        fresh = HACM(model.skeleton, model.model_settings, model.masking_settings, model.loss_settings)
-    return fresh.to(next(model.parameters()).device).eval()
-
-
-def describe_evaluation(run: Run, model: HACM, facts: dict[str, Any], settings: Any, device: str) -> dict[str, Any]:
-    """What a result says of the encoder and of how it was evaluated; settings: the protocol's."""
-    return {
-        "variant": run.variant,
-        "seed": run.seed,
-        "encoder_hash": checkpoint.encoder_hash(model),
-        "released": facts.get("released"),  # only stages.tools.import_released states it
-        "settings": asdict(settings),
-        "device": device,
-    }
+    return Encoder(run, model, facts, device)

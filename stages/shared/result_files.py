@@ -10,7 +10,7 @@ import polars as pl
 from hacm.evaluation import metrics
 from hacm.evaluation.result import Result
 from pipeline.results.machine import describe_code, describe_machine
-from pipeline.results.writing import name_figure, write_results
+from pipeline.results.writing import Summary, name_figure, write_results
 from stages.shared.console import say
 from stages.shared.loading import Benchmark
 
@@ -18,64 +18,53 @@ BOOTSTRAP_SEED = 0
 """The same resamples for every result, so that two intervals differ by their results alone."""
 
 
-def write_result(
-    folder: Path,
-    title: str,
-    benchmark: Benchmark,
-    result: Result,
-    control: Result | None,
-    *,
-    bootstrap: int,
-    details: dict[str, Any],
-) -> None:
-    """Write one result of a benchmark; `control` is the same protocol on random weights, where there is one.
+def write_result(folder: Path, title: str, benchmark: Benchmark, summary: Summary, details: dict[str, Any]) -> None:
+    """Write one result of a benchmark, and say what it is.
 
     title: what the result is called on the screen. details: what it is and how it came about, beside what is told here.
     """
-    figures: dict[str, Any] = {"n": len(result.target_N), "classes": len(benchmark.classes)}
-    figures |= summarize(result, bootstrap)
-    columns: dict[str, Any] = {"class": benchmark.classes}
-    columns["n"] = metrics.class_counts(result.target_N, len(benchmark.classes))
-    columns["top1"] = class_percent(result)
-    predictions = {
-        "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
-        "label": result.target_N,
-        "predicted": result.scores_NK.argmax(axis=1),
+    known = {
+        "dataset": benchmark.dataset.name,
+        "synthetic": benchmark.dataset.synthetic,
+        "data_version": benchmark.store.version,
+        "train": len(benchmark.train_index),
+        "bootstrap": summary.bootstrap,
     }
+    write_results(folder, summary, {**known, **details, **describe_code(), "machine": describe_machine()})
+    say(f"{title}: {describe_figures(summary.metrics)}")
+
+
+def describe_figures(figures: dict[str, Any]) -> str:
+    """A result's top-1 with its interval, beside the control's, as one line."""
+    beside = f", random weights {figures['random_top1']:.1f} %" if "random_top1" in figures else ""
+    interval = f"[{figures['top1_low']:.1f}, {figures['top1_high']:.1f}]"
+    return f"top-1 {figures['top1']:.1f} % {interval}, n {figures['n']}{beside}"
+
+
+def summarise(benchmark: Benchmark, result: Result, control: Result | None, bootstrap: int) -> Summary:
+    """The figures and tables of a result; `control` is the same protocol on random weights, where there is one.
+
+    bootstrap: how many resamples its intervals rest on.
+    """
+    figures: dict[str, Any] = {"n": len(result.target_N), "classes": len(benchmark.classes)}
+    figures |= compute_figures(result, bootstrap)
+    conditions = None
     if control is not None:
-        figures |= {f"random_{key}": value for key, value in summarize(control, bootstrap).items()}
-        columns["random_top1"] = class_percent(control)
-        predictions["random_predicted"] = control.scores_NK.argmax(axis=1)
-    conditions = None if control is None else tabulate_conditions(result, control, bootstrap)
-    if conditions is not None:
-        figures |= summarize_conditions(conditions)
-    accuracy = tabulate_accuracy(figures, "raw-joint ridge" if control is None else "pretrained")
-    scores = pl.Series("scores", result.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
-    write_results(
-        folder,
+        figures |= {f"random_{key}": value for key, value in compute_figures(control, bootstrap).items()}
+        conditions = tabulate_conditions(result, control, bootstrap)
+        figures |= average_conditions(conditions)
+    return Summary(
         metrics=figures,
-        accuracy=accuracy,
-        per_class=pl.DataFrame(columns),
-        predictions=pl.DataFrame(predictions).with_columns(scores),
+        accuracy=tabulate_accuracy(figures, "raw-joint ridge" if control is None else "pretrained"),
+        per_class=tabulate_classes(benchmark.classes, result, control),
+        predictions=tabulate_predictions(benchmark, result, control),
         conditions=conditions,
         classes=benchmark.classes,
-        details={
-            "dataset": benchmark.dataset.name,
-            "synthetic": benchmark.dataset.synthetic,
-            "data_version": benchmark.store.version,
-            "train": len(benchmark.train_index),
-            "bootstrap": bootstrap,
-            **details,
-            **describe_code(),
-            "machine": describe_machine(),
-        },
+        bootstrap=bootstrap,
     )
-    beside = f", random weights {figures['random_top1']:.1f} %" if control is not None else ""
-    say(f"{title}: top-1 {figures['top1']:.1f} % [{figures['top1_low']:.1f}, {figures['top1_high']:.1f}], "
-        f"n {figures['n']}{beside}")  # fmt: skip
 
 
-def summarize(result: Result, bootstrap: int) -> dict[str, float]:
+def compute_figures(result: Result, bootstrap: int) -> dict[str, float]:
     """Top-1 and top-5 with bootstrap 95 % intervals and the mean over classes, in percent; then the protocol's own."""
     figures: dict[str, float] = {}
     for k in (1, 5):
@@ -96,6 +85,29 @@ def tabulate_accuracy(figures: dict[str, Any], ours: str) -> pl.DataFrame:
         if f"{prefix}top1" in figures
     ]
     return pl.DataFrame(rows, schema=["encoder", "top1", "low", "high"], orient="row")
+
+
+def tabulate_classes(classes: list[str], result: Result, control: Result | None) -> pl.DataFrame:
+    """One row per class: its name, how many test clips it has, top1 and the control's top1, in percent."""
+    columns: dict[str, Any] = {"class": classes}
+    columns["n"] = metrics.class_counts(result.target_N, len(classes))
+    columns["top1"] = class_percent(result)
+    if control is not None:
+        columns["random_top1"] = class_percent(control)
+    return pl.DataFrame(columns)
+
+
+def tabulate_predictions(benchmark: Benchmark, result: Result, control: Result | None) -> pl.DataFrame:
+    """One row per test clip: its name, label, what was predicted for it (by the control, too), and the scores."""
+    columns = {
+        "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
+        "label": result.target_N,
+        "predicted": result.scores_NK.argmax(axis=1),
+    }
+    if control is not None:
+        columns["random_predicted"] = control.scores_NK.argmax(axis=1)
+    scores = pl.Series("scores", result.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
+    return pl.DataFrame(columns).with_columns(scores)
 
 
 def class_percent(result: Result) -> np.ndarray:
@@ -125,7 +137,7 @@ def hits_under_conditions(result: Result) -> dict[tuple[str, float, int], np.nda
     }
 
 
-def summarize_conditions(conditions: pl.DataFrame) -> dict[str, float]:
+def average_conditions(conditions: pl.DataFrame) -> dict[str, float]:
     """Of each kind and level the mean over the draws, and their standard deviation where there are several."""
     figures: dict[str, float] = {}
     draws: dict[str, list[float]] = {}

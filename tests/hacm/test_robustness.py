@@ -20,8 +20,8 @@ from hacm.evaluation.corruption import (
     Noise,
     View,
     corrupt,
+    find_limbs_by_branching,
     last_seen,
-    limbs,
 )
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
@@ -146,7 +146,7 @@ def test_a_missing_joint_may_read_as_the_nearest_seen_one_towards_the_root() -> 
 
 
 def test_a_hidden_limb_is_missing_from_both_bodies_throughout() -> None:
-    (claw, *_) = limbs(CRAB)
+    (claw, *_) = find_limbs_by_branching(CRAB)
     for before, after in pairs(MissingLimb(claw, CRAB)):
         expected = before.clone()
         expected[:, :, list(claw)] = 0
@@ -170,7 +170,7 @@ HAND = Skeleton(  # one hand with five fingers of three joints: 3 to 6 its arm, 
 
 def test_limbs_follow_from_the_tree() -> None:
     named = {
-        name: {" ".join(topology.joints[joint] for joint in limb) for limb in limbs(SKELETONS[name])}
+        name: {" ".join(topology.joints[joint] for joint in limb) for limb in find_limbs_by_branching(SKELETONS[name])}
         for name, topology in TOPOLOGIES.items()
     }
     legs = {f"{side} hip {side} knee {side} ankle {side} foot" for side in ("left", "right")}
@@ -180,10 +180,10 @@ def test_limbs_follow_from_the_tree() -> None:
     assert named["kinect-v2-25"] == legs | hands | {"neck head"}
     assert len(named["ui-prmd-22"]) == 5
     assert "right collar right upper arm right forearm right hand" in named["ui-prmd-22"]
-    assert limbs(CRAB) == ((0, 1, 2), (4, 5, 6), (7, 8, 9, 10))
-    assert [len(limb) for limb in limbs(HAND)] == [1, 19, 4, 4, 4]  # fingers make no trunk of the arm
+    assert find_limbs_by_branching(CRAB) == ((0, 1, 2), (4, 5, 6), (7, 8, 9, 10))
+    assert [len(limb) for limb in find_limbs_by_branching(HAND)] == [1, 19, 4, 4, 4]  # fingers make no trunk of the arm
     chain = Skeleton(joints=4, parents=(-1, 0, 1, 2), roots=(0,), centre=1)
-    assert limbs(chain) == ((0,), (2, 3))  # no hub: what hangs on the centre
+    assert find_limbs_by_branching(chain) == ((0,), (2, 3))  # no hub: what hangs on the centre
 
 
 def test_noise_is_normal_in_metres_and_independent() -> None:
@@ -269,7 +269,7 @@ def test_the_clean_outcome_is_the_linear_probes_and_every_condition_stands_besid
     clean = linear.run(model, TASK, linear.Settings(**PROBE), 0, "cpu")
     assert np.array_equal(result.scores_NK, clean.scores_NK)
     assert done == [1, 2, 3, 4, 5, 6]
-    limb_kinds = [(f"limb of joint {limb[0]} missing", len(limb) / 6, 0) for limb in limbs(SKELETON)]
+    limb_kinds = [(f"limb of joint {limb[0]} missing", len(limb) / 6, 0) for limb in find_limbs_by_branching(SKELETON)]
     assert [(each.kind, each.level, each.draw) for each in result.conditions] == [
         ("joints missing", 0.3, 0), ("joints missing", 0.3, 1), *limb_kinds,
         ("gaussian noise", 0.05, 0), ("gaussian noise", 0.05, 1), ("gaussian noise", 5, 0), ("gaussian noise", 5, 1),

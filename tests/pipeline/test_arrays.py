@@ -18,6 +18,7 @@ from hacm.recordings import Part, RawFile, RawRecording
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
 from hacm.recordings.bodies import as_bodies
 from hacm.skeletons.topology import Topology
+from tests.pipeline.said import said
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
 PLAIN = ArrayReader(BODY, fps=25)
@@ -127,12 +128,12 @@ def test_named_columns_come_in_any_order(order: list[int]) -> None:
     names = [name.title().replace(" ", "_") for name in COLUMNS] + ["frame"]
     recording = NAMED.parse(table(rows, [names[place] for place in order]), "s2_a3.csv")
     np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
-    assert recording.notes == ("not read: 'frame'",)
+    assert said(recording) == ("not read: 'frame'",)
 
 
 def test_other_arrays_are_noted() -> None:
     recording = NAMED.parse(npz(joints=WALK, time=np.arange(4), objects=np.array([{}])), NAME)
-    assert recording.notes == ("not read: 'time', 'objects'",)
+    assert said(recording) == ("not read: 'time', 'objects'",)
 
 
 def test_unit_and_axes() -> None:
@@ -150,7 +151,7 @@ def test_absent_bodies(bad: float) -> None:
     lost = np.isnan(recording.bodies_MTVC).all(axis=(2, 3))
     assert lost.tolist() == [[False, False, False, True], [False, False, True, False]]  # the third was never there
     assert np.isfinite(recording.bodies_MTVC[~lost]).all()
-    assert recording.notes == ("body-frames with non-finite coordinates taken as absent: 1",)
+    assert said(recording) == ("body-frames with non-finite coordinates taken as absent: 1",)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "nan", "NaN"])
@@ -172,7 +173,7 @@ def test_line_ends_marks_and_quotes_do_not_matter() -> None:
         recording = NAMED.parse(text, "s2_a3.csv")
         np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
         assert recording.notes == ()
-    assert NAMED.parse(FLAT.replace(b"\n", b"\r\n", 2), "s2_a3.csv").notes == ("mixed line ends: 2 of 4 CRLF",)
+    assert said(NAMED.parse(FLAT.replace(b"\n", b"\r\n", 2), "s2_a3.csv")) == ("mixed line ends: 2 of 4 CRLF",)
 
 
 ROW = FLAT.splitlines()[0]

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from hacm.errors import UserError
 from hacm.recordings import Clip
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD
 from pipeline.audit import audit, sketches
-from pipeline.audit.alterations import classify
 from pipeline.audit.findings import KINDS, Finding, choose_strict, in_order
 from pipeline.audit.markdown import to_markdown
 from pipeline.audit.provenance import Origin
 from pipeline.audit.sketches import NEAR, measure_distance
 from pipeline.audit.streaming import split_into_batches
-from pipeline.audit.values import CHECKS, find_limbs, measure
+from pipeline.audit.values import CHECKS, measure, pair_limbs_by_name
 from pipeline.datasets.definition import Archive
 from pipeline.datasets.splits import SplitRule
 from pipeline.store.store import SkeletonStore, StoreWriter
@@ -177,10 +177,10 @@ def test_measurements_are_those_of_each_clip_alone(sound, clips):
 
 
 def test_limbs_are_found_by_name():
-    assert [left.tolist() for left, _ in find_limbs(KINECT_V1)] == [[4, 5, 6, 7], [12, 13, 14, 15]]
-    assert [right.tolist() for _, right in find_limbs(KINECT_V2)] == [[8, 9, 10, 11, 23, 24], [16, 17, 18, 19]]
-    assert len(find_limbs(UI_PRMD)) == 2
-    assert find_limbs(replace(KINECT_V1, joints=tuple(f"j{joint}" for joint in range(20)))) == []
+    assert [left.tolist() for left, _ in pair_limbs_by_name(KINECT_V1)] == [[4, 5, 6, 7], [12, 13, 14, 15]]
+    assert [right.tolist() for _, right in pair_limbs_by_name(KINECT_V2)] == [[8, 9, 10, 11, 23, 24], [16, 17, 18, 19]]
+    assert len(pair_limbs_by_name(UI_PRMD)) == 2
+    assert pair_limbs_by_name(replace(KINECT_V1, joints=tuple(f"j{joint}" for joint in range(20)))) == []
 
 
 def test_every_limit_says_its_unit_and_its_reason():
@@ -331,40 +331,37 @@ def test_excluded_clips_that_the_authors_count_are_named(tmp_path, clips):
     with StoreWriter(tmp_path / "clips", DATASET.name, KINECT_V1, {"kind": "clips"}) as writer:
         for clip in clips.values():
             writer.add(clip, "", "")
-        writer.exclude("a9_s1_t1", "x.mat", "no body in any frame")
+        writer.exclude("a9_s1_t1", "x.mat", Note(Kind.NO_BODY))
+        writer.exclude("a9_s2_t1", "y.mat", "line 1: the file is empty")
     result = audit(SkeletonStore.open(tmp_path / "clips"), DATASET)
-    assert [(one.kind, one.clips) for one in result.findings] == [("counts", ("a9_s1_t1",))]
+    assert [(one.kind, one.clips) for one in result.findings] == [("counts", ("a9_s1_t1", "a9_s2_t1"))]
     assert result.alterations.rows() == [
-        ("a9_s1_t1", "excluded", "no body in any frame", "docs/data.md, standard cleaning, step 1")
+        ("a9_s1_t1", "excluded", "no body in any frame", "docs/data.md, standard cleaning, step 1"),
+        ("a9_s2_t1", "excluded", "line 1: the file is empty", "its reader"),
     ]
 
 
-@pytest.mark.parametrize(
-    ("note", "action"),
-    [
-        ("frames without body dropped: 3", "frames dropped"), ("track 2 closed up: 4 frames without it", "track closed up"),
-        ("track 1 dropped: only 5 frames", "track dropped"), ("frames truncated: 330 to 300", "truncated"),
-        ("track 1 merged into body 0: frames 2 to 9", "tracks merged"), ("body 0 copied to body 1", "body copied"),
-        ("an id twice in frame 9: the first is kept", "read"),
-    ],
-)  # fmt: skip
-def test_what_was_done_is_named_with_its_rule(note, action):
-    assert classify(note, excluded=False)[0] == action
-
-
-def test_every_note_that_cleaning_writes_has_its_rule():
-    """The texts are read from the source of the cleaning, so that a new one is not forgotten."""
-    import inspect
-    import re
-
-    from hacm import cleaning
-
-    source = inspect.getsource(cleaning)
-    written = re.findall(r'(?:notes\.(?:append|extend)\(|BadRecording\()\s*f?"([^"]+)"', source)
-    written = [re.sub(r"\{[^}]*\}", "7", text) for text in written]
-    assert len(written) > 12
-    unknown = [text for text in written if classify(text, excluded=False)[1] == "its reader"]
-    assert unknown == ["bodies of shape 7 do not fit topology 7 of 7 joints"]
+def test_what_was_done_is_named_with_its_rule_and_counted(tmp_path, clips):
+    notes = {
+        VICTIM: (Note(Kind.TRACK_SHORT, track=1, frames=5), Note(Kind.TRACK_SHORT, track=12, frames=9)),
+        OTHER: (Note(Kind.TRUNCATED, frames=330, limit=300), Note(Kind.REMARK, words="cut by hand")),
+    }
+    noted = clips | {name: replace(clips[name], notes=of) for name, of in notes.items()}
+    result = audit(write_store(tmp_path / "clips", list(noted.values())), DATASET)
+    step = "docs/data.md, standard cleaning, step 3a"
+    assert result.alterations.rows() == [
+        (VICTIM, "track dropped", "track 1 dropped: only 5 frames", step),
+        (VICTIM, "track dropped", "track 12 dropped: only 9 frames", step),
+        (OTHER, "truncated", "frames truncated: 330 to 300", "cleaning.max_frames"),
+        (OTHER, "read", "cut by hand", "its reader"),
+    ]
+    assert result.facts["cleaning"] == [
+        {"note": "track … dropped: only … frames", "clips": 2},
+        {"note": "cut by hand", "clips": 1},
+        {"note": "frames truncated: … to …", "clips": 1},
+    ]
+    assert result.facts["alterations"][0] == {"action": "read", "rule": "its reader", "clips": 1, "times": 1}
+    assert result.facts["alterations"][1] == {"action": "track dropped", "rule": step, "clips": 1, "times": 2}
 
 
 def raw_store(path, clips, **changes):

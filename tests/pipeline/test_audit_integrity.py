@@ -10,6 +10,7 @@ import pytest
 
 from hacm.errors import UserError
 from hacm.files import hash_tree, read_json, write_json
+from hacm.recordings.notes import Kind, Note
 from pipeline.audit.integrity import Verification, summarise, verify
 from pipeline.audit.split_artefacts import verify_split
 from pipeline.datasets.splits import assign
@@ -135,7 +136,7 @@ def test_a_file_too_many_is_named(store):
 
 COLUMNS = {
     "label": 2, "subject": 9, "camera": 1, "setup": 3, "replication": 7, "execution": "x", "xsub_part": "test", "fps": 29.0,
-    "topology": "other", "source": "elsewhere.mat", "source_sha256": "0", "notes": ["cut"], "hash": "0" * 32,
+    "topology": "other", "source": "elsewhere.mat", "source_sha256": "0", "notes": [Note(Kind.REMARK, words="cut").record], "hash": "0" * 32,
     "row_hash": "0" * 32,
 }  # fmt: skip
 

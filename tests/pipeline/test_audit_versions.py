@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hacm.recordings.notes import Kind, Note
 from pipeline.audit.changes import to_facts, to_text
 from pipeline.audit.revisions import Revision, find_causes
 from pipeline.audit.versions import Held, compare, measure_changes
@@ -40,7 +41,7 @@ def stores(tmp_path_factory, clips):
     moved = clips["a1_s3_t1"].bodies_MTVC.copy()
     moved[0, 5, 7, 1] += 0.25
     after["a1_s3_t1"] = replace(clips["a1_s3_t1"], bodies_MTVC=moved)
-    after["a1_s3_t2"] = replace(clips["a1_s3_t2"], bodies_MTVC=clips["a1_s3_t2"].bodies_MTVC[:, :30], notes=("frames truncated: 45 to 30",))  # fmt: skip
+    after["a1_s3_t2"] = replace(clips["a1_s3_t2"], bodies_MTVC=clips["a1_s3_t2"].bodies_MTVC[:, :30], notes=(Note(Kind.TRUNCATED, frames=45, limit=30),))  # fmt: skip
     sources = {name: (f"Skeleton.zip/{name}.mat", f"{number:064x}") for number, name in enumerate(clips)}
     changed = sources | {"a1_s3_t1": (sources["a1_s3_t1"][0], "ff" * 32)}
     one = write_store(folder / "before", list(clips.values()), sources)
@@ -66,7 +67,7 @@ def test_every_difference_is_told_apart(stores):
     assert found.values.select("name", "raw", "frames_before", "frames_after").rows() == [
         ("a1_s3_t1", True, 45, 45), ("a1_s3_t2", False, 46, 30),
     ]  # fmt: skip
-    assert found.recleaned["name"].to_list() == ["a1_s3_t2"]
+    assert found.recleaned.rows() == [("a1_s3_t2", [], ["frames truncated: 45 to 30"])]
     assert found.benchmarks["xsub"] == {
         "train": {"before": 24, "after": 24, "came": 1, "went": 1, "changed": 3},
         "test": {"before": 24, "after": 24, "came": 1, "went": 1, "changed": 0},

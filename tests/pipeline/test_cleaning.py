@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from hacm.cleaning import CleaningSettings, clean, denoise
 from hacm.errors import BadRecording
 from hacm.recordings import Clip, Identity, Recording, ntu
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, Topology
+from tests.pipeline.said import said
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 FIELD = CleaningSettings()
@@ -104,7 +106,7 @@ def test_frames_without_body_are_dropped() -> None:
     joints = person(4)
     clip = denoise(recording(7, ([1, 2, 4, 5], joints)), FIELD)
     same(clip.bodies_MTVC, joints[np.newaxis])
-    assert clip.notes == ("frames without body dropped: 3",)
+    assert said(clip) == ("frames without body dropped: 3",)
 
 
 def test_one_non_finite_coordinate_makes_a_frame_missing() -> None:
@@ -146,7 +148,7 @@ def test_a_track_that_returns_is_closed_up() -> None:
     same(clip.bodies_MTVC[0], moving)
     same(clip.bodies_MTVC[1, 5:20], gappy)
     assert seen_frames(clip.bodies_MTVC[1]) == list(range(5, 20))
-    assert clip.notes == ("track 1 closed up: 8 frames without it",)
+    assert said(clip) == ("track 1 closed up: 8 frames without it",)
 
 
 # Step 3a
@@ -157,21 +159,21 @@ def test_eleven_frames_are_a_ghost_and_twelve_are_not() -> None:
     clip = denoise(recording(30, (range(30), long), (range(12), twelve), (range(11), eleven)), FIELD)
     assert len(clip.bodies_MTVC) == 2
     same(clip.bodies_MTVC[1, :12], twelve)
-    assert clip.notes == ("track 2 dropped: only 11 frames",)
+    assert said(clip) == ("track 2 dropped: only 11 frames",)
 
 
 def test_one_left_after_ghosts_is_alone_and_the_frames_it_does_not_cover_go() -> None:
     long = person(20)
     clip = denoise(recording(25, (range(5), person(5, mark=5)), (range(5, 25), long)), FIELD)
     same(clip.bodies_MTVC, long[np.newaxis])
-    assert clip.notes == ("track 0 dropped: only 5 frames", "frames without remaining body dropped: 5")
+    assert said(clip) == ("track 0 dropped: only 5 frames", "frames without remaining body dropped: 5")
 
 
 def test_longest_is_kept_if_all_are_ghosts_and_the_first_of_equals() -> None:
     tracks = (range(4), person(4)), (range(9), person(9, mark=1)), (range(9), person(9, mark=2))
     clip = denoise(recording(9, *tracks), FIELD)
     same(clip.bodies_MTVC, tracks[1][1][np.newaxis])
-    assert clip.notes == (
+    assert said(clip) == (
         "track 1 kept as the longest: no track over 11 frames",
         "track 0 dropped: only 4 frames",
         "track 2 dropped: only 9 frames",
@@ -186,7 +188,7 @@ def test_share_of_noisy_frames(noisy: int, bodies: int) -> None:
     tracks = (range(20), person(20)), (range(20), person(20, wide=tuple(range(noisy))))
     clip = denoise(recording(20, *tracks), FIELD)
     assert len(clip.bodies_MTVC) == bodies
-    assert ("track 1 dropped: 14 of 20 frames noisy" in clip.notes) == (bodies == 1)
+    assert ("track 1 dropped: 14 of 20 frames noisy" in said(clip)) == (bodies == 1)
 
 
 @pytest.mark.parametrize(("share", "bodies"), [(0.5, 1), (0.500001, 2)])
@@ -206,7 +208,7 @@ def test_noise_is_looked_for_until_one_track_is_left() -> None:
     tracks = [(range(20), person(20, mark=mark, wide=wide)) for mark in range(3)]
     clip = denoise(recording(20, *tracks), FIELD)
     same(clip.bodies_MTVC, tracks[2][1][np.newaxis])
-    assert clip.notes == ("track 0 dropped: 20 of 20 frames noisy", "track 1 dropped: 20 of 20 frames noisy")
+    assert said(clip) == ("track 0 dropped: 20 of 20 frames noisy", "track 1 dropped: 20 of 20 frames noisy")
 
 
 def column(heights: NDArray[np.floating[Any]], depths: NDArray[np.floating[Any]], width: float = 0.0) -> Array:
@@ -262,7 +264,7 @@ def test_a_shared_frame_is_no_overlap_and_the_later_writing_wins_it() -> None:
     same(clip.bodies_MTVC[0], np.concatenate([early[:19], late]))
     assert clip.bodies_MTVC.shape[0] == 2
     assert not clip.bodies_MTVC[1].any()
-    assert clip.notes == ("track 1 merged into body 0: frames 19 to 38",)
+    assert said(clip) == ("track 1 merged into body 0: frames 19 to 38",)
 
 
 def test_two_shared_frames_are_an_overlap() -> None:
@@ -283,7 +285,7 @@ def test_intervals_widen_and_what_overlaps_both_bodies_goes() -> None:
     same(clip.bodies_MTVC[1, 10:45], np.concatenate([tracks[2][1], tracks[3][1]]))
     assert seen_frames(clip.bodies_MTVC[0]) == list(range(40))
     assert seen_frames(clip.bodies_MTVC[1]) == list(range(10, 45))
-    assert clip.notes == (
+    assert said(clip) == (
         "track 1 merged into body 0: frames 0 to 19",
         "track 3 merged into body 1: frames 30 to 44",
         "track 4 dropped: overlaps both bodies",
@@ -295,7 +297,7 @@ def test_the_second_body_may_start_where_its_empty_interval_starts() -> None:
     tracks = [(range(20), person(20, mark=10 * n, sway=5 - n)) for n in range(3)]
     clip = denoise(recording(20, *tracks), FIELD)
     same(clip.bodies_MTVC[1], tracks[1][1])
-    assert clip.notes == ("track 2 dropped: overlaps both bodies",)
+    assert said(clip) == ("track 2 dropped: overlaps both bodies",)
 
 
 def test_the_empty_interval_of_the_second_body_counts_as_taken() -> None:
@@ -304,7 +306,7 @@ def test_the_empty_interval_of_the_second_body_counts_as_taken() -> None:
     tracks = [(span, person(len(span), mark=10 * n, sway=5 - n)) for n, span in enumerate(spans)]
     clip = denoise(recording(40, *tracks), FIELD)
     assert seen_frames(clip.bodies_MTVC[1]) == list(range(20, 40))
-    assert clip.notes == ("track 2 dropped: overlaps both bodies",)
+    assert said(clip) == ("track 2 dropped: overlaps both bodies",)
 
 
 # Step 3d
@@ -316,7 +318,7 @@ def test_frames_left_without_any_body_go() -> None:
     gappy = [*range(20, 30), *range(35, 40)]
     clip = denoise(recording(40, (range(20), first), (gappy, second), (range(30, 35), ghost)), FIELD)
     same(clip.bodies_MTVC[0], np.concatenate([first, second]))
-    assert clip.notes[-1] == "frames without remaining body dropped: 5"
+    assert said(clip)[-1] == "frames without remaining body dropped: 5"
 
 
 def test_frames_whose_coordinates_sum_to_zero_go_only_in_files_with_several_tracks() -> None:
@@ -373,7 +375,7 @@ def test_at_most_300_frames() -> None:
     joints = person(310)
     clip = clean(recording(310, (range(310), joints)), FIELD)
     same(clip.bodies_MTVC[0], (joints - joints[0, CENTRE])[:300])
-    assert clip.notes == ("frames truncated: 310 to 300",)
+    assert said(clip) == ("frames truncated: 310 to 300",)
     assert clean(recording(300, (range(300), joints[:300])), FIELD).notes == ()
 
 
@@ -382,7 +384,7 @@ def test_second_body_of_a_one_body_clip() -> None:
     zeros, copy = clean(one, FIELD), clean(one, CleaningSettings(single_body="copy"))
     assert len(zeros.bodies_MTVC) == 1
     same(copy.bodies_MTVC, np.repeat(zeros.bodies_MTVC, 2, axis=0))
-    assert copy.notes == ("body 0 copied to body 1",)
+    assert said(copy) == ("body 0 copied to body 1",)
 
 
 def test_an_empty_second_body_is_not_replaced_by_a_copy() -> None:
@@ -402,7 +404,7 @@ def test_strategy_none_keeps_tracks_and_frames() -> None:
     same(clip.bodies_MTVC[1, [0, 1, 4, 5]], gappy)
     assert seen_frames(clip.bodies_MTVC[0]) == [2, 3, 4]
     assert seen_frames(clip.bodies_MTVC[1]) == [0, 1, 4, 5]
-    assert clip.notes == ("track 2 dropped: a clip has two bodies",)
+    assert said(clip) == ("track 2 dropped: a clip has two bodies",)
     centred = clean(recording(9, tracks[0]), CleaningSettings(strategy="none"))
     same(centred.bodies_MTVC[0, 2:5], ghost - ghost[0, CENTRE])
     assert seen_frames(centred.bodies_MTVC[0]) == [2, 3, 4]
@@ -431,10 +433,10 @@ def test_joints_must_fit_the_topology() -> None:
 
 
 def test_notes_of_the_reading_come_first_and_the_recording_is_not_changed() -> None:
-    raw = replace(recording(7, ([1, 2, 4, 5], person(4))), notes=("read so",))
+    raw = replace(recording(7, ([1, 2, 4, 5], person(4))), notes=(Note(Kind.REMARK, words="read so"),))
     before = raw.bodies_MTVC.copy()
     clip = clean(raw, FIELD)
-    assert clip.notes == ("read so", "frames without body dropped: 3")
+    assert said(clip) == ("read so", "frames without body dropped: 3")
     assert (clip.identity, clip.fps, clip.topology) == (IDENTITY, 30.0, KINECT_V2)
     same(raw.bodies_MTVC, before)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording
 from hacm.recordings import Recording
 from hacm.recordings.ntu import identify, parse
+from tests.pipeline.said import said
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 NAME = "S001C002P003R001A050.skeleton"
@@ -73,8 +74,8 @@ def same_as_plain(text: bytes) -> Recording:
             row[frame] = values
     np.testing.assert_array_equal(recording.bodies_MTVC, expected)
     assert recording.bodies_MTVC.dtype == np.float32
-    assert sum("twice" in note and note.endswith(f": {repeated}") for note in recording.notes) == (repeated > 0)
-    assert sum("finite" in note and note.endswith(f": {non_finite}") for note in recording.notes) == (non_finite > 0)
+    assert sum("twice" in note and note.endswith(f": {repeated}") for note in said(recording)) == (repeated > 0)
+    assert sum("finite" in note and note.endswith(f": {non_finite}") for note in said(recording)) == (non_finite > 0)
     return recording
 
 
@@ -129,7 +130,7 @@ def test_line_ends(ends: str) -> None:
 def test_mixed_line_ends_are_read_and_noted() -> None:
     text = write([[("7", body(1))]])
     mixed = text.replace(b"\n", b"\r\n", 3)
-    assert parse(mixed, NAME).notes == ("mixed line ends: 3 of 29 CRLF",)
+    assert said(parse(mixed, NAME)) == ("mixed line ends: 3 of 29 CRLF",)
     np.testing.assert_array_equal(parse(mixed, NAME).bodies_MTVC, parse(text, NAME).bodies_MTVC)
 
 
@@ -152,7 +153,7 @@ def test_ids_that_double_precision_cannot_tell_apart() -> None:
 def test_id_twice_in_a_frame_keeps_the_first() -> None:
     recording = parse(write([[("7", body(1)), ("7", body(2)), ("8", body(3)), ("7", body(4))], [("7", body(5))]]), NAME)
     assert recording.bodies_MTVC[0, :, 0, 0].tolist() == [1, 5]
-    assert recording.notes == ("body id twice in a frame, first kept: 2",)
+    assert said(recording) == ("body id twice in a frame, first kept: 2",)
 
 
 @pytest.mark.parametrize("word", ["nan", "NaN", "-nan", "inf", "-inf", "+Infinity", "1e39", "-3.5e38", "1e999"])
@@ -164,7 +165,7 @@ def test_non_finite_coordinate_makes_the_body_absent(word: str, axis: int) -> No
     with_it = parse(write([[("7", broken), *first], [("7", body(3)), ("8", body(4))]]), NAME)
     without_it = parse(write([first, [("7", body(3)), ("8", body(4))]]), NAME)
     np.testing.assert_array_equal(with_it.bodies_MTVC, without_it.bodies_MTVC)
-    assert with_it.notes == ("body-frames with non-finite coordinates taken as absent: 1",)
+    assert said(with_it) == ("body-frames with non-finite coordinates taken as absent: 1",)
     assert parse(write([[("7", broken)]]), NAME).bodies_MTVC.shape == (0, 1, 25, 3)
 
 

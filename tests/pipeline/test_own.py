@@ -142,7 +142,9 @@ def test_what_goes_wrong_in_a_reader_is_told_with_its_line(own: Callable[..., No
         (b"7", "bodies are float32 of shape (), not float32 (M, T, 3, 3)"),
     ):
         (reading,) = read_recordings([raw(content)], dataset)
-        assert reading.found == [Excluded("a", "a.json", reason)]
+        (left_out,) = reading.found
+        assert isinstance(left_out, Excluded)
+        assert (left_out.name, left_out.source, str(left_out.reason)) == ("a", "a.json", reason)
     with pytest.raises(UserError, match=r"pipeline/own/lab.py:12: ValueError: substring not found, in part_of\('x'\)"):
         dataset.part_of("x")
 
@@ -174,6 +176,7 @@ def test_a_fault_of_the_projects_own_readers_is_not_hidden() -> None:
         ({"topology": "stick-3"}, "topology 'stick-3' is a name; its reader must give the Topology itself"),
         ({"bodies_MTVC": np.zeros((1, 1, 3, 3))}, "bodies are float64"),
         ({"identity": Identity("a", 1, -1)}, "action -1: actions count from 0"),
+        ({"notes": ("cut by hand",)}, "note 'cut by hand' is not a Note"),
     ],
 )
 def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], change: dict, reason: str) -> None:

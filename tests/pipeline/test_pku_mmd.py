@@ -12,6 +12,7 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from hacm.recordings.pku_mmd import MOST_FRAMES, MOST_LABELS, part_of, read, read_split
 from pipeline.datasets.registry import find_shipped
+from tests.pipeline.said import said
 
 AS_RELEASED = CleaningSettings(strategy="none", translate="none")
 XSUB = b"Training videos: \n0002-L, 0002-M, 0003-R\nValidataion videos: \n0005-L, 0005-M\n"
@@ -98,7 +99,7 @@ def test_bodies_that_are_never_seen_go() -> None:
     assert first.bodies_MTVC.shape == (1, 10, 25, 3)
     assert first.notes == ()
     assert second.bodies_MTVC.shape == (1, 10, 25, 3)
-    assert second.notes == ("first body never seen: the second is alone",)
+    assert said(second) == ("first body never seen: the second is alone",)
     assert third.bodies_MTVC.shape == (0, 10, 25, 3)
     with pytest.raises(BadRecording, match="no body in any frame"):
         clean(third, AS_RELEASED)
@@ -108,7 +109,7 @@ def test_long_clips_are_truncated_and_noted() -> None:
     (recording,) = parse(text(video()), b"1,0,310,1")
     clip = clean(recording, AS_RELEASED)
     assert clip.bodies_MTVC.shape == (1, 300, 25, 3)
-    assert clip.notes == ("frames truncated: 310 to 300",)
+    assert said(clip) == ("frames truncated: 310 to 300",)
 
 
 @pytest.mark.parametrize("bad", ["nan", "-inf", "1e60"])
@@ -117,7 +118,7 @@ def test_non_finite_body_frame_is_absent(bad: str) -> None:
     lines[2] = lines[2].replace(lines[2].split()[7], bad.encode(), 1)
     (recording,) = parse(b"\n".join(lines), b"1,0,4")
     assert np.isnan(recording.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [False, False, True, False]
-    assert recording.notes == ("body-frames with non-finite coordinates taken as absent: 1",)
+    assert said(recording) == ("body-frames with non-finite coordinates taken as absent: 1",)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_bad_label_is_named_with_file_and_line(label: str, reason: str) -> Non
     assert isinstance(fine, Recording)
     assert isinstance(bad, Excluded)
     assert (bad.name, bad.source) == ("0002-L-002", "label.txt")
-    assert bad.reason.startswith(f"line 2: {reason}")
+    assert str(bad.reason).startswith(f"line 2: {reason}")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def survives(data: bytes, labels: bytes) -> None:
             if isinstance(found, Recording):
                 assert found.bodies_MTVC.shape[2:] == (25, 3)
             else:
-                reason += found.reason
+                reason += str(found.reason)
     except BadRecording as error:
         reason = str(error)
     assert "\n" not in reason

@@ -49,7 +49,7 @@ def ingest(
 ) -> int:
     """Write the store; how many raw recordings were taken from the earlier one."""
     reused = 0
-    facts = {"kind": "recordings", "partial": False, "reader": reader or hash_reader()}
+    facts = {"kind": "recordings", "partial": False, "reader": reader or hash_reader(KINECT_SIM)}
     with StoreWriter(target, "kinect-sim", KINECT_SIM.topology, facts) as store:
         for reading in read_recordings(
             read_raw([file], KINECT_SIM, None), KINECT_SIM, [earlier] if earlier else [], workers

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hacm.errors import UserError
 from hacm.files import hash_tree, read_json
 from hacm.recordings import Clip, Identity
+from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1
 from pipeline.store import rows
 from pipeline.store.manifest import LISTED_COLUMNS, VERSION_COLUMNS, hash_clip, version
@@ -27,7 +28,7 @@ def make_clips(count=12, seed=0):
         bodies, frames = 1 + index % 2, 3 + 7 * index % 40
         values = random.normal(size=(bodies, frames, 20, 3)).astype(np.float32)
         identity = Identity(f"clip{index:02d}", subject=index % 3, action=index % 4, camera=1 + index % 3)
-        clips.append(Clip(identity, 30.0, KINECT_V1, values, (f"note {index}",)))
+        clips.append(Clip(identity, 30.0, KINECT_V1, values, (Note(Kind.REMARK, words=f"note {index}"),)))
     return clips
 
 
@@ -121,7 +122,12 @@ def test_duplicates_are_excluded_with_a_reason(tmp_path, clips):
     store = write(tmp_path / "twice", [*clips, clips[0]])
     assert len(store) == len(clips)
     assert store.table("excluded").to_dicts() == [
-        {"name": "clip00", "source": "clip00.mat", "reason": "duplicate name: an earlier recording has it"}
+        {
+            "name": "clip00",
+            "source": "clip00.mat",
+            "reason": "duplicate name: an earlier recording has it",
+            "note": Note(Kind.NAME_TAKEN).record,
+        }
     ]
 
 

@@ -14,6 +14,7 @@ from hacm.errors import BadRecording
 from hacm.recordings import Part, RawFile, RawRecording, Recording
 from hacm.recordings.ui_prmd import MOST_FRAMES, identify, part_of, place_joints, read
 from hacm.skeletons.topology import UI_PRMD
+from tests.pipeline.said import said
 
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
 JOINTS = 22
@@ -127,7 +128,7 @@ def test_non_finite_frame_is_absent(bad: str, where: int) -> None:
         assert lost == [False, False, False]  # an angle of any size is an angle
     else:
         assert lost == [False, True, False]
-        assert recording.notes == ("body-frames with non-finite coordinates taken as absent: 1",)
+        assert said(recording) == ("body-frames with non-finite coordinates taken as absent: 1",)
 
 
 FINE = text(np.ones((3, 66)))

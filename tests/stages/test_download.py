@@ -14,9 +14,11 @@ import py7zr
 import pytest
 
 from hacm.files import read_json
+from hacm.recordings.notes import Kind, Note
 from pipeline.datasets.definition import FACTS
 from pipeline.datasets.registry import find_shipped
 from pipeline.kinect_sim import SimulatorSettings, clips
+from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
 from tests.conftest import PROJECT, run, shipped_params
 
@@ -492,7 +494,7 @@ def check_pku_clips(store: SkeletonStore) -> None:
     rows = {name: store.row(f"0002-M-{name}") for name in ("001", "002", "003")}
     assert [rows[name]["bodies"] for name in rows] == [2, 1, 2]
     assert [rows[name]["frames"] for name in rows] == [90, 100, 300]
-    assert rows["003"]["notes"] == ["frames truncated: 330 to 300"]
+    assert notes_of(rows["003"]["notes"]) == (Note(Kind.TRUNCATED, frames=330, limit=300),)
     assert [(row["xsub_part"], row["xview_part"]) for row in rows.values()] == [("train", "test")] * 3
     assert store["0002-M-001"][0, 0, 0].tolist() == [np.float32(value) for value in (1, 1.001, 1.002)]  # not centred
     assert store.table("excluded")["reason"].to_list() == ["no body in any frame"] * 4

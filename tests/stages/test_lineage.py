@@ -16,6 +16,7 @@ import stages.tools.lineage
 from hacm.files import hash_file, read_json
 from pipeline.graph import content
 from pipeline.graph.content import hash_path
+from pipeline.store.manifest import notes_of
 from stages.shared import console
 from tests.conftest import run
 
@@ -114,7 +115,7 @@ def test_one_clip_from_raw_file_to_prediction(project):
         of = manifest.row(by_predicate=pl.col("name") == row["name"], named=True)
         assert (facts["source"], facts["source_sha256"]) == (of["source"], of["source_sha256"])
         assert facts["archive"]["path"] == "data/kinect-sim/raw/kinect-sim.zip"
-        assert [one["text"] for one in facts["steps"][-1]["done"]] == of["notes"]
+        assert [one["text"] for one in facts["steps"][-1]["done"]] == [note.text for note in notes_of(of["notes"])]
         assert facts["parts"] == {"data/benchmarks/kinect-sim-xsub/split": "test"}
         assert facts["identity"]["label"] == classes[row["label"]]
         seen[row["label"], row["predicted"]] = (facts["prediction"]["actual"], facts["prediction"]["predicted"])

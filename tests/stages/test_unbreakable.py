@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from hacm.recordings.notes import Kind, Note
+from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
 from stages import download, ingest, normalize
 from stages.shared.console import run as run_stage
@@ -157,8 +159,8 @@ def test_every_fault_of_a_skeleton_is_a_named_reason(place, monkeypatch):
     store = SkeletonStore.open(place / "data/ntu60/recordings")
     assert sorted(store) == [name(action) for action in (1, 2, 3, 4)]
     check_reasons(store.table("excluded"), expected)
-    assert store.row(name(2))["notes"] == ["body-frames with non-finite coordinates taken as absent: 1"]
-    assert store.row(name(3))["notes"][0].startswith("mixed line ends: 5 of ")
+    assert notes_of(store.row(name(2))["notes"]) == (Note(Kind.NOT_FINITE, count=1),)
+    assert notes_of(store.row(name(3))["notes"])[0].text.startswith("mixed line ends: 5 of ")
     np.testing.assert_array_equal(store[name(3)], store[name(1)])
     clips = SkeletonStore.open(place / "data/ntu60/clips")
     assert sorted(clips) == [name(action) for action in (1, 2, 3)]
@@ -193,7 +195,7 @@ def test_every_fault_of_a_matlab_file_is_a_named_reason(place, monkeypatch):
         assert run(stage, "utd-mhad", monkeypatch) == ""
     store = SkeletonStore.open(place / "data/utd-mhad/recordings")
     assert sorted(store) == ["a1_s1_t1", "a2_s1_t1"]
-    assert store.row("a2_s1_t1")["notes"] == ["body-frames with non-finite coordinates taken as absent: 1"]
+    assert notes_of(store.row("a2_s1_t1")["notes"]) == (Note(Kind.NOT_FINITE, count=1),)
     check_reasons(store.table("excluded"), expected)
 
 

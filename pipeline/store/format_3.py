@@ -1,0 +1,129 @@
+"""Stores of format 3 → the current format. They had notes as sentences, and `variant` for what is `execution` now.
+
+Nothing else reads a note from its text. The sentences are still the same, so a template says how to read one.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import polars as pl
+
+from hacm.errors import UserError
+from hacm.files import hash_file, read_json, replace_directory, write_json
+from hacm.recordings.notes import EXCLUDED, WORDS, Kind, Note
+from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, exclusion, hash_row, version
+from pipeline.store.store import FILES, FORMAT, expect_format, read_parquet, seal_files
+
+OLD_FORMAT = 3
+REWRITTEN = ("manifest.parquet", "excluded.parquet", "store.json")
+
+
+def convert_store(path: Path) -> bool:
+    """Rewrite a store of format 3 in place; False if it is of the current format already.
+
+    Its joints, their hashes and its data version stay; it is replaced whole or not at all. UserError if it is of
+    another format, or damaged where it is rewritten.
+    """
+    path = Path(path).resolve()
+    facts = read_json(path / "store.json")
+    if facts.get("format") != OLD_FORMAT:
+        expect_format(path, facts)
+        return False
+    recorded = _read_sums(path)
+    manifest = read_parquet(path / "manifest.parquet")
+    _check_rows(path, manifest)
+    manifest = update_manifest(manifest)
+    excluded = update_excluded(read_parquet(path / "excluded.parquet"))
+    if version(manifest) != facts["version"]:
+        raise _damaged(path, f"its manifest makes version {version(manifest)}")
+    with replace_directory(path) as folder:
+        shutil.copytree(path / "joints.zarr", folder / "joints.zarr", symlinks=True, copy_function=_link)
+        manifest.write_parquet(folder / "manifest.parquet")
+        excluded.write_parquet(folder / "excluded.parquet")
+        write_json(folder / "store.json", facts | {"format": FORMAT})
+        sums = recorded | {name: hash_file(folder / name) for name in REWRITTEN}
+        (folder / FILES).write_text(seal_files(sums), encoding="utf-8")
+    return True
+
+
+def update_manifest(manifest: pl.DataFrame) -> pl.DataFrame:
+    """A manifest of format 3 in the current columns, with the hashes of its rows; another one as it is."""
+    if manifest.schema.get("notes") != pl.List(pl.String):
+        return manifest
+    rows = []
+    for row in manifest.rename({"variant": "execution"}, strict=False).iter_rows(named=True):
+        row["notes"] = [_read_note(text, _DONE).record for text in row["notes"]]
+        row.pop("row_hash", None)
+        rows.append(row | {"row_hash": hash_row(row)})
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def update_excluded(excluded: pl.DataFrame) -> pl.DataFrame:
+    """A table of excluded recordings of format 3 in the current columns; another one as it is."""
+    if "note" in excluded.columns:
+        return excluded
+    columns = excluded.select("name", "source", "reason")
+    rows = [exclusion(name, source, _read_note(text, _LEFT_OUT)) for name, source, text in columns.iter_rows()]
+    return pl.DataFrame(rows, schema=EXCLUDED_SCHEMA)
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    """The sums of files.json without its seal; UserError unless they are those of the files that are rewritten."""
+    recorded: dict[str, str] = read_json(path / FILES)
+    recorded.pop(FILES, None)
+    if (path / FILES).read_text(encoding="utf-8") != seal_files(recorded):
+        raise _damaged(path, f"the seal of {FILES} does not fit")
+    for name in REWRITTEN:
+        if hash_file(path / name) != recorded.get(name):
+            raise _damaged(path, f"{name} is not as it was written")
+    return recorded
+
+
+def _check_rows(path: Path, manifest: pl.DataFrame) -> None:
+    """UserError unless every row is that of its hash: the new hashes would cover up what is wrong with it."""
+    for row in manifest.iter_rows(named=True):
+        if hash_row({name: value for name, value in row.items() if name != "row_hash"}) != row["row_hash"]:
+            raise _damaged(path, f"the manifest's row of {row['name']} is not as it was written")
+
+
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"{path}: {what}, so it is not converted; run dvc pull or dvc repro to bring it back")
+
+
+def _link(source: str, target: str) -> None:
+    """The same file at another place; a copy where the file system has no links."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _compile(kinds: Iterable[Kind]) -> list[tuple[Kind, re.Pattern[str]]]:
+    """How the sentences of each kind read; those in a reader's own words, which any sentence fits, come last."""
+    patterns = []
+    for kind in sorted(kinds, key=lambda kind: kind.template == f"{{{WORDS}}}"):
+        parts = (
+            re.escape(text) + (f"(?P<{name}>{'.*' if name == WORDS else '0|[1-9][0-9]*'})" if name else "")
+            for text, name, _, _ in Formatter().parse(kind.template)
+        )
+        patterns.append((kind, re.compile("".join(parts), re.DOTALL)))
+    return patterns
+
+
+_DONE = _compile(kind for kind in Kind if kind.action != EXCLUDED)
+_LEFT_OUT = _compile(kind for kind in Kind if kind.action == EXCLUDED)
+
+
+def _read_note(text: str, patterns: list[tuple[Kind, re.Pattern[str]]]) -> Note:
+    for kind, pattern in patterns:
+        match = pattern.fullmatch(text)
+        if match is not None:
+            found = match.groupdict()
+            values: dict[str, Any] = {name: text if name == WORDS else int(text) for name, text in found.items()}
+            return Note(kind, **values)
+    raise AssertionError("any text is in some words")
