@@ -50,6 +50,9 @@ READER = ("pipeline.datasets.definition", "DataSet.reader_object")
 PROTOCOL = ("hacm.protocols", "find")
 """The two places where code is imported by a name that is not in the text."""
 
+READER_NAMES = ("COMPANIONS", "part_of", "read", "listed")
+"""What a module that reads a raw format defines (hacm/recordings/__init__.py)."""
+
 FACT_FIELDS = ("checksums", "missing", "action_names")
 """Fields of a data set that name files of pipeline/datasets/facts."""
 
@@ -130,7 +133,7 @@ def take(kind: str, names: Mapping[str, str]) -> Fingerprint | None:
 
 def reach_of(start: Iterable[Target], datasets: Iterable[DataSet], protocol: str | None = None) -> Reach:
     """The code that decides a result, from `start` on."""
-    dynamic = {READER: [_reader_of(dataset) for dataset in datasets]}
+    dynamic = {READER: [target for dataset in datasets for target in _reader_of(dataset)]}
     if protocol:
         dynamic[PROTOCOL] = [(f"hacm.protocols.{protocol}", "*")]
     return _code().reach(start, dynamic, ignored=decides_nothing)
@@ -163,12 +166,12 @@ def _code() -> Code:
     return Code(index=INDEX)
 
 
-def _reader_of(dataset: DataSet) -> Target:
-    """Where a data set's reader is defined: all of a module, or a class."""
+def _reader_of(dataset: DataSet) -> list[Target]:
+    """Where a data set's reader is defined: what a reader's module must hold, or a class."""
     if isinstance(dataset.reader, str):
-        return dataset.reader, "*"
+        return [(dataset.reader, name) for name in READER_NAMES]
     kind = type(dataset.reader)
-    return kind.__module__, kind.__qualname__.split(".")[0]
+    return [(kind.__module__, kind.__qualname__.split(".")[0])]
 
 
 def _definitions(datasets: Iterable[DataSet], asked: set[str]) -> Part:

@@ -22,7 +22,7 @@ from pipeline.datasets.registry import (
     find_topology,
     known_datasets,
 )
-from pipeline.ingest.parsing import hash_reader, read_recordings
+from pipeline.ingest.parsing import read_recordings
 from pipeline.store.store import SkeletonStore, StoreWriter
 
 LAB = """
@@ -190,15 +190,6 @@ def test_recordings_are_checked_against_the_skeleton(own: Callable[..., None], c
     dataset = replace(find_dataset("lab"), reader=One())
     with pytest.raises(BadRecording, match=reason):
         list(dataset.parse(raw(b"")))
-
-
-def test_readers_of_ones_own_count_as_the_code_that_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What an earlier version of a reader wrote is not taken for what this one would."""
-    (tmp_path / "pipeline" / "own").mkdir(parents=True)
-    monkeypatch.setattr("pipeline.ingest.parsing.__file__", str(tmp_path / "pipeline" / "ingest" / "parsing.py"))
-    before = hash_reader()
-    (tmp_path / "pipeline" / "own" / "lab.py").write_text(LAB)
-    assert hash_reader() != before
 
 
 def test_a_store_says_what_skeleton_it_holds(own: Callable[..., None], tmp_path: Path) -> None:

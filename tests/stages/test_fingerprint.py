@@ -271,3 +271,44 @@ def test_any_definition_reaches_just_the_stages_that_use_it(project: Path) -> No
         assert found == {stage for stage in STAGES if f"{module}:{name}" in first[stage]["code"]}, f"{module}:{name}"
         reached_by_some += bool(found)
     assert reached_by_some >= 10
+
+
+OWN = """
+from dataclasses import replace
+from hacm.recordings import Identity, Part, Recording
+from pipeline.datasets.utd_mhad import UTD_MHAD
+COMPANIONS = ()
+SCALE = 1.0
+def part_of(path):
+    return Part(path)
+def read(raw):
+    yield scaled(raw)
+def scaled(raw):
+    return SCALE
+DATASET = replace(UTD_MHAD, name="lab", reader=__name__)
+"""
+HASH = "from pipeline.graph.fingerprint import *; print(hash_reader(find_dataset('lab')))"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [
+        ("SCALE = 1.0", "SCALE = 0.001", True),
+        ("return SCALE", "return SCALE + 1", True),
+        ("return SCALE", "return SCALE  # metres", False),
+        ("def scaled(raw):", 'def scaled(raw):\n    """In metres."""', False),
+        ('name="lab",', 'name="lab", title="Laboratory",', False),
+    ],
+)
+def test_what_an_earlier_version_of_a_reader_wrote_is_not_reused(
+    project: Path, before: str, after: str, counts: bool
+) -> None:
+    mine = project / "pipeline" / "own" / "lab.py"
+    mine.write_text(OWN)
+    try:
+        first = run(project, "python", "-c", HASH).stdout
+        assert OWN.count(before) == 1
+        mine.write_text(OWN.replace(before, after))
+        assert (run(project, "python", "-c", HASH).stdout != first) == counts
+    finally:
+        mine.unlink()
