@@ -27,7 +27,7 @@ from hacm.files import write_json
 from hacm.recordings.notes import Kind, Note
 from pipeline.audit import audit
 from pipeline.audit.integrity import verify
-from pipeline.audit.versions import Held, compare
+from pipeline.audit.version_differences import VersionTables, compare_versions
 from pipeline.datasets.ntu import NTU120
 from pipeline.results.machine import describe_machine
 from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, version
@@ -94,7 +94,7 @@ def measure_compare(options: argparse.Namespace) -> dict[str, float]:
         begin = time.perf_counter()
         tables = [pl.read_parquet(f"{name}.parquet") for name in ("before", "after")]
         excluded = pl.DataFrame(schema=EXCLUDED_SCHEMA)
-        found = compare(*(Held.by_rule(table, excluded, NTU120) for table in tables))
+        found = compare_versions(*(VersionTables.by_rule(table, excluded, NTU120) for table in tables))
         versions = [version(table) for table in tables]
         rounds.append(time.perf_counter() - begin)
     assert versions[0] != versions[1]

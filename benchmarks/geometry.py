@@ -22,7 +22,8 @@ from torch import Tensor
 
 from benchmarks.measure import alternate, growth, median_ratio, printed_number
 from hacm.model.geometry import PoincareBall
-from pipeline.results.machine import describe_code, describe_machine
+from pipeline.graph.git import describe_code
+from pipeline.results.machine import describe_machine
 
 MEBIBYTE = 2**20
 SHAPES = {

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from hacm.settings import TrainSettings
-from pipeline.results.machine import describe_code, describe_machine
+from pipeline.graph.git import describe_code
+from pipeline.results.machine import describe_machine
 from stages.shared import devices, parameters
 
 RELEASE = "release"

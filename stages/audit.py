@@ -10,14 +10,14 @@ from hacm.errors import UserError
 from hacm.files import read_json, replace_directory, write_json
 from pipeline.audit import Audit, audit
 from pipeline.audit.changes import to_facts, to_text
+from pipeline.audit.dataset_revisions import DataSetPaths, find_causes, open_store, read_revision
 from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import summarise, verify
 from pipeline.audit.markdown import to_markdown
 from pipeline.audit.overview import show
 from pipeline.audit.provenance import Origin, find_origin
-from pipeline.audit.revisions import Place, find_causes, open_store, read_revision
 from pipeline.audit.split_artefacts import verify_split
-from pipeline.audit.versions import compare, measure_changes
+from pipeline.audit.version_differences import compare_versions, measure_changes
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
@@ -108,9 +108,9 @@ def write(found: Audit, folder: Path) -> None:
 
 def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
     """Show what differs between two revisions' clips; under --strict, UserError if anything does."""
-    place = place_of(dataset)
+    place = paths_of(dataset)
     before, after = (read_revision(rev, place, dataset) for rev in (options.revisions, options.to))
-    differences = compare(before.held, after.held)
+    differences = compare_versions(before.tables, after.tables)
     if not differences.values.is_empty() and not options.no_values:
         with open_store(before, place) as one, open_store(after, place) as other:
             if one is not None and other is not None:
@@ -121,9 +121,11 @@ def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
         raise UserError(f"{dataset.name}: {before.name} and {after.name} do not hold the same clips")
 
 
-def place_of(dataset: DataSet) -> Place:
+def paths_of(dataset: DataSet) -> DataSetPaths:
     """Where its clips and splits lie."""
-    return Place(places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits})
+    return DataSetPaths(
+        places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits}
+    )
 
 
 def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:

@@ -29,7 +29,8 @@ from hacm.training import distributed
 from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
 from hacm.training.resume import Terminated
-from pipeline.results.machine import describe_code, describe_machine
+from pipeline.graph.git import describe_code
+from pipeline.results.machine import describe_machine
 from stages.shared import arguments, box, devices, launching, parameters
 from stages.shared.console import Work, say
 from stages.shared.costs import Meter

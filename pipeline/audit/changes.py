@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hacm.errors import name_some
-from pipeline.audit.revisions import Revision
-from pipeline.audit.versions import Differences
+from pipeline.audit.dataset_revisions import DataSetRevision
+from pipeline.audit.version_differences import Differences
 
 TABLES = {
     "added": "clips added",
@@ -19,14 +19,18 @@ TABLES = {
 
 
 def to_facts(
-    before: Revision, after: Revision, differences: Differences, causes: Sequence[dict[str, Any]], dataset: str
+    before: DataSetRevision,
+    after: DataSetRevision,
+    differences: Differences,
+    causes: Sequence[dict[str, Any]],
+    dataset: str,
 ) -> dict[str, Any]:
     """All of it; clips in name order."""
     tables = {name: getattr(differences, name).to_dicts() for name in TABLES}
     return {
         "dataset": dataset,
-        "from": {"revision": before.name, "version": before.version, "clips": len(before.held.manifest)},
-        "to": {"revision": after.name, "version": after.version, "clips": len(after.held.manifest)},
+        "from": {"revision": before.name, "version": before.version, "clips": len(before.tables.manifest)},
+        "to": {"revision": after.name, "version": after.version, "clips": len(after.tables.manifest)},
         "same": differences.empty,
         **tables,
         "benchmarks": differences.benchmarks,

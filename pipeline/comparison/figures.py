@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from hacm.errors import UserError, name_some
-from pipeline.comparison.naming import PRETRAIN, Key
-from pipeline.comparison.sides import Match, Side
+from pipeline.comparison.naming import PRETRAIN, ResultKey
+from pipeline.comparison.result_sets import Match, ResultSet
 from pipeline.report.comparisons import compare_scores
 from pipeline.report.predictions import PREDICTIONS, Scores, read_scores
 from pipeline.results.significance import over_seeds
@@ -34,32 +34,43 @@ class Evaluated:
         return dict(zip(self.scores.names, labels, strict=True))
 
 
-def read_evaluated(side: Side, key: Key) -> Evaluated:
+def describe_outcomes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> dict[str, Any]:
+    """What the results say and what they cost. UserError if accuracies were measured on different test clips."""
+    expect_same_clips(sets, matches)
+    return {
+        "figures": compare_figures(sets, matches),
+        "over_seeds": compare_over_seeds(sets, matches),
+        "classes": compare_classes(sets, matches),
+        "costs": compare_costs(sets, matches),
+    }
+
+
+def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
     """The predictions of a result; UserError if they are absent or damaged."""
-    scores = read_scores(side.path(key.folder / PREDICTIONS))
+    scores = read_scores(results.path(key.folder / PREDICTIONS))
     order = np.argsort(np.array(scores.names))
     arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
-    return Evaluated(arranged, tuple(pl.read_csv(side.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))
+    return Evaluated(arranged, tuple(pl.read_csv(results.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))
 
 
-def expect_same_clips(sides: Sequence[Side], matches: Sequence[Match]) -> None:
+def expect_same_clips(sets: Sequence[ResultSet], matches: Sequence[Match]) -> None:
     """UserError unless each match's accuracies were measured on the same test clips; it names those that differ."""
     for match in _evaluated(matches):
-        first, *others = (read_evaluated(side, key).actual for side, key in zip(sides, match.keys, strict=True))
-        for side, other in zip(sides[1:], others, strict=True):
+        first, *others = (read_evaluated(results, key).actual for results, key in zip(sets, match.keys, strict=True))
+        for results, other in zip(sets[1:], others, strict=True):
             parts = [
                 f"{len(names)} {words}: {name_some(names)}"
                 for words, names in {
-                    f"only in {sides[0].name}": sorted(first.keys() - other.keys()),
-                    f"only in {side.name}": sorted(other.keys() - first.keys()),
+                    f"only in {sets[0].name}": sorted(first.keys() - other.keys()),
+                    f"only in {results.name}": sorted(other.keys() - first.keys()),
                     "of another class": sorted(name for name in first if other.get(name, first[name]) != first[name]),
                 }.items()
                 if names
             ]
             if parts:
                 raise UserError(
-                    f"{match.name}: {sides[0].name} and {side.name} were not measured on the same test clips, so their "
-                    f"accuracies say nothing of each other ({'; '.join(parts)})"
+                    f"{match.name}: {sets[0].name} and {results.name} were not measured on the same test clips, "
+                    f"so their accuracies say nothing of each other ({'; '.join(parts)})"
                 )
 
 
@@ -67,18 +78,18 @@ def _evaluated(matches: Sequence[Match]) -> Iterator[Match]:
     return (match for match in matches if PRETRAIN not in {key.protocol for key in match.keys})
 
 
-def compare_figures(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
-    """Every figure that differs, and top-1 in any case: each side's value, and its difference to the first side's.
+def compare_figures(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Every figure that differs, and top-1 in any case: each set's value, and its difference from the first set's.
 
     Differences of shares of the test clips have the paired bootstrap 95 % interval and McNemar's p, two-sided.
     """
     rows = []
     for match in matches:
-        metrics = [side.metrics(key) for side, key in zip(sides, match.keys, strict=True)]
+        metrics = [results.metrics(key) for results, key in zip(sets, match.keys, strict=True)]
         evaluated = (
-            [read_evaluated(*pair) for pair in zip(sides, match.keys, strict=True)] if list(_evaluated([match])) else []
+            [read_evaluated(*pair) for pair in zip(sets, match.keys, strict=True)] if list(_evaluated([match])) else []
         )
-        resamples = max(side.details(key).get("bootstrap", 0) for side, key in zip(sides, match.keys, strict=True))
+        resamples = max(results.details(key).get("bootstrap", 0) for results, key in zip(sets, match.keys, strict=True))
         for name in dict.fromkeys(name for one in metrics for name in one if not name.endswith(INTERVAL)):
             values = [one.get(name) for one in metrics]
             if len(set(values)) == 1 and name != "top1":
@@ -100,7 +111,7 @@ def _difference(first: Any, other: Any) -> dict[str, Any]:
     return {"value": round(other - first, 6) if numbers else None}
 
 
-def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+def compare_over_seeds(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
     """Where a benchmark, variant and protocol is there from several seeds: the mean difference in top-1, and its
     standard deviation over seeds."""
     groups: dict[tuple[Any, ...], list[Match]] = {}
@@ -111,9 +122,11 @@ def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[
     for group in groups.values():
         if len(group) < 2:
             continue
-        top1 = [[side.metrics(key)["top1"] for side, key in zip(sides, match.keys, strict=True)] for match in group]
+        top1 = [
+            [results.metrics(key)["top1"] for results, key in zip(sets, match.keys, strict=True)] for match in group
+        ]
         differences = []
-        for number in range(1, len(sides)):
+        for number in range(1, len(sets)):
             mean, deviation = over_seeds([values[number] - values[0] for values in top1])
             differences.append({"mean": mean, "deviation": deviation})
         key = group[0].keys[0]
@@ -123,11 +136,11 @@ def compare_over_seeds(sides: Sequence[Side], matches: Sequence[Match]) -> list[
     return rows
 
 
-def compare_classes(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
-    """Of every class its test clips, how many of them each side recognises, and the differences in points."""
+def compare_classes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Of every class its test clips, how many of them each set recognises, and the differences in points."""
     rows = []
     for match in _evaluated(matches):
-        evaluated = [read_evaluated(side, key) for side, key in zip(sides, match.keys, strict=True)]
+        evaluated = [read_evaluated(results, key) for results, key in zip(sets, match.keys, strict=True)]
         table = pl.DataFrame({"class": list(evaluated[0].actual.values())}).with_columns(
             pl.Series(str(number), one.scores.hits_N) for number, one in enumerate(evaluated)
         )
@@ -138,11 +151,11 @@ def compare_classes(sides: Sequence[Side], matches: Sequence[Match]) -> list[dic
     return rows
 
 
-def compare_costs(sides: Sequence[Side], matches: Sequence[Match]) -> list[dict[str, Any]]:
+def compare_costs(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
     """What each result cost, where that was written down, and on what machine and device."""
     rows = []
     for match in matches:
-        details = [side.details(key) for side, key in zip(sides, match.keys, strict=True)]
+        details = [results.details(key) for results, key in zip(sets, match.keys, strict=True)]
         machines = [f"{one['machine'].get('processor')}, {one.get('device', 'cpu')}" for one in details]
         for cost in COSTS:
             values = [one.get(cost) for one in details]

@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 from hacm.errors import UserError
-from pipeline.audit.revisions import WORKSPACE
+from pipeline.graph.revisions import WORKSPACE
 
 BASELINE = "baseline"
 PRETRAIN = "pretrain"
@@ -16,7 +16,7 @@ RUN = re.compile(
 
 
 @dataclass(frozen=True)
-class Key:
+class ResultKey:
     """One result. seed: None for the baseline. protocol: its name, `pretrain`, `baseline` or `transfer-from-SOURCE`."""
 
     benchmark: str
@@ -58,25 +58,27 @@ class Key:
         return f"pretrain@{run}" if self.protocol == PRETRAIN else f"evaluate@{run}-{self.protocol}"
 
     @property
-    def pretraining(self) -> "Key | None":
+    def pretraining(self) -> "ResultKey | None":
         """The one behind it, which may be itself."""
-        return None if self.seed is None else Key(self.source or self.benchmark, self.variant, self.seed, PRETRAIN)
+        return (
+            None if self.seed is None else ResultKey(self.source or self.benchmark, self.variant, self.seed, PRETRAIN)
+        )
 
 
-def key_of(metrics: Path) -> Key | None:
+def key_of_metrics(metrics: Path) -> ResultKey | None:
     """The result whose metrics.json that is; None if it is no result's."""
     match metrics.parts:
         case ("results", "benchmarks", benchmark, "baseline", "metrics.json"):
-            return Key(benchmark, BASELINE, None, BASELINE)
+            return ResultKey(benchmark, BASELINE, None, BASELINE)
         case ("results", "benchmarks", benchmark, variant, seed, protocol, "metrics.json") if seed.startswith("seed-"):
-            return Key(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
+            return ResultKey(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
         case ("results", "transfer", source, target, variant, seed, "metrics.json"):
-            return Key(target, variant, int(seed.removeprefix("seed-")), f"{TRANSFER}{source}")
+            return ResultKey(target, variant, int(seed.removeprefix("seed-")), f"{TRANSFER}{source}")
     return None
 
 
 @dataclass(frozen=True)
-class Selection:
+class ResultSelection:
     """Of the results of a revision, those that have what is not None here."""
 
     benchmark: str | None = None
@@ -84,7 +86,7 @@ class Selection:
     seed: int | None = None
     protocol: str | None = None
 
-    def covers(self, key: Key) -> bool:
+    def covers(self, key: ResultKey) -> bool:
         """Whether the result is one of them."""
         return all(wanted in (None, found) for wanted, found in zip(astuple(self), astuple(key), strict=True))
 
@@ -94,7 +96,7 @@ class Selection:
         return frozenset(field.name for field in fields(self) if getattr(self, field.name) is not None)
 
 
-def parse(text: str) -> tuple[str | None, Selection]:
+def parse_selection(text: str) -> tuple[str | None, ResultSelection]:
     """The revision (None: the workspace) and the results of it that are meant; UserError if that cannot be read."""
     revision, colon, run = text.partition(":")
     match = RUN.fullmatch(run) if colon else None
@@ -103,5 +105,5 @@ def parse(text: str) -> tuple[str | None, Selection]:
         raise UserError(f"{text}: must be {form}")
     parts = match.groupdict() if match else {}
     seed = parts.pop("seed", None)
-    selection = Selection(**parts, seed=None if seed is None else int(seed))
+    selection = ResultSelection(**parts, seed=None if seed is None else int(seed))
     return (None if revision == WORKSPACE else revision), selection

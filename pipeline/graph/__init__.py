@@ -1,1 +1,4 @@
-"""What DVC's files say of the graph: plan, lock, contents, run records, commits."""
+"""What DVC's files and git say of the graph: plan, lock, contents, cache, run records, revisions, commits.
+
+The other packages reach git and DVC through here.
+"""

@@ -3,11 +3,11 @@
 import hashlib
 import io
 import json
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pipeline.graph.content import ignored_names
+from pipeline.graph.git import ask_git, ask_git_for_bytes
 from pipeline.graph.plan import overlaps
 
 MOST_COMMITS = 1000
@@ -18,7 +18,7 @@ SUBMODULE = "160000"
 
 
 @dataclass(frozen=True)
-class Found:
+class CodeCommits:
     """by_path: the commit that brought each path to what was recorded, None if no commit has it.
 
     whole: commits that have all of it at once, newest first, of those that touched any of it.
@@ -28,15 +28,15 @@ class Found:
     whole: list[str]
 
 
-def find_commits(recorded: Mapping[str, str], start: str = "HEAD", also: Iterable[str] = ()) -> Found:
+def find_commits(recorded: Mapping[str, str], start: str = "HEAD", also: Iterable[str] = ()) -> CodeCommits:
     """Look through the history of `start` for files and folders of these MD5 sums. also: further commits to look at.
 
     Where git has nothing to say, no commit has anything.
     """
     paths = sorted(recorded)
-    history = _list_commits(start, paths) if paths else {}
+    history = _list_touching(start, paths) if paths else {}
     if not history:
-        return Found(dict.fromkeys(paths), [])
+        return CodeCommits(dict.fromkeys(paths), [])
     commits = list(dict.fromkeys([*history, *also]))
     names = _name_objects(commits, paths)
     sums = _hash_objects({name for name in names.values() if name})
@@ -44,7 +44,7 @@ def find_commits(recorded: Mapping[str, str], start: str = "HEAD", also: Iterabl
         path: [one for one in commits if sums.get(names[one, path] or "") == recorded[path]] for path in paths
     }  # fmt: skip
     sets = [set(found) for found in having.values()]
-    return Found(
+    return CodeCommits(
         {path: _find_bringer(found, history, path) for path, found in having.items()},
         [one for one in commits if all(one in found for found in sets)],
     )
@@ -56,7 +56,7 @@ def _find_bringer(found: list[str], history: Mapping[str, list[str]], path: str)
     return next(touched, found[0] if found else None)
 
 
-def _list_commits(start: str, paths: list[str]) -> dict[str, list[str]]:
+def _list_touching(start: str, paths: list[str]) -> dict[str, list[str]]:
     """Those that touched the paths, newest first, and the files that each touched."""
     options = (f"--max-count={MOST_COMMITS}", "--format=commit %H", "--name-only", "--relative")
     found: dict[str, list[str]] = {}
@@ -75,20 +75,6 @@ def _name_objects(commits: list[str], paths: list[str]) -> dict[tuple[str, str],
     answers = (ask_git("cat-file", "--batch-check=%(objectname)", given=lines) or "").splitlines()
     names = [None if answer.endswith(" missing") else answer for answer in answers]
     return dict(zip(asked, names, strict=True)) if len(names) == len(asked) else dict.fromkeys(asked)
-
-
-def ask_git(*arguments: str, given: str | None = None) -> str | None:
-    """What git answers; None if it fails, or there is none."""
-    answer = _ask_git(*arguments, given=given)
-    return None if answer is None else answer.decode(errors="replace")
-
-
-def _ask_git(*arguments: str, given: str | None = None) -> bytes | None:
-    try:
-        done = subprocess.run(["git", *arguments], input=(given or "").encode(), capture_output=True, check=False)
-    except OSError:
-        return None
-    return done.stdout if done.returncode == 0 else None
 
 
 def _hash_objects(names: Iterable[str]) -> dict[str, str]:
@@ -132,7 +118,7 @@ def _list_files(tree: str, trees: Mapping[str, Mapping[str, str]]) -> Iterator[t
 
 def _read_objects(names: list[str]) -> Iterator[tuple[str, str, bytes]]:
     """Name, kind and content of each object."""
-    answer = _ask_git("cat-file", "--batch", given="".join(f"{name}\n" for name in names)) or b""
+    answer = ask_git_for_bytes("cat-file", "--batch", given="".join(f"{name}\n" for name in names)) or b""
     stream = io.BytesIO(answer)
     while header := stream.readline().decode().split():
         name, kind, size = header

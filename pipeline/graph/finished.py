@@ -15,9 +15,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from hacm.files import replace_directory, replace_file, write_json
+from pipeline.graph.cache import find_cached, read_listing
 from pipeline.graph.content import hash_path
 from pipeline.graph.declared import Declared
 from pipeline.graph.fingerprint import Fingerprint, hash_inputs
@@ -141,28 +141,16 @@ class _Cached(_Source):
 
     @classmethod
     def find(cls, md5: str) -> "_Cached | None":
-        from dvc.repo import Repo
-
-        with Repo() as repo:
-            place = repo.cache.local.oid_to_path
-            paths = {"": Path(place(md5))}
-            if md5.endswith(".dir"):
-                listed = _read_listing(Path(place(md5)))
-                if listed is None:
-                    return None
-                paths = {one["relpath"]: Path(place(one["md5"])) for one in listed}
+        paths = {"": find_cached(md5)}
+        if md5.endswith(".dir"):
+            listed = read_listing(md5)
+            if listed is None:
+                return None
+            paths = {name: find_cached(one) for name, one in listed.items()}
         return cls(paths) if all(path.is_file() for path in paths.values()) else None
 
     def bring(self, target: Path) -> None:
         _replace(target, self.files)
-
-
-def _read_listing(path: Path) -> list[dict[str, Any]] | None:
-    try:
-        listed: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        return listed
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
-        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 import io
 import json
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from hacm.errors import UserError
+from pipeline.graph.cache import read_cached
 from pipeline.graph.run_records import Contents
 
 
@@ -38,7 +38,7 @@ KINDS = {
 """The file by which a folder of each kind is known."""
 
 
-class Recorded:
+class ArtefactReader:
     """Reads what was recorded, by path and hash."""
 
     def __init__(self, contents: Contents) -> None:
@@ -51,28 +51,14 @@ class Recorded:
 
     def read(self, path: str, md5: str, inner: str = "") -> bytes | None:
         """The bytes of an output that is a file, or of the file `inner` of a folder; None: not to be had."""
+        if not self.is_here(path, md5):
+            return read_cached(md5, inner)
         try:
-            if self.is_here(path, md5):
-                return Path(path, inner).read_bytes()
-            if md5.endswith(".dir"):
-                entries = json.loads(self._cached(md5).read_bytes())
-                md5 = {entry["relpath"]: entry["md5"] for entry in entries}[inner]
-            return self._cached(md5).read_bytes()
-        except (OSError, KeyError, ValueError):
+            return Path(path, inner).read_bytes()
+        except OSError:
             return None
 
-    def _cached(self, md5: str) -> Path:
-        return self._cache / md5[:2] / md5[2:]
-
-    @cached_property
-    def _cache(self) -> Path:
-        # Imported here: DVC takes its time to start, and is asked only for what is no longer in the workspace.
-        from dvc.repo import Repo
-
-        with Repo() as repo:
-            return Path(repo.cache.local.path)
-
-    def describe(self, path: str, md5: str, stage: str) -> Artefact:
+    def describe_artefact(self, path: str, md5: str, stage: str) -> Artefact:
         """What the artefact says of itself."""
         here = self.is_here(path, md5)
         markers = KINDS if md5.endswith(".dir") else {"details": ""} if Path(path).name == "details.json" else {}

@@ -8,9 +8,9 @@ from typing import Any
 from hacm.errors import UserError, name_some
 from pipeline.graph.commits import find_commits
 from pipeline.graph.run_records import Difference
-from pipeline.lineage.artefacts import Artefact, Recorded
-from pipeline.lineage.graph import Graph
-from pipeline.lineage.parameters import in_force
+from pipeline.lineage.artefacts import Artefact, ArtefactReader
+from pipeline.lineage.parameter_layers import in_force
+from pipeline.lineage.recorded_graph import RecordedGraph
 from pipeline.params import ABSENT, flatten
 
 
@@ -36,7 +36,7 @@ class Trace:
         return [artefact for artefact in self.artefacts if artefact.kind == kind]
 
 
-def find_target(graph: Graph, text: str) -> Target:
+def find_target(graph: RecordedGraph, text: str) -> Target:
     """What is meant by a stage's name or a path, with or without `:METRIC`; UserError where that is nobody's result."""
     name = text.removeprefix("dvc.yaml:")
     if name in graph.nodes:
@@ -52,33 +52,34 @@ def find_target(graph: Graph, text: str) -> Target:
     return _made(graph, Target(makers[0], path, None if metric == path else metric))
 
 
-def _made(graph: Graph, target: Target) -> Target:
+def _made(graph: RecordedGraph, target: Target) -> Target:
     if graph.nodes[target.stage].record is None:
         raise UserError(f"{target.stage}: was never made here; run dvc repro {target.stage}")
     return target
 
 
-def trace(graph: Graph, recorded: Recorded, target: Target) -> Trace:
+def trace_back(graph: RecordedGraph, reader: ArtefactReader, target: Target) -> Trace:
     """Follow a result to where it came from."""
     chain = graph.before(target.stage)
     artefacts = []
     for name in chain:
         record = graph.nodes[name].record
         artefacts += [
-            recorded.describe(path, content.md5, name) for path, content in (record.outs if record else {}).items()
+            reader.describe_artefact(path, content.md5, name)
+            for path, content in (record.outs if record else {}).items()
         ]
     return Trace(target, chain, artefacts)
 
 
-def describe(graph: Graph, recorded: Recorded, trace: Trace, start: str = "HEAD") -> dict[str, Any]:
+def describe_origin(graph: RecordedGraph, reader: ArtefactReader, trace: Trace, start: str = "HEAD") -> dict[str, Any]:
     """All of it as facts: what `lineage behind --json` prints. start: the revision in whose history code is sought."""
     target = trace.target
     code = _describe_code(graph, trace, start)
     return {
         "result": target.path or target.stage,
         "stage": target.stage,
-        "state": graph.standing(target.stage).state,
-        "metrics": _read_metrics(graph, recorded, target),
+        "state": graph.state_of(target.stage).state,
+        "metrics": _read_metrics(graph, reader, target),
         "data": [_describe_data(trace, raw) for raw in trace.of_kind("raw")],
         "checkpoints": [_describe_checkpoint(one) for one in trace.of_kind("checkpoint")],
         "run": [_describe_run(one) for one in trace.of_kind("details") if one.stage == target.stage],
@@ -89,16 +90,16 @@ def describe(graph: Graph, recorded: Recorded, trace: Trace, start: str = "HEAD"
     }
 
 
-def describe_stage(graph: Graph, name: str) -> dict[str, Any]:
+def describe_stage(graph: RecordedGraph, name: str) -> dict[str, Any]:
     """A stage: how it stands, what of it is not as recorded, and the sums of all that it read and wrote."""
-    node, standing = graph.nodes[name], graph.standing(name)
+    node, now = graph.nodes[name], graph.state_of(name)
     record = node.record
     return {
         "stage": name,
-        "state": standing.state,
+        "state": now.state,
         "active": node.active,
-        "differs": [fact for one in standing.differences for fact in explain(one)],
-        "after": list(standing.after),
+        "differs": [fact for one in now.differences for fact in explain(one)],
+        "after": list(now.after),
         "command": record.cmd if record else node.stage.cmd,
         "inputs": {path: content.md5 for path, content in record.deps.items()} if record else {},
         "outputs": {path: content.md5 for path, content in record.outs.items()} if record else {},
@@ -123,14 +124,14 @@ def explain(difference: Difference) -> Iterator[dict[str, Any]]:
                            ("parameter", key, *known, f"{key}: {' → '.join(shown)}"), strict=True))  # fmt: skip
 
 
-def _read_metrics(graph: Graph, recorded: Recorded, target: Target) -> dict[str, Any]:
+def _read_metrics(graph: RecordedGraph, reader: ArtefactReader, target: Target) -> dict[str, Any]:
     """The figures of the result as recorded: the one asked for, or all; UserError if there is no such."""
     node = graph.nodes[target.stage]
     outs = node.record.outs if node.record else {}
     files = [target.path] if target.path in outs else [path for path in node.stage.metrics if path in outs]
     figures: dict[str, Any] = {}
     for path in files:
-        content = recorded.read(path, outs[path].md5) if path and path.endswith(".json") else None
+        content = reader.read(path, outs[path].md5) if path and path.endswith(".json") else None
         if content is not None:
             figures |= json.loads(content)
     if target.metric is None:
@@ -195,7 +196,7 @@ def _contradictions(trace: Trace) -> Iterator[str]:
             yield f"{one.path} is of encoder {encoder}, the checkpoint behind it is not"
 
 
-def _list_parameters(graph: Graph, chain: Iterable[str]) -> list[dict[str, Any]]:
+def _list_parameters(graph: RecordedGraph, chain: Iterable[str]) -> list[dict[str, Any]]:
     """Every value in force in the chain, with the value it has now; one row for stages that agree."""
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for name in chain:
@@ -211,7 +212,7 @@ def _list_parameters(graph: Graph, chain: Iterable[str]) -> list[dict[str, Any]]
     return [rows[place] for place in sorted(rows)]
 
 
-def _describe_code(graph: Graph, trace: Trace, start: str) -> dict[str, Any]:
+def _describe_code(graph: RecordedGraph, trace: Trace, start: str) -> dict[str, Any]:
     """Every file or folder of code that a stage of the chain read, and the commits that have it."""
     used: dict[str, dict[str, list[str]]] = {}
     for name in trace.chain:
@@ -233,14 +234,14 @@ def _describe_code(graph: Graph, trace: Trace, start: str) -> dict[str, Any]:
     return {"commits": [] if several else found.whole, "several_versions": several, "files": files}
 
 
-def list_recordings(recorded: Recorded, trace: Trace) -> Iterator[dict[str, Any]]:
+def list_recordings(reader: ArtefactReader, trace: Trace) -> Iterator[dict[str, Any]]:
     """Every raw recording behind the result, one that was left out too; UserError if their list is not to be had."""
     for raw in trace.of_kind("raw"):
         name = raw.facts.get("dataset")
         stores = [one for one in trace.of_kind("store")
                   if one.facts.get("dataset") == name and one.facts.get("kind") == "recordings"]  # fmt: skip
         for store in stores:
-            manifest, excluded = (recorded.table(store, f"{table}.parquet") for table in ("manifest", "excluded"))
+            manifest, excluded = (reader.table(store, f"{table}.parquet") for table in ("manifest", "excluded"))
             if manifest is None or excluded is None:
                 raise UserError(f"{store.path}: what was recorded is neither here nor in DVC's cache; dvc pull")
             for row in manifest.select("name", "source", "source_sha256").iter_rows(named=True):

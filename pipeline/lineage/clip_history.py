@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 
 from hacm.errors import UserError
-from pipeline.lineage.artefacts import KINDS, Artefact, Recorded
+from pipeline.lineage.artefacts import KINDS, Artefact, ArtefactReader
 from pipeline.lineage.behind import Trace
-from pipeline.lineage.graph import Graph
+from pipeline.lineage.recorded_graph import RecordedGraph
 from pipeline.store.format_3 import update_excluded, update_manifest
 from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
@@ -16,12 +16,12 @@ from pipeline.store.store import SkeletonStore
 IDENTITY = ("label", "subject", "camera", "setup", "replication", "execution", "fps", "frames", "bodies", "hash")
 
 
-def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:
+def trace_clip(reader: ArtefactReader, trace: Trace, name: str) -> dict[str, Any]:
     """Raw file, what reading and cleaning did, part of the split and prediction; UserError if no store has the clip."""
     steps = []
     facts: dict[str, Any] = {"clip": name}
     for store in trace.of_kind("store"):
-        row = _find_row(recorded, store, name)
+        row = _find_row(reader, store, name)
         if row is None:
             continue
         kind = store.facts.get("kind")
@@ -39,15 +39,15 @@ def trace_clip(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any]:
     return facts | {
         "archive": _find_archive(trace, facts),
         "steps": steps,
-        "parts": {one.path: _find_part(recorded, one, name) for one in trace.of_kind("split")},
-        "prediction": _find_prediction(recorded, trace, name),
+        "parts": {one.path: _find_part(reader, one, name) for one in trace.of_kind("split")},
+        "prediction": _find_prediction(reader, trace, name),
     }
 
 
-def _find_row(recorded: Recorded, store: Artefact, name: str) -> dict[str, Any] | None:
+def _find_row(reader: ArtefactReader, store: Artefact, name: str) -> dict[str, Any] | None:
     """The row of a clip in the manifest, or in the table of excluded recordings, which has a `reason`."""
     for table, update in (("manifest", update_manifest), ("excluded", update_excluded)):
-        found = recorded.table(store, f"{table}.parquet")
+        found = reader.table(store, f"{table}.parquet")
         # The store may be a revision's of an earlier format.
         rows = [] if found is None else update(found.filter(pl.col("name") == name)).to_dicts()
         if rows:
@@ -64,19 +64,19 @@ def _find_archive(trace: Trace, facts: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _find_part(recorded: Recorded, split: Artefact, name: str) -> str | None:
-    table = recorded.table(split, "split.parquet")
+def _find_part(reader: ArtefactReader, split: Artefact, name: str) -> str | None:
+    table = reader.table(split, "split.parquet")
     return None if table is None else next(iter(table.filter(pl.col("name") == name)["part"]), None)
 
 
-def _find_prediction(recorded: Recorded, trace: Trace, name: str) -> dict[str, Any] | None:
+def _find_prediction(reader: ArtefactReader, trace: Trace, name: str) -> dict[str, Any] | None:
     """What the result says of the clip, in the classes' names; None if it has no prediction of it."""
     outs = {one.path: one for one in trace.artefacts if one.stage == trace.target.stage}
     tables = {Path(path).name: one for path, one in outs.items()}
     if "predictions.parquet" not in tables or "confusion.csv" not in tables:
         return None
-    predictions = recorded.table(tables["predictions.parquet"])
-    confusion = recorded.read(tables["confusion.csv"].path, tables["confusion.csv"].md5)
+    predictions = reader.table(tables["predictions.parquet"])
+    confusion = reader.read(tables["confusion.csv"].path, tables["confusion.csv"].md5)
     if predictions is None or confusion is None or name not in set(predictions["name"]):
         return None
     # confusion.csv has the same clips in the same order, by the names of their classes (pipeline.results.writing).
@@ -85,7 +85,7 @@ def _find_prediction(recorded: Recorded, trace: Trace, name: str) -> dict[str, A
     return {"actual": names["actual"], "predicted": names["predicted"], "right": names["actual"] == names["predicted"]}
 
 
-def find_recording(graph: Graph, name: str) -> dict[str, Any] | None:
+def find_recording(graph: RecordedGraph, name: str) -> dict[str, Any] | None:
     """Where a recording is and what became of it in the workspace; None if no data set has it.
 
     name: of the recording or clip, or of its raw file, with or without folders and ending.
@@ -114,7 +114,7 @@ def _match(tables: list[pl.DataFrame], name: str) -> list[dict[str, Any]]:
     return [{key: row.get(key) for key in keys} for table in tables for row in table.filter(meant).to_dicts()]
 
 
-def _follow(graph: Graph, stage: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _follow(graph: RecordedGraph, stage: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The recordings' raw folder, the clips made of them, and the part that each is in."""
     raw = [path for path in graph.nodes[stage].stage.deps if Path(path, KINDS["raw"]).is_file()]
     names = {row["name"] for row in rows}

@@ -1,8 +1,7 @@
-"""What a result was computed on: processor, memory, system, code."""
+"""What a result was computed on: processor, memory, system."""
 
 import os
 import platform
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,6 @@ def describe_machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
     }
-
-
-def describe_code(folder: Path = Path()) -> dict[str, Any]:
-    """The commit of the checkout and whether tracked files differ from it; empty where git says nothing."""
-    try:
-        commit = _git(folder, "rev-parse", "HEAD").strip()
-        dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no").strip())
-    except (OSError, subprocess.CalledProcessError):
-        return {"code": "unknown", "dirty": True}
-    return {"code": commit, "dirty": dirty}
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _processor() -> str:

@@ -70,7 +70,7 @@ def _words(settings: Mapping[str, Any]) -> Iterator[str]:
             yield re.sub(r"[^a-z0-9]+", "-", part.lower()).strip("-")
 
 
-def put(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
+def apply_settings(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
     """Put the settings into params.yaml as it was read; UserError for a key that is not there."""
     for key, value in settings.items():
         section, _, last = key.rpartition(".")

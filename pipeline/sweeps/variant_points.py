@@ -13,7 +13,7 @@ from pipeline.sweeps.points import Point
 SECTION = "train."
 
 
-def add(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> None:
+def add_variants(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> None:
     """Write each point into `variants` and `active.variants`, if it is not there.
 
     check: raises for a params.yaml that cannot be. UserError for a setting that is none of `train`, or a variant of
@@ -22,7 +22,7 @@ def add(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> N
     tree = read_yaml(path)
     active = tree["active"]["variants"]
     for point in points:
-        row = nest(point)
+        row = nest_settings(point)
         if point.name not in tree["variants"]:
             tree["variants"][point.name] = CommentedMap(row)
             tree["variants"][point.name].fa.set_flow_style()
@@ -35,7 +35,7 @@ def add(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> N
     write_yaml(tree, path, check)
 
 
-def nest(point: Point) -> dict[str, Any]:
+def nest_settings(point: Point) -> dict[str, Any]:
     """The point's settings as what a variant changes in `train`."""
     row: dict[str, Any] = {}
     for key, value in point.settings.items():

@@ -9,7 +9,8 @@ import polars as pl
 
 from hacm.evaluation import metrics
 from hacm.evaluation.result import Result
-from pipeline.results.machine import describe_code, describe_machine
+from pipeline.graph.git import describe_code
+from pipeline.results.machine import describe_machine
 from pipeline.results.writing import Summary, name_figure, write_results
 from stages.shared.console import say
 from stages.shared.loading import Benchmark

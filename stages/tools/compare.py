@@ -1,7 +1,7 @@
 """Compare results of revisions, experiments or runs: data, code, parameters that differ, then figures, classes, costs.
 
 A, B, C: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]; a revision is `workspace`, a git revision, a tag or a DVC
-experiment. Without a run: all results that every side has.
+experiment. Without a run: all results that all of them have.
 """
 
 import argparse
@@ -10,20 +10,20 @@ from typing import Any
 
 from hacm.errors import UserError
 from pipeline import text_tables
-from pipeline.comparison import facts, text
-from pipeline.comparison.sides import match_results, open_sides
-from stages.audit import place_of
+from pipeline.comparison import comparison_tables, figures, origins
+from pipeline.comparison.result_sets import match_results, open_result_sets
+from stages.audit import paths_of
 from stages.shared import arguments
 from stages.shared.console import run, table_console
 
 
 def main() -> None:
     options = parse()
-    with open_sides(options.sides) as sides:
-        matches = match_results(sides)
-        found = facts.describe_origins(sides, matches, place_of)
+    with open_result_sets(options.compared) as sets:
+        matches = match_results(sets)
+        found = origins.describe_origins(sets, matches, paths_of)
         try:
-            found |= facts.describe_outcomes(sides, matches)
+            found |= figures.describe_outcomes(sets, matches)
         except UserError as error:
             write(found | {"refused": str(error)}, options)
             raise
@@ -41,7 +41,7 @@ def parse() -> argparse.Namespace:
     output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
     options = parser.parse_args()
-    options.sides = [options.first, *options.others]
+    options.compared = [options.first, *options.others]
     return options
 
 
@@ -50,9 +50,9 @@ def write(found: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif options.markdown:
-        print(text_tables.to_markdown(text.tabulate(found)), end="")
+        print(text_tables.to_markdown(comparison_tables.tabulate_comparison(found)), end="")
     else:
-        text_tables.show(table_console(), text.tabulate(found))
+        text_tables.show(table_console(), comparison_tables.tabulate_comparison(found))
 
 
 if __name__ == "__main__":

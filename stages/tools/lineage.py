@@ -8,11 +8,11 @@ import json
 from typing import Any
 
 from hacm.errors import UserError
+from pipeline.graph.revisions import read_lock_at
 from pipeline.lineage import affected, behind, display
-from pipeline.lineage.artefacts import Recorded
+from pipeline.lineage.artefacts import ArtefactReader
 from pipeline.lineage.clip_history import trace_clip
-from pipeline.lineage.graph import Graph
-from pipeline.lineage.revisions import read_lock_at
+from pipeline.lineage.recorded_graph import RecordedGraph
 from stages.shared import arguments
 from stages.shared.console import run, table_console
 
@@ -21,7 +21,7 @@ PARAMS: tuple[str, ...] = ()
 
 def main() -> None:
     options = parse()
-    graph = Graph.read()
+    graph = RecordedGraph.read()
     try:
         options.show(graph, options)
     finally:
@@ -46,33 +46,33 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def show_behind(graph: Graph, options: argparse.Namespace) -> None:
+def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
     """From a result to all that made it."""
     if options.rev:
         graph = graph.at(read_lock_at(options.rev))
-    recorded = Recorded(graph.contents)
-    trace = behind.trace(graph, recorded, behind.find_target(graph, options.thing))
+    reader = ArtefactReader(graph.contents)
+    trace = behind.trace_back(graph, reader, behind.find_target(graph, options.thing))
     if options.clip:
-        facts = trace_clip(recorded, trace, options.clip)
+        facts = trace_clip(reader, trace, options.clip)
         show(facts, display.show_clip, options)
     elif options.files and not options.json:
-        for row in behind.list_recordings(recorded, trace):
+        for row in behind.list_recordings(reader, trace):
             print(row["source_sha256"] or "left out", row["source"], sep="  ")
     else:
-        facts = behind.describe(graph, recorded, trace, options.rev or "HEAD")
+        facts = behind.describe_origin(graph, reader, trace, options.rev or "HEAD")
         if options.files:
-            facts["recordings"] = list(behind.list_recordings(recorded, trace))
+            facts["recordings"] = list(behind.list_recordings(reader, trace))
         show(facts, display.show_behind, options)
-    stale = [name for name in trace.chain if graph.standing(name).state != "current"] if options.strict else []
+    stale = [name for name in trace.chain if graph.state_of(name).state != "current"] if options.strict else []
     if stale:
         raise UserError(
             f"{trace.target.stage}: stale; {len(stale)} stages behind it are not current, from {stale[0]} on"
         )
 
 
-def show_affected(graph: Graph, options: argparse.Namespace) -> None:
+def show_affected(graph: RecordedGraph, options: argparse.Namespace) -> None:
     """From a cause to all that depends on it."""
-    facts = affected.describe(graph, affected.find_cause(graph, options.thing))
+    facts = affected.describe_effects(graph, affected.find_cause(graph, options.thing))
     show(facts, display.show_affected, options)
     if options.strict and facts["counts"]["stale"]:
         raise UserError(f"{facts['cause']}: {facts['counts']['stale']} stages that depend on it are stale")

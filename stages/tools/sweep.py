@@ -17,10 +17,10 @@ from typing import Any
 from hacm.errors import UserError
 from hacm.files import read_json, replace_file, write_json
 from pipeline import text_tables
-from pipeline.comparison.sides import Side
+from pipeline.comparison.result_sets import ResultSet
 from pipeline.params import editor, read_yaml
-from pipeline.sweeps import queue, summary, variant_points
-from pipeline.sweeps.points import Point, expect_in_force, name_points, parse_grid, put, read_list
+from pipeline.sweeps import experiments, sweep_results, variant_points
+from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
 from stages.shared import arguments, parameters, places
 from stages.shared.console import run, say, table_console
 
@@ -36,10 +36,10 @@ def main() -> None:
         write_json(folder / "points.json", {"engine": engine, "points": [point.settings for point in points]})
         if engine == "queue":
             active = parameters.load(("active",)).section("active", parameters.Active)
-            queue.run(points, options.jobs, [places.raw(name) for name in active.datasets])
+            experiments.run_points(points, options.jobs, [places.raw(name) for name in active.datasets])
         else:
             run_variants(points, options.jobs)
-    facts = summary.gather(options.name, points, find_sides(points, engine))
+    facts = sweep_results.gather_results(options.name, points, find_results(points, engine))
     write(facts, folder)
     show(facts, options)
 
@@ -81,7 +81,7 @@ def check(points: list[Point], engine: str) -> None:
         tree = read_yaml(parameters.PARAMS_FILE)
         if engine == "queue":
             expect_in_force(tree, point.settings, parameters.PARAMS_FILE)
-        put(tree, point.settings, parameters.PARAMS_FILE)
+        apply_settings(tree, point.settings, parameters.PARAMS_FILE)
         with TemporaryDirectory() as folder:
             changed = Path(folder) / parameters.PARAMS_FILE
             with open(changed, "w", encoding="utf-8") as stream:
@@ -94,29 +94,29 @@ def check(points: list[Point], engine: str) -> None:
 
 def run_variants(points: list[Point], cores: int) -> None:
     """Write them into params.yaml, and let Snakemake run what is missing of the graph."""
-    variant_points.add(points, parameters.PARAMS_FILE, parameters.check_file)
+    variant_points.add_variants(points, parameters.PARAMS_FILE, parameters.check_file)
     command = ["snakemake", "--profile", "profiles/local", "--cores", str(cores)]
     if subprocess.run(command, check=False).returncode:
         raise UserError("snakemake failed; what it did is kept, the same command goes on")
 
 
-def find_sides(points: list[Point], engine: str) -> dict[str, str]:
+def find_results(points: list[Point], engine: str) -> dict[str, str]:
     """Where the results of each point lie that is done."""
     if engine == "queue":
-        return queue.find_done(points)
+        return experiments.find_done(points)
     with TemporaryDirectory() as folder:
         names = {point.name: f"workspace:{point.name}" for point in points}
-        return {name: side for name, side in names.items() if Side(side, Path(folder)).keys}
+        return {name: meant for name, meant in names.items() if ResultSet(meant, Path(folder)).keys}
 
 
 def write(facts: dict[str, Any], folder: Path) -> None:
     """table.json, table.md and chart.svg."""
     write_json(folder / "table.json", facts)
     with replace_file(folder / "table.md") as path:
-        path.write_text(text_tables.to_markdown([summary.tabulate(facts)]), encoding="utf-8")
+        path.write_text(text_tables.to_markdown([sweep_results.tabulate_sweep(facts)]), encoding="utf-8")
     if any(point["results"] for point in facts["points"]):
         with replace_file(folder / "chart.svg") as path:
-            summary.draw(facts, path)
+            sweep_results.draw_chart(facts, path)
         say(f"the chart: {(folder / 'chart.svg').resolve()}")
 
 
@@ -125,9 +125,9 @@ def show(facts: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     elif options.markdown:
-        print(text_tables.to_markdown([summary.tabulate(facts)]), end="")
+        print(text_tables.to_markdown([sweep_results.tabulate_sweep(facts)]), end="")
     else:
-        text_tables.show(table_console(), [summary.tabulate(facts)])
+        text_tables.show(table_console(), [sweep_results.tabulate_sweep(facts)])
 
 
 if __name__ == "__main__":

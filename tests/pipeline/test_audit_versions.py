@@ -8,8 +8,8 @@ import pytest
 
 from hacm.recordings.notes import Kind, Note
 from pipeline.audit.changes import to_facts, to_text
-from pipeline.audit.revisions import Revision, find_causes
-from pipeline.audit.versions import Held, compare, measure_changes
+from pipeline.audit.dataset_revisions import DataSetRevision, find_causes
+from pipeline.audit.version_differences import VersionTables, compare_versions, measure_changes
 from pipeline.graph.lock import read_lock
 from pipeline.store.store import SkeletonStore
 from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
@@ -20,8 +20,8 @@ def clips():
     return {clip.identity.name: clip for clip in make_clips()}
 
 
-def held(store):
-    return Held.by_rule(store.manifest, store.table("excluded"), DATASET)
+def tables(store):
+    return VersionTables.by_rule(store.manifest, store.table("excluded"), DATASET)
 
 
 def identified(clip, **changes):
@@ -52,13 +52,13 @@ def stores(tmp_path_factory, clips):
 def test_a_version_does_not_differ_from_itself_in_another_order(tmp_path, clips, stores):
     sources = {row["name"]: (row["source"], row["source_sha256"]) for row in stores[0].manifest.iter_rows(named=True)}
     again = write_store(tmp_path / "again", list(clips.values())[::-1], sources)
-    found = compare(held(stores[0]), held(again))
+    found = compare_versions(tables(stores[0]), tables(again))
     assert found.empty
     assert found.benchmarks["xsub"]["train"] == {"before": 24, "after": 24, "came": 0, "went": 0, "changed": 0}
 
 
 def test_every_difference_is_told_apart(stores):
-    found = compare(*map(held, stores))
+    found = compare_versions(*map(tables, stores))
     assert found.added.rows() == [("new", 0, None)]
     assert found.removed.rows() == [("a1_s1_t1", 0, None)]
     assert found.relabelled.rows() == [("a1_s1_t2", 0, 2)]
@@ -75,7 +75,7 @@ def test_every_difference_is_told_apart(stores):
 
 
 def test_values_differ_by_so_much(stores):
-    values = measure_changes(compare(*map(held, stores)).values, *stores)
+    values = measure_changes(compare_versions(*map(tables, stores)).values, *stores)
     one, other = values.to_dicts()
     assert one["most"] == pytest.approx(0.25, rel=1e-5)
     assert one["mean"] == pytest.approx(0.25 / (45 * 20), rel=1e-5)
@@ -83,11 +83,11 @@ def test_values_differ_by_so_much(stores):
 
 
 def test_a_clip_left_out_now_says_why(stores):
-    one = held(stores[0])
+    one = tables(stores[0])
     reason = pl.DataFrame({"name": ["a1_s1_t1"], "source": ["x"], "reason": ["no body in any frame"]})
     other = replace(one, manifest=one.manifest.filter(pl.col("name") != "a1_s1_t1"), excluded=reason)
-    assert compare(one, other).removed.rows() == [("a1_s1_t1", 0, "no body in any frame")]
-    assert compare(other, one).added.rows() == [("a1_s1_t1", 0, "no body in any frame")]
+    assert compare_versions(one, other).removed.rows() == [("a1_s1_t1", 0, "no body in any frame")]
+    assert compare_versions(other, one).added.rows() == [("a1_s1_t1", 0, "no body in any frame")]
 
 
 def lock(frames, code):
@@ -107,14 +107,14 @@ stages:
 
 def test_what_brought_it_is_read_from_both_locks(stores):
     sides = [
-        Revision(None, store.version, held(store), lock(*facts))
+        DataSetRevision(None, store.version, tables(store), lock(*facts))
         for store, facts in zip(stores, ((300, "a"), (30, "b")), strict=True)
     ]
     causes = find_causes(sides[0], sides[1], "made-up")
     assert [(one["kind"], one["what"], one.get("before"), one.get("after")) for one in causes] == [
         ("parameter", "cleaning.max_frames", 300, 30), ("code", "hacm/cleaning.py", None, None),
     ]  # fmt: skip
-    facts = to_facts(sides[0], sides[1], compare(*(side.held for side in sides)), causes, "made-up")
+    facts = to_facts(sides[0], sides[1], compare_versions(*(side.tables for side in sides)), causes, "made-up")
     text = to_text(facts)
     for words in (
         "1 clips relabelled**: a1_s1_t2 (0 → 2)", "a1_s2_t1 (xsub: test → train)", "cleaning.max_frames 300 → 30",
@@ -125,9 +125,9 @@ def test_what_brought_it_is_read_from_both_locks(stores):
 
 
 def test_a_split_that_was_written_counts_more_than_the_rule_of_today(stores):
-    one = held(stores[0])
+    one = tables(stores[0])
     parts = one.parts.with_columns(xsub=pl.when(pl.col("name") == "a1_s3_t1").then(pl.lit("test")).otherwise("xsub"))
-    found = compare(one, replace(one, parts=parts))
+    found = compare_versions(one, replace(one, parts=parts))
     assert found.moved.rows() == [("a1_s3_t1", "xsub", "train", "test")]
     assert not found.empty
 
@@ -136,5 +136,5 @@ def test_clips_that_share_no_frame_have_no_distance(tmp_path, clips, stores):
     name = "a1_s3_t1"
     second = replace(clips[name], bodies_MTVC=np.zeros((0, 4, 20, 3), np.float32))
     other = write_store(tmp_path / "none", [second])
-    values = compare(held(stores[0]), held(other)).values
+    values = compare_versions(tables(stores[0]), tables(other)).values
     assert measure_changes(values, stores[0], SkeletonStore.open(tmp_path / "none"))["most"].to_list() == [None]

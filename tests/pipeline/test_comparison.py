@@ -12,11 +12,12 @@ from scipy.stats import binomtest
 
 from hacm.errors import UserError
 from pipeline import text_tables
-from pipeline.audit.revisions import Place
-from pipeline.comparison import text
-from pipeline.comparison.facts import describe_origins, describe_outcomes
-from pipeline.comparison.naming import Key, Selection, key_of, parse
-from pipeline.comparison.sides import Side, match_results, open_sides
+from pipeline.audit.dataset_revisions import DataSetPaths
+from pipeline.comparison import comparison_tables
+from pipeline.comparison.figures import describe_outcomes
+from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metrics, parse_selection
+from pipeline.comparison.origins import describe_origins
+from pipeline.comparison.result_sets import ResultSet, match_results, open_result_sets
 
 CLASSES = ("wave", "kick", "sit")
 NAMES = tuple(f"clip {number:02d}" for number in range(60))
@@ -52,7 +53,7 @@ def write_result(key, hits, *, names=NAMES, settings=None, seconds=2.0, order=No
 
 
 def key(variant="hacm", seed=0, protocol="linear", benchmark="kinect-sim-xsub"):
-    return Key(benchmark, variant, seed, protocol)
+    return ResultKey(benchmark, variant, seed, protocol)
 
 
 @pytest.fixture
@@ -62,39 +63,39 @@ def project(tmp_path, monkeypatch) -> Path:
 
 
 def compare(*names):
-    with open_sides(names) as sides:
-        matches = match_results(sides)
-        place = Place(Path("clips"), {})
-        return describe_origins(sides, matches, lambda dataset: place) | describe_outcomes(sides, matches)
+    with open_result_sets(names) as sets:
+        matches = match_results(sets)
+        place = DataSetPaths(Path("clips"), {})
+        return describe_origins(sets, matches, lambda dataset: place) | describe_outcomes(sets, matches)
 
 
 @pytest.mark.parametrize(
     ("name", "rev", "selection"),
     [
-        ("workspace", None, Selection()),
-        ("HEAD~1", "HEAD~1", Selection()),
-        ("v1:hacm", "v1", Selection(variant="hacm")),
-        ("workspace:hacm/seed-3", None, Selection(variant="hacm", seed=3)),
-        ("a/b:utd-mhad-xsub/random", "a/b", Selection("utd-mhad-xsub", "random")),
-        ("x:kinect-sim-xsub/hacm/seed-0/knn", "x", Selection("kinect-sim-xsub", "hacm", 0, "knn")),
+        ("workspace", None, ResultSelection()),
+        ("HEAD~1", "HEAD~1", ResultSelection()),
+        ("v1:hacm", "v1", ResultSelection(variant="hacm")),
+        ("workspace:hacm/seed-3", None, ResultSelection(variant="hacm", seed=3)),
+        ("a/b:utd-mhad-xsub/random", "a/b", ResultSelection("utd-mhad-xsub", "random")),
+        ("x:kinect-sim-xsub/hacm/seed-0/knn", "x", ResultSelection("kinect-sim-xsub", "hacm", 0, "knn")),
     ],
 )
-def test_sides_are_named_in_one_way(name, rev, selection):
-    assert parse(name) == (rev, selection)
+def test_results_are_named_in_one_way(name, rev, selection):
+    assert parse_selection(name) == (rev, selection)
 
 
 @pytest.mark.parametrize("name", ["", ":hacm", "HEAD:", "HEAD:a/b/c", "HEAD:hacm/seed-x/knn", "HEAD:a/b/seed-0/p/q"])
-def test_what_is_no_side_is_refused(name):
+def test_what_names_no_results_is_refused(name):
     with pytest.raises(UserError, match="must be REVISION"):
-        parse(name)
+        parse_selection(name)
 
 
 @pytest.mark.parametrize(
     "one", [key(), key(protocol="pretrain"), key("baseline", None, "baseline"), key(protocol="transfer-from-b")]
 )
 def test_a_result_lies_where_its_name_says(one):
-    assert key_of(one.folder / "metrics.json") == one
-    assert key_of(Path("results/datasets/d/hierarchy/metrics.json")) is None
+    assert key_of_metrics(one.folder / "metrics.json") == one
+    assert key_of_metrics(Path("results/datasets/d/hierarchy/metrics.json")) is None
 
 
 def test_paired_figures_are_scipys_and_those_counted_by_hand(project):
@@ -136,8 +137,8 @@ def test_runs_are_matched_by_what_not_every_side_names(project):
         write_result(key(variant, seed), 30 + 6 * seed + (3 if variant == "random" else 0))
 
     def matched(*names):
-        with open_sides(names) as sides:
-            return [tuple(map(str, match.keys)) for match in match_results(sides) if match.keys[0].protocol == "linear"]
+        with open_result_sets(names) as sets:
+            return [tuple(map(str, match.keys)) for match in match_results(sets) if match.keys[0].protocol == "linear"]
 
     def linear(variant, seed):
         return f"kinect-sim-xsub/{variant}/seed-{seed}/linear"
@@ -224,7 +225,7 @@ def test_data_come_first_and_every_section_is_shown(project):
     details = key("random").folder / "details.json"
     write_json(details, json.loads(details.read_text()) | {"data_version": "w" * 32})
     found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
-    page = text_tables.to_markdown(text.tabulate(found))
+    page = text_tables.to_markdown(comparison_tables.tabulate_comparison(found))
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     assert headings == [
         "compared",
@@ -242,7 +243,7 @@ def test_data_come_first_and_every_section_is_shown(project):
 
 def test_the_workspace_has_what_lies_in_it(project):
     write_result(key("hacm"), 40)
-    assert {str(one) for one in Side("workspace", project / "copies").keys} == {
+    assert {str(one) for one in ResultSet("workspace", project / "copies").keys} == {
         "kinect-sim-xsub/hacm/seed-0/linear",
         "kinect-sim-xsub/hacm/seed-0/pretrain",
     }

@@ -6,8 +6,8 @@ import pytest
 
 from hacm.errors import UserError
 from pipeline.params import editor, plain, read_yaml
-from pipeline.sweeps import queue, variant_points
-from pipeline.sweeps.points import Point, expect_in_force, name_points, parse_grid, put, read_list
+from pipeline.sweeps import experiments, variant_points
+from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
 from stages.shared.parameters import check_file
 from tests.conftest import write_small_params
 
@@ -58,26 +58,26 @@ def test_settings_that_would_do_nothing_are_refused(params):
     with pytest.raises(UserError, match=r"evaluate.linear.views is not in force"):
         expect_in_force(tree, {"evaluate.linear.views": 3}, params)
     with pytest.raises(UserError, match=r"has no train.masking.tua"):
-        put(tree, {"train.masking.tua": 1}, params)
+        apply_settings(tree, {"train.masking.tua": 1}, params)
 
 
 def test_points_become_variants_once(params):
     points = name_points("tau", parse_grid(["train.masking.tau=0.7,0.8", "train.masking.spatial.root_weight=0.1"]))
-    variant_points.add(points, params, check_file)
+    variant_points.add_variants(points, params, check_file)
     once = params.read_text()
     tree = plain(editor().load(once))
     assert tree["active"]["variants"] == ["hacm", *(point.name for point in points)]
     assert [tree["variants"][point.name] for point in points] == [
         {"masking": {"tau": tau, "spatial": {"root_weight": 0.1}}} for tau in (0.7, 0.8)
     ]
-    variant_points.add(points, params, check_file)
+    variant_points.add_variants(points, params, check_file)
     assert params.read_text() == once
     with pytest.raises(UserError, match="says something else"):
-        variant_points.add([Point(points[0].name, {"train.masking.tau": 0.1})], params, check_file)
+        variant_points.add_variants([Point(points[0].name, {"train.masking.tau": 0.1})], params, check_file)
     with pytest.raises(UserError, match="only settings of train can be variants"):
-        variant_points.add([Point("k", {"evaluate.knn.k": 3})], params, check_file)
+        variant_points.add_variants([Point("k", {"evaluate.knn.k": 3})], params, check_file)
     with pytest.raises(UserError, match="masking"):  # and params.yaml stays as it was
-        variant_points.add([Point("bad", {"train.masking.ratio": 7})], params, check_file)
+        variant_points.add_variants([Point("bad", {"train.masking.ratio": 7})], params, check_file)
     assert params.read_text() == once
 
 
@@ -88,5 +88,5 @@ def test_values_are_written_as_dvc_reads_them(params):
     values = [0.1, 1e-05, 3, None, True, "drop", "a b", [1, 2.5], ["x", "y"], {"a": 1, "b": [1]}]
     for value in values:
         params.write_text("s: {v: 1}\n")
-        apply_overrides(str(params), [f"s.v={queue._hydra(value)}"])
+        apply_overrides(str(params), [f"s.v={experiments._hydra(value)}"])
         assert plain(read_yaml(params))["s"]["v"] == value

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.graph import content
-from pipeline.graph.commits import Found, find_commits
+from pipeline.graph.commits import CodeCommits, find_commits
 from pipeline.graph.content import hash_path
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import commit
@@ -42,27 +42,27 @@ def test_every_state_is_found_where_it_was(history):
     commits, sums = history
     one, two, three, _, five = commits
     expected = [
-        Found({"a.py": five, "deep": one}, [one]),
-        Found({"a.py": two, "deep": one}, [two]),
-        Found({"a.py": two, "deep": three}, [three]),
-        Found({"a.py": two, "deep": three}, [three]),  # the fourth touches neither
-        Found({"a.py": five, "deep": three}, [five]),
+        CodeCommits({"a.py": five, "deep": one}, [one]),
+        CodeCommits({"a.py": two, "deep": one}, [two]),
+        CodeCommits({"a.py": two, "deep": three}, [three]),
+        CodeCommits({"a.py": two, "deep": three}, [three]),  # the fourth touches neither
+        CodeCommits({"a.py": five, "deep": three}, [five]),
     ]
     assert [find_commits(state) for state in sums] == expected
 
 
 def test_the_past_does_not_know_what_came_later(history):
     commits, sums = history
-    assert find_commits(sums[4], commits[3]) == Found({"a.py": commits[0], "deep": commits[2]}, [])
+    assert find_commits(sums[4], commits[3]) == CodeCommits({"a.py": commits[0], "deep": commits[2]}, [])
     assert find_commits(sums[4], commits[3], [commits[4], "f" * 40]).whole == [commits[4]]
 
 
 def test_what_was_never_committed_is_in_no_commit(history):
     commits, sums = history
-    assert find_commits({"a.py": "0" * 32, "deep": sums[0]["deep"], "absent": "0" * 32}) == Found(
+    assert find_commits({"a.py": "0" * 32, "deep": sums[0]["deep"], "absent": "0" * 32}) == CodeCommits(
         {"a.py": None, "deep": commits[0], "absent": None}, []
     )
-    assert find_commits({}) == Found({}, [])
+    assert find_commits({}) == CodeCommits({}, [])
 
 
 def test_what_dvc_ignores_counts_for_nothing(history, tmp_path):
@@ -70,7 +70,7 @@ def test_what_dvc_ignores_counts_for_nothing(history, tmp_path):
     Path("deep/__pycache__").mkdir()
     Path("deep/__pycache__/b.pyc").write_text("x")
     latest = commit(tmp_path, "compiled")
-    assert find_commits({"deep": sums[4]["deep"]}) == Found({"deep": latest}, [latest, commits[2]])
+    assert find_commits({"deep": sums[4]["deep"]}) == CodeCommits({"deep": latest}, [latest, commits[2]])
 
 
 def test_in_a_folder_of_a_larger_repository(history, monkeypatch):
@@ -83,4 +83,4 @@ def test_without_git_nothing_is_known(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.py").write_text("1")
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert find_commits({"a.py": hash_path("a.py")}) == Found({"a.py": None}, [])
+    assert find_commits({"a.py": hash_path("a.py")}) == CodeCommits({"a.py": None}, [])

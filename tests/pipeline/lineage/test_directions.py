@@ -7,10 +7,10 @@ import pytest
 
 from hacm.errors import UserError
 from pipeline.graph.content import hash_path
+from pipeline.graph.revisions import read_lock_at
 from pipeline.lineage import affected, behind
-from pipeline.lineage.artefacts import Recorded
-from pipeline.lineage.graph import Graph
-from pipeline.lineage.revisions import read_lock_at
+from pipeline.lineage.artefacts import ArtefactReader
+from pipeline.lineage.recorded_graph import RecordedGraph
 from pipeline.params import ABSENT
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import commit, edit
@@ -19,17 +19,17 @@ ALL = ["fetch@one", "fetch@two", "parse@one", "parse@two", "train@one", "train@t
 
 
 def look_behind(thing, rev=None):
-    graph = Graph.read()
+    graph = RecordedGraph.read()
     graph = graph.at(read_lock_at(rev)) if rev else graph
-    recorded = Recorded(graph.contents)
-    return behind.describe(
-        graph, recorded, behind.trace(graph, recorded, behind.find_target(graph, thing)), rev or "HEAD"
+    reader = ArtefactReader(graph.contents)
+    return behind.describe_origin(
+        graph, reader, behind.trace_back(graph, reader, behind.find_target(graph, thing)), rev or "HEAD"
     )
 
 
 def look_ahead(thing):
-    graph = Graph.read()
-    return affected.describe(graph, affected.find_cause(graph, thing))
+    graph = RecordedGraph.read()
+    return affected.describe_effects(graph, affected.find_cause(graph, thing))
 
 
 def reached(facts, **wanted):

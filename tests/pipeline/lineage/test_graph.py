@@ -11,7 +11,7 @@ from pipeline.graph import plan as plans
 from pipeline.graph import run_records
 from pipeline.graph.lock import read_lock
 from pipeline.graph.run_records import Contents
-from pipeline.lineage.graph import KEPT_HASHES, Graph, to_records
+from pipeline.lineage.recorded_graph import KEPT_HASHES, RecordedGraph, to_records
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import edit
 
@@ -76,42 +76,42 @@ CHANGES = {
 def test_what_is_stale_is_what_dvc_status_lists_and_what_follows(toy, change):
     make, own, stale = CHANGES[change]
     make()
-    graph = Graph.read()
-    standings = {name: graph.standing(name) for name in graph.nodes}
+    graph = RecordedGraph.read()
+    states = {name: graph.state_of(name) for name in graph.nodes}
     with Repo() as repo:
         listed = set(repo.status())
-    assert {name for name, one in standings.items() if one.differences} == listed == own
-    assert {name for name, one in standings.items() if one.state == "stale"} == stale
-    assert {one.state for one in standings.values()} <= {"stale", "current"}
+    assert {name for name, one in states.items() if one.differences} == listed == own
+    assert {name for name, one in states.items() if one.state == "stale"} == stale
+    assert {one.state for one in states.values()} <= {"stale", "current"}
 
 
 def test_what_never_ran_is_never_made(toy):
     edit("params.yaml", "[one, two]", "[one, two, three]")
-    graph = Graph.read()
-    never = {name for name in graph.nodes if graph.standing(name).state == "never made"}
+    graph = RecordedGraph.read()
+    never = {name for name in graph.nodes if graph.state_of(name).state == "never made"}
     assert never == {"fetch@three", "parse@three", "train@three"}
-    report = graph.standing("report")
+    report = graph.state_of("report")
     assert (report.state, report.after) == ("stale", ("train@three",))
     assert [one.what for one in report.differences] == ["active"]
 
 
 def test_what_dvc_yaml_no_longer_has_is_known_while_it_is_there(toy):
     edit("params.yaml", "[one, two]", "[one]")
-    graph = Graph.read()
+    graph = RecordedGraph.read()
     assert [name for name, node in graph.nodes.items() if not node.active] == ["fetch@two", "parse@two", "train@two"]
-    assert graph.standing("train@two").state == "current"
+    assert graph.state_of("train@two").state == "current"
     assert graph.before("train@two") == ["fetch@two", "parse@two", "train@two"]
     assert "train@two" not in graph.before("report")  # DVC runs the report after active stages alone
     edit("params.yaml", "times: 2", "times: 3")
-    assert Graph.read().standing("train@two").after == ("parse@two",)
+    assert RecordedGraph.read().state_of("train@two").after == ("parse@two",)
     for folder in ("models", "results"):
         shutil.rmtree(toy / folder / "two")
-    assert "train@two" not in Graph.read().nodes
-    assert "parse@two" in Graph.read().nodes
+    assert "train@two" not in RecordedGraph.read().nodes
+    assert "parse@two" in RecordedGraph.read().nodes
 
 
 def test_order_and_edges_are_those_of_dvc(toy):
-    graph = Graph.read()
+    graph = RecordedGraph.read()
     with Repo() as repo:
         edges = {(one.name, other.name) for one, other in repo.index.graph.edges}
     assert {(name, after) for name, node in graph.nodes.items() for after in node.stage.after} == edges
@@ -128,29 +128,29 @@ def test_what_snakemake_ran_and_dvc_was_not_told_of_is_known(toy):
         run_records.write(name, record.seen(contents))
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").unlink()
-    graph = Graph.read()
-    assert {graph.standing(name).state for name in plan.stages} == {"current"}
+    graph = RecordedGraph.read()
+    assert {graph.state_of(name).state for name in plan.stages} == {"current"}
     trained = graph.nodes["train@one"].record.outs["models/one"].md5
     Path("dvc.lock").write_text(lock.replace(trained, "0" * 32 + ".dir"))
-    assert Graph.read().standing("train@one").state == "current"
+    assert RecordedGraph.read().state_of("train@one").state == "current"
     run_records.forget("train@one")
-    assert Graph.read().standing("train@one").state == "stale"
+    assert RecordedGraph.read().state_of("train@one").state == "stale"
 
 
 def test_hashes_are_computed_once(toy, monkeypatch):
-    graph = Graph.read()
-    assert graph.standing("report").state == "current"
+    graph = RecordedGraph.read()
+    assert graph.state_of("report").state == "current"
     assert graph.contents.computed > 10
     graph.keep_hashes()
-    again = Graph.read()
-    assert again.standing("report").state == "current"
+    again = RecordedGraph.read()
+    assert again.state_of("report").state == "current"
     assert again.contents.computed == 0
     Path("train.sh").write_text(Path("train.sh").read_text() + "\n")
-    changed = Graph.read()
-    assert changed.standing("train@one").state == "stale"
+    changed = RecordedGraph.read()
+    assert changed.state_of("train@one").state == "stale"
     assert changed.contents.computed == 1
     KEPT_HASHES.write_text("damaged")
-    assert Graph.read().standing("fetch@one").state == "current"
+    assert RecordedGraph.read().state_of("fetch@one").state == "current"
 
 
 @pytest.mark.parametrize("text", ["stages: [", "- 1\n", "stages: {a: 1}\n", "stages: {a: {deps: [{md5: x}]}}\n"])
@@ -168,13 +168,13 @@ def test_a_lock_in_which_stages_read_one_another_is_named(toy):
         lock += f"    outs: [{{path: {out}, hash: md5, md5: {md5}}}]\n"
     Path("dvc.lock").write_text(lock)
     with pytest.raises(UserError, match=r"dvc\.lock: old, older read one another's outputs"):
-        Graph.read()
+        RecordedGraph.read()
 
 
 def test_status_of_the_real_graph(small_project, monkeypatch):
     """All stages of the finished project are current, as `dvc status` says."""
     monkeypatch.chdir(small_project)
     assert "up to date" in run(small_project, "dvc", "status").stdout
-    graph = Graph.read()
+    graph = RecordedGraph.read()
     assert len(graph.nodes) == 12
-    assert {graph.standing(name).state for name in graph.nodes} == {"current"}
+    assert {graph.state_of(name).state for name in graph.nodes} == {"current"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hacm.files import read_json
 from pipeline.graph.lock import read_lock
-from pipeline.lineage.parameters import Value, in_force, layers_of, overlap, overridden_by, value_at
+from pipeline.lineage.parameter_layers import Value, in_force, layers_of, overlap, overridden_by, value_at
 from pipeline.params import ABSENT, Params, flatten, look_up, merge, plain, read_yaml
 from stages.shared.parameters import TRAIN, train_settings
 from tests.conftest import PROJECT

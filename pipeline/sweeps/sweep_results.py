@@ -7,8 +7,8 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from pipeline.comparison.naming import BASELINE, PRETRAIN, Key
-from pipeline.comparison.sides import Side, open_sides
+from pipeline.comparison.naming import BASELINE, PRETRAIN, ResultKey
+from pipeline.comparison.result_sets import ResultSet, open_result_sets
 from pipeline.report.svg import BLUE, GRID, MUTED, STYLE, canvas
 from pipeline.results.significance import over_seeds
 from pipeline.sweeps.points import Point
@@ -17,12 +17,12 @@ from pipeline.text_tables import Table
 PANEL = (420, 190)
 
 
-def gather(sweep: str, points: Sequence[Point], sides: Mapping[str, str]) -> dict[str, Any]:
-    """sides: of each point that is done, by name, where its results are, as pipeline.comparison calls it."""
-    done = [point for point in points if point.name in sides]
-    with open_sides([sides[point.name] for point in done]) as opened:
-        results = {point.name: _results(side) for point, side in zip(done, opened, strict=True)}
-        seconds = {point.name: _seconds(side) for point, side in zip(done, opened, strict=True)}
+def gather_results(sweep: str, points: Sequence[Point], found: Mapping[str, str]) -> dict[str, Any]:
+    """found: of each point that is done, by name, where its results are, as pipeline.comparison names it."""
+    done = [point for point in points if point.name in found]
+    with open_result_sets([found[point.name] for point in done]) as opened:
+        results = {point.name: _results(one) for point, one in zip(done, opened, strict=True)}
+        seconds = {point.name: _seconds(one) for point, one in zip(done, opened, strict=True)}
     rows = [
         {
             "name": point.name,
@@ -36,16 +36,16 @@ def gather(sweep: str, points: Sequence[Point], sides: Mapping[str, str]) -> dic
     return {"sweep": sweep, "points": rows}
 
 
-def _results(side: Side) -> list[dict[str, Any]]:
+def _results(results: ResultSet) -> list[dict[str, Any]]:
     """Of each benchmark, variant and protocol top-1: from one seed with its bootstrap interval, of several the mean
     and standard deviation."""
-    groups: dict[tuple[str, str, str], list[Key]] = {}
-    for key in side.keys:
+    groups: dict[tuple[str, str, str], list[ResultKey]] = {}
+    for key in results.keys:
         if key.protocol != PRETRAIN:
             groups.setdefault((key.benchmark, key.variant, key.protocol), []).append(key)
     found = []
     for (benchmark, variant, protocol), keys in groups.items():
-        metrics = [side.metrics(key) for key in keys]
+        metrics = [results.metrics(key) for key in keys]
         mean, deviation = over_seeds([one["top1"] for one in metrics])
         interval = [metrics[0]["top1_low"], metrics[0]["top1_high"]] if len(keys) == 1 else None
         found.append(
@@ -56,17 +56,17 @@ def _results(side: Side) -> list[dict[str, Any]]:
     return found
 
 
-def _seconds(side: Side) -> float:
+def _seconds(results: ResultSet) -> float:
     """That training and evaluating took, as the results say."""
-    return round(sum(float(side.details(key)["seconds"]) for key in side.keys), 1)
+    return round(sum(float(results.details(key)["seconds"]) for key in results.keys), 1)
 
 
 def _columns(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """What is measured of the points. A variant that is the point itself says nothing more."""
-    return list(dict.fromkeys(column(row, point) for point in facts["points"] for row in point["results"]))
+    return list(dict.fromkeys(column_of(row, point) for point in facts["points"] for row in point["results"]))
 
 
-def column(row: Mapping[str, Any], point: Mapping[str, Any]) -> tuple[str, str, str]:
+def column_of(row: Mapping[str, Any], point: Mapping[str, Any]) -> tuple[str, str, str]:
     """benchmark, variant ('' for the point's own, or none), protocol."""
     variant = "" if row["variant"] in (point["name"], BASELINE) else row["variant"]
     return row["benchmark"], variant, row["protocol"]
@@ -76,13 +76,13 @@ def _title(measured: tuple[str, str, str]) -> str:
     return " ".join(part for part in measured if part)
 
 
-def tabulate(facts: Mapping[str, Any]) -> Table:
+def tabulate_sweep(facts: Mapping[str, Any]) -> Table:
     """One row a point."""
     keys = list(dict.fromkeys(key for point in facts["points"] for key in point["settings"]))
     columns = _columns(facts)
     rows = []
     for point in facts["points"]:
-        found = {column(row, point): row for row in point["results"]}
+        found = {column_of(row, point): row for row in point["results"]}
         cells = [str(point["settings"].get(key, "–")) for key in keys]
         cells += [_cell(found.get(measured)) for measured in columns]
         rows.append((point["name"], *cells, _cost(point)))
@@ -105,7 +105,7 @@ def _cost(point: Mapping[str, Any]) -> str:
     return f"{point['seconds']:,.1f}" if point["done"] else "–"
 
 
-def draw(facts: Mapping[str, Any], path: Path) -> None:
+def draw_chart(facts: Mapping[str, Any], path: Path) -> None:
     """One panel a benchmark and protocol: top-1 of every point that is done, with its interval, as an SVG file."""
     columns = _columns(facts)
     with rc_context(STYLE):
@@ -118,7 +118,7 @@ def draw(facts: Mapping[str, Any], path: Path) -> None:
 
 
 def _panel(axes: Axes, facts: Mapping[str, Any], measured: tuple[str, str, str]) -> None:
-    shown = [(point, row) for point in facts["points"] for row in point["results"] if column(row, point) == measured]
+    shown = [(point, row) for point in facts["points"] for row in point["results"] if column_of(row, point) == measured]
     settings = [point["settings"] for point, _ in shown]
     keys = list(dict.fromkeys(key for one in settings for key in one))
     values = [one.get(keys[0]) for one in settings]

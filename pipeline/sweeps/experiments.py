@@ -15,8 +15,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from hacm.errors import UserError, in_one_line, name_some
+from pipeline.graph.git import ask_git, is_as_committed
 from pipeline.params import editor, plain
-from pipeline.sweeps.points import Point, put
+from pipeline.sweeps.points import Point, apply_settings
 
 PARAMS = Path("params.yaml")
 CODE = ("dvc.yaml", "hacm", "pipeline", "stages")
@@ -67,7 +68,7 @@ def find_states(points: Sequence[Point]) -> dict[str, str]:
     return states | dict.fromkeys(find_done(points), DONE)
 
 
-def run(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None:
+def run_points(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None:
     """Queue what is missing, and run until nothing is; UserError naming the points that failed.
 
     kept: paths that DVC has in no cache and that an experiment shall find all the same.
@@ -107,17 +108,16 @@ def give_up_lost() -> None:
 
 def _params_of(point: Point) -> Any:
     tree = editor().load(PARAMS.read_text(encoding="utf-8"))
-    put(tree, point.settings, PARAMS)
+    apply_settings(tree, point.settings, PARAMS)
     return tree
 
 
 def _is_of(commit: str, expected: Mapping[str, Any]) -> bool:
     """Whether an experiment has those parameters and the workspace's code."""
-    shown = subprocess.run(["git", "show", f"{commit}:./{PARAMS}"], capture_output=True, text=True, check=False)
-    if shown.returncode or plain(YAML(typ="safe").load(shown.stdout)) != expected:
+    params = ask_git("show", f"{commit}:./{PARAMS}")
+    if params is None or plain(YAML(typ="safe").load(params)) != expected:
         return False
-    present = [path for path in CODE if Path(path).exists()]
-    return not subprocess.run(["git", "diff", "--quiet", str(commit), "--", *present], check=False).returncode
+    return is_as_committed(commit, *(path for path in CODE if Path(path).exists()))
 
 
 def _hydra(value: Any) -> str:

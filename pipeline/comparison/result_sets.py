@@ -1,4 +1,4 @@
-"""One side of a comparison: the results of a revision, and what dvc.lock says they were made of."""
+"""Sets of results to compare: of a revision, all or some, with what dvc.lock says they were made of."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,25 +10,28 @@ from typing import Any
 
 from hacm.errors import UserError, name_some
 from hacm.files import hash_file, read_json
-from pipeline.audit.revisions import Files, resolve
-from pipeline.comparison.naming import Key, Selection, key_of, parse
+from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metrics, parse_selection
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
+from pipeline.graph.revisions import RevisionFiles, resolve_revision
 
 METRICS = "metrics.json"
 
 
-class Side:
-    """Files of results are fetched, into `folder`, when they are asked for. name: as the user wrote it."""
+class ResultSet:
+    """Results of one revision: all, or those selected. Their files are fetched into `folder` when they are asked for.
+
+    name: as the user wrote it.
+    """
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
-        self.rev, self.selection = parse(name)
-        self._files, self._folder = Files(self.rev), folder
+        self.rev, self.selection = parse_selection(name)
+        self._files, self._folder = RevisionFiles(self.rev), folder
 
     @cached_property
     def commit(self) -> str | None:
         """None for the workspace."""
-        return None if self.rev is None else resolve(self.rev)
+        return None if self.rev is None else resolve_revision(self.rev)
 
     @cached_property
     def lock(self) -> dict[str, LockedStage]:
@@ -38,14 +41,14 @@ class Side:
         return read_lock(self.path(LOCK_FILE).read_text(encoding="utf-8"), f"dvc.lock of {self.name}")
 
     @cached_property
-    def keys(self) -> list[Key]:
+    def keys(self) -> list[ResultKey]:
         """The selected results, in path order; in the workspace those that lie there, else those of the graph."""
         if self.rev is None:
             paths = sorted(Path("results").rglob(METRICS))
         else:
             outs = sorted({Path(out) for stage in self.lock.values() for out in stage.outs if out.endswith(METRICS)})
-            paths = [path for path in outs if key_of(path) and self._files.holds(path)]
-        return [key for path in paths if (key := key_of(path)) and self.selection.covers(key)]
+            paths = [path for path in outs if key_of_metrics(path) and self._files.holds(path)]
+        return [key for path in paths if (key := key_of_metrics(path)) and self.selection.covers(key)]
 
     def path(self, path: Path) -> Path:
         """A readable copy of one of the revision's files; UserError if it cannot be had."""
@@ -55,19 +58,19 @@ class Side:
             self._files.fetch(path, copy)
         return copy
 
-    def metrics(self, key: Key) -> dict[str, Any]:
+    def metrics(self, key: ResultKey) -> dict[str, Any]:
         """A result's flat figures."""
         return dict(read_json(self.path(key.folder / METRICS)))
 
-    def details(self, key: Key) -> dict[str, Any]:
+    def details(self, key: ResultKey) -> dict[str, Any]:
         """Where a result comes from."""
         return dict(read_json(self.path(key.folder / "details.json")))
 
-    def holds(self, key: Key) -> bool:
+    def holds(self, key: ResultKey) -> bool:
         """Whether it has a result, selected or not."""
         return self._files.holds(key.folder / METRICS)
 
-    def recorded(self, key: Key) -> LockedStage | None:
+    def recorded(self, key: ResultKey) -> LockedStage | None:
         """What dvc.lock says of a result; None if it says nothing, or something of another result."""
         stage, path = self.lock.get(key.stage), key.folder / METRICS
         if stage is None or stage.outs.get(path.as_posix()) != hash_file(self.path(path), "md5"):
@@ -76,47 +79,49 @@ class Side:
 
 
 @contextmanager
-def open_sides(names: Sequence[str]) -> Iterator[list[Side]]:
-    """The sides, readable while the block lasts. UserError for what is no revision, or has no such results."""
+def open_result_sets(names: Sequence[str]) -> Iterator[list[ResultSet]]:
+    """Sets of results, readable while the block lasts. UserError for what is no revision, or has no such results."""
     with ExitStack() as stack:
-        sides = []
+        sets = []
         for name in names:
             folder = stack.enter_context(TemporaryDirectory(prefix="hacm-compare-"))
-            side = Side(name, Path(folder))
-            if not side.keys:
+            results = ResultSet(name, Path(folder))
+            if not results.keys:
                 raise UserError(f"{name}: has no such results; run dvc repro, or name runs of another revision")
-            sides.append(side)
-        yield sides
+            sets.append(results)
+        yield sets
 
 
 @dataclass(frozen=True)
 class Match:
-    """One result of each side, in the sides' order."""
+    """One result of each set, in the sets' order."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[ResultKey, ...]
 
     @property
     def name(self) -> str:
-        """The result, or what the sides' results have in common."""
+        """The result, or what the sets' results have in common."""
         if len(set(self.keys)) == 1:
             return str(self.keys[0])
         common = [
             f"seed-{values[0]}" if field.name == "seed" else str(values[0])
-            for field, values in zip(fields(Key), zip(*map(astuple, self.keys), strict=True), strict=True)
+            for field, values in zip(fields(ResultKey), zip(*map(astuple, self.keys), strict=True), strict=True)
             if len(set(values)) == 1
         ]
         return "/".join(common) or " : ".join(map(str, self.keys))
 
 
-def match_results(sides: Sequence[Side]) -> list[Match]:
-    """The results that all sides have: of one benchmark, variant, seed and protocol, but for what every side names.
+def match_results(sets: Sequence[ResultSet]) -> list[Match]:
+    """The results that all sets have: of one benchmark, variant, seed and protocol, but for what every set names.
 
     UserError if there is none.
     """
-    matched = [field.name for field in fields(Selection) if not all(field.name in one.selection.fixed for one in sides)]
-    found = [{tuple(getattr(key, name) for name in matched): key for key in side.keys} for side in sides]
+    matched = [
+        field.name for field in fields(ResultSelection) if not all(field.name in one.selection.fixed for one in sets)
+    ]
+    found = [{tuple(getattr(key, name) for name in matched): key for key in results.keys} for results in sets]
     common = [values for values in found[0] if all(values in other for other in found[1:])]
     if not common:
-        have = "; ".join(f"{side.name} has {name_some([str(key) for key in side.keys])}" for side in sides)
-        raise UserError(f"nothing to compare: no result with the same {', '.join(matched)} on every side ({have})")
-    return [Match(tuple(side[values] for side in found)) for values in common]
+        have = "; ".join(f"{results.name} has {name_some([str(key) for key in results.keys])}" for results in sets)
+        raise UserError(f"nothing to compare: no result with the same {', '.join(matched)} in every one ({have})")
+    return [Match(tuple(one[values] for one in found)) for values in common]

@@ -38,7 +38,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Standing:
+class StageState:
     """state: CURRENT, STALE or NEVER_MADE. differences: its own. after: the stages just before it that are not current.
 
     A stage that was never made has neither.
@@ -49,7 +49,7 @@ class Standing:
     after: tuple[str, ...] = ()
 
 
-class Graph:
+class RecordedGraph:
     """The stages by name, each after those that it reads from."""
 
     def __init__(self, nodes: Mapping[str, Node], contents: Contents) -> None:
@@ -62,10 +62,10 @@ class Graph:
                 f"{LOCK_FILE}: {circle} read one another's outputs; remove those not in dvc.yaml"
             ) from error
         self.contents = contents
-        self._standings: dict[str, Standing] = {}
+        self._states: dict[str, StageState] = {}
 
     @classmethod
-    def read(cls) -> "Graph":
+    def read(cls) -> "RecordedGraph":
         """The graph of the workspace: dvc.yaml, params.yaml, and what was recorded."""
         plan, contents = plans.load(), Contents()
         contents.recall(KEPT_HASHES)
@@ -79,7 +79,7 @@ class Graph:
         }
         return cls(_join(plan, present), contents)
 
-    def at(self, locked: Mapping[str, LockedStage]) -> "Graph":
+    def at(self, locked: Mapping[str, LockedStage]) -> "RecordedGraph":
         """The graph that another dvc.lock records; its stages are compared with how things are now."""
         stages = {name: node.stage for name, node in self.nodes.items() if node.active}
         records_then = to_records(locked)
@@ -87,17 +87,17 @@ class Graph:
         nodes = {
             name: Node(stages.get(name) or gone[name], record, name in stages) for name, record in records_then.items()
         }
-        return Graph(_link(nodes, nodes), self.contents)
+        return RecordedGraph(_link(nodes, nodes), self.contents)
 
-    def standing(self, name: str) -> Standing:
+    def state_of(self, name: str) -> StageState:
         """How a stage stands; what it reads and wrote is hashed, and so of all stages before it."""
-        if name not in self._standings:
+        if name not in self._states:
             node = self.nodes[name]
-            after = tuple(one for one in node.stage.after if self.standing(one).state != CURRENT)
+            after = tuple(one for one in node.stage.after if self.state_of(one).state != CURRENT)
             differences = tuple(node.record.differences(node.stage, self.contents)) if node.record else ()
             state = NEVER_MADE if node.record is None else STALE if differences or after else CURRENT
-            self._standings[name] = Standing(state, differences, after if node.record else ())
-        return self._standings[name]
+            self._states[name] = StageState(state, differences, after if node.record else ())
+        return self._states[name]
 
     def before(self, name: str) -> list[str]:
         """The stages behind a stage, in order, itself last."""
@@ -117,7 +117,7 @@ class Graph:
 
     def makers_of(self, path: str) -> list[str]:
         """The stages whose outputs are, hold or lie in a path; those of dvc.yaml before any that it no longer has."""
-        return self._places.makers_of(path)
+        return self._outputs.makers_of(path)
 
     def code_of(self, name: str) -> dict[str, str]:
         """What a stage read that no stage writes, with its MD5."""
@@ -126,8 +126,8 @@ class Graph:
         return {path: content.md5 for path, content in deps.items() if not self.makers_of(path)}
 
     @cached_property
-    def _places(self) -> "Places":
-        return Places(self.nodes)
+    def _outputs(self) -> "OutputIndex":
+        return OutputIndex(self.nodes)
 
     def keep_hashes(self) -> None:
         """Remember what was hashed, so that the next command need not read it again."""
@@ -197,16 +197,16 @@ def _as_recorded(name: str, record: Record, tree: Mapping[str, Any]) -> Stage:
 
 def _link(nodes: Mapping[str, Node], among: Mapping[str, Node]) -> dict[str, Node]:
     """The nodes with the edges that follow from their paths."""
-    places = Places(among)
+    outputs = OutputIndex(among)
     linked = {}
     for name, node in nodes.items():
         deps = node.record.deps if node.record else node.stage.deps
-        after = {maker for path in deps for maker in places.makers_of(path)} - {name}
+        after = {maker for path in deps for maker in outputs.makers_of(path)} - {name}
         linked[name] = replace(node, stage=replace(node.stage, after=tuple(sorted(after))))
     return linked
 
 
-class Places:
+class OutputIndex:
     """Which stages write where."""
 
     def __init__(self, nodes: Mapping[str, Node]) -> None:

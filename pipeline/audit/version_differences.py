@@ -45,7 +45,7 @@ class Differences:
 
 
 @dataclass(frozen=True)
-class Held:
+class VersionTables:
     """What a version holds. parts: name and a column a split rule, with `train`, `test` or null."""
 
     manifest: pl.DataFrame
@@ -53,18 +53,18 @@ class Held:
     parts: pl.DataFrame
 
     @classmethod
-    def by_rule(cls, manifest: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> "Held":
+    def by_rule(cls, manifest: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> "VersionTables":
         """With the parts that the data set's rules make now."""
         return cls(manifest, excluded, assign(manifest, dataset.splits))
 
 
-def compare(one: Held, other: Held) -> Differences:
+def compare_versions(one: VersionTables, other: VersionTables) -> Differences:
     """What is different in `other`, which came later."""
     before, after = one.manifest, other.manifest
     both = before.join(after, on="name", suffix=" after")
     removed = before.join(after, on="name", how="anti").select("name", "label")
     added = after.join(before, on="name", how="anti").select("name", "label")
-    was_out, is_out = (held.excluded.select("name", "reason").unique("name", keep="first") for held in (one, other))
+    was_out, is_out = (tables.excluded.select("name", "reason").unique("name", keep="first") for tables in (one, other))
     rules = [rule for rule in one.parts.columns if rule != "name" and rule in other.parts.columns]
     return Differences(
         added=added.join(was_out, on="name", how="left").sort("name"),
@@ -115,16 +115,16 @@ def _find_moved(before: pl.DataFrame, after: pl.DataFrame, rules: list[str]) -> 
     return pl.concat(tables).sort("name", "rule")
 
 
-def _count(one: Held, other: Held, rule: str) -> dict[str, Any]:
+def _count(one: VersionTables, other: VersionTables, rule: str) -> dict[str, Any]:
     """Of either part: clips before and after, those that came, went, or stayed with another label or content."""
     content = ("label", "hash")
     counts: dict[str, Any] = {}
     for part in ("train", "test"):
         had, has = (
-            held.parts.filter(pl.col(rule) == part)
+            tables.parts.filter(pl.col(rule) == part)
             .select("name")
-            .join(held.manifest.select("name", *content), on="name")
-            for held in (one, other)
+            .join(tables.manifest.select("name", *content), on="name")
+            for tables in (one, other)
         )
         stayed = had.join(has, on="name", suffix=" after")
         changed = pl.any_horizontal(pl.col(column) != pl.col(f"{column} after") for column in content)

@@ -13,9 +13,9 @@ SHORT = 12
 UNITS = {"seconds": "s", "memory_mb": "MB", "gpu_memory_mb": "MB on the GPU", "energy_joules": "J, whole machine"}
 
 
-def tabulate(facts: dict[str, Any]) -> list[Table]:
+def tabulate_comparison(facts: dict[str, Any]) -> list[Table]:
     """All that `facts` hold; what came of it is absent where it must not be compared."""
-    names = [side["name"] for side in facts["sides"]]
+    names = [one["name"] for one in facts["compared"]]
     tables = [_head(facts), _data(facts["data"], names), _code(facts), _parameters(facts, names)]
     if "figures" in facts:
         tables += [_figures(facts, names), *_classes(facts["classes"], names), _costs(facts["costs"], names)]
@@ -23,10 +23,12 @@ def tabulate(facts: dict[str, Any]) -> list[Table]:
 
 
 def _head(facts: dict[str, Any]) -> Table:
-    rows = [(letter, side["name"], (side["commit"] or "uncommitted, as it is now")[:40])
-            for letter, side in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", facts["sides"], strict=False)]  # fmt: skip
+    rows = [(letter, one["name"], (one["commit"] or "uncommitted, as it is now")[:40])
+            for letter, one in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", facts["compared"], strict=False)]  # fmt: skip
     compared = name_some([match["name"] for match in facts["results"]])
-    return Table("compared", ("", "side", "commit"), rows, [f"{len(facts['results'])} results: {compared}"], numbers=3)
+    return Table(
+        "compared", ("", "results of", "commit"), rows, [f"{len(facts['results'])} results: {compared}"], numbers=3
+    )
 
 
 def _data(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
@@ -96,7 +98,7 @@ def _figures(facts: dict[str, Any], names: Sequence[str]) -> Table:
         rows.append(cells)
     notes = [_over_seeds(row, names) for row in facts["over_seeds"]]
     told = (
-        "difference: to the first side, in brackets the paired bootstrap 95 % interval over test clips of one seed; "
+        "difference: from the first, in brackets the paired bootstrap 95 % interval over test clips of one seed; "
         "p: McNemar's exact test, two-sided; neither holds the spread between seeds"
     )
     return Table("figures", headings, rows, [*notes, told], numbers=2)
