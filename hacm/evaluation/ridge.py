@@ -43,7 +43,7 @@ def run(
     extra: dict[str, float] = {}
     if strength is None:
         strength, extra = choose_strength(train_NF, label_N, classes, subject_N[train_index.numpy()])
-    model = Ridge(train_NF, one_hot(label_N, classes))
+    model = Ridge(train_NF, np.eye(classes)[label_N])
     scores_NK = model.predict(baseline_features(clips, test_index, centre, bodies), strength)
     return Result(
         scores_NK=scores_NK.astype(np.float32),
@@ -101,7 +101,7 @@ def choose_strength(
     subjects = np.unique(subject_N)
     if len(subjects) < 2:
         return DEFAULT_STRENGTH, {}
-    target_NK = one_hot(label_N, classes)
+    target_NK = np.eye(classes)[label_N]
     hits_L = np.zeros(len(strengths), dtype=np.int64)
     for subject in subjects:
         out_N = subject_N == subject
@@ -141,8 +141,3 @@ class Ridge:
         """Scores (N, K); strength > 0."""
         weights_FK = self.basis_FE @ (self.coordinates_EK / (self.spectrum_E + strength)[:, None])
         return (x_NF - self.x_mean_F) @ weights_FK + self.y_mean_K
-
-
-def one_hot(label_N: NDArray[np.int64], classes: int) -> Floats:
-    """(N, K): 1 at the label, else 0."""
-    return np.eye(classes)[label_N]

@@ -15,6 +15,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from hacm.files import replace_directory, replace_file, write_json
 from pipeline.graph.cache import find_cached, read_listing

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from hacm.bootstrap import bootstrap_interval
 from hacm.evaluation import metrics
 from hacm.evaluation.result import Result
 from pipeline.graph.git import describe_code
@@ -70,7 +71,7 @@ def compute_figures(result: Result, bootstrap: int) -> dict[str, float]:
     figures: dict[str, float] = {}
     for k in (1, 5):
         hits_N = metrics.top_k(result.scores_NK, result.target_N, k)
-        interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
+        interval = bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
         figures |= {f"top{k}": hits_N.mean(), f"top{k}_low": interval.low, f"top{k}_high": interval.high}
     figures["mean_class"] = float(np.nanmean(class_percent(result))) / 100
     shares = {key: value for key, value in result.extra.items() if key.endswith(("_top1", "_map"))}
@@ -122,7 +123,7 @@ def tabulate_conditions(result: Result, control: Result, bootstrap: int) -> pl.D
     controls = hits_under_conditions(control)
     rows = []
     for condition, hits_N in hits_under_conditions(result).items():
-        interval = metrics.bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
+        interval = bootstrap_interval(hits_N, resamples=bootstrap, seed=BOOTSTRAP_SEED)
         shares = (hits_N.mean(), interval.low, interval.high, controls[condition].mean())
         rows.append((*condition, *(round(100 * float(share), 4) for share in shares)))
     percents = dict.fromkeys(("top1", "top1_low", "top1_high", "random_top1"), pl.Float64)
