@@ -9,18 +9,19 @@ from pathlib import Path
 from hacm.errors import UserError
 from hacm.files import read_json, replace_directory, write_json
 from pipeline.audit import Audit, audit
-from pipeline.audit.changes import to_facts, to_text
+from pipeline.audit.changes import changes_page, collect_changes
 from pipeline.audit.dataset_revisions import DataSetPaths, find_causes, open_store, read_revision
 from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import summarise, verify
-from pipeline.audit.markdown import to_markdown
-from pipeline.audit.overview import show
+from pipeline.audit.markdown import audit_page
+from pipeline.audit.overview import tabulate_audit
 from pipeline.audit.provenance import Origin, find_origin
 from pipeline.audit.split_artefacts import verify_split
 from pipeline.audit.version_differences import compare_versions, measure_changes
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
+from pipeline.text_tables import show_tables
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import console, say
 
@@ -88,9 +89,9 @@ def audit_store(dataset: DataSet, path: Path, options: argparse.Namespace) -> No
     if options.json:
         print(json.dumps(found.facts, indent=2, ensure_ascii=False))
     elif options.markdown:
-        print(to_markdown(found.facts), end="")
+        print(audit_page(found.facts), end="")
     else:
-        show(console, found.facts, found.findings)
+        show_tables(console, tabulate_audit(found.facts, found.findings))
         say(f"{found.facts['clips']} clips, {found.facts['excluded']} excluded")
     failing = choose_strict(found.findings, options.strict or ["error"]) if options.strict is not None else []
     if failing:
@@ -101,7 +102,7 @@ def write(found: Audit, folder: Path) -> None:
     """audit.json and audit.md; clips.csv, measurements of every clip; altered.csv, all that was done to any."""
     with replace_directory(folder) as temporary:
         write_json(temporary / "audit.json", found.facts)
-        (temporary / "audit.md").write_text(to_markdown(found.facts), encoding="utf-8")
+        (temporary / "audit.md").write_text(audit_page(found.facts), encoding="utf-8")
         found.measures.write_csv(temporary / "clips.csv", float_precision=6)
         found.alterations.write_csv(temporary / "altered.csv")
 
@@ -115,8 +116,8 @@ def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
         with open_store(before, place) as one, open_store(after, place) as other:
             if one is not None and other is not None:
                 differences = replace(differences, values=measure_changes(differences.values, one, other))
-    facts = to_facts(before, after, differences, find_causes(before, after, dataset.name), dataset.name)
-    print(json.dumps(facts, indent=2, ensure_ascii=False) if options.json else to_text(facts))
+    facts = collect_changes(before, after, differences, find_causes(before, after, dataset.name), dataset.name)
+    print(json.dumps(facts, indent=2, ensure_ascii=False) if options.json else changes_page(facts))
     if options.strict is not None and not differences.empty:
         raise UserError(f"{dataset.name}: {before.name} and {after.name} do not hold the same clips")
 

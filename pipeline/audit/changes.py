@@ -6,6 +6,7 @@ from typing import Any
 from hacm.errors import name_some
 from pipeline.audit.dataset_revisions import DataSetRevision
 from pipeline.audit.version_differences import Differences
+from pipeline.text_tables import markdown_table
 
 TABLES = {
     "added": "clips added",
@@ -18,7 +19,7 @@ TABLES = {
 }
 
 
-def to_facts(
+def collect_changes(
     before: DataSetRevision,
     after: DataSetRevision,
     differences: Differences,
@@ -38,7 +39,7 @@ def to_facts(
     }
 
 
-def to_text(facts: dict[str, Any]) -> str:
+def changes_page(facts: dict[str, Any]) -> str:
     """Markdown that reads well in a terminal, too; long lists of clips are cut."""
     sides = [f"{facts[side]['revision']} (`{facts[side]['version'][:12]}`, {facts[side]['clips']:,} clips)"
              for side in ("from", "to")]  # fmt: skip
@@ -46,10 +47,13 @@ def to_text(facts: dict[str, Any]) -> str:
     lines += list(describe_changes(facts)) or ["The same clips, labels, values and parts."]
     if facts["causes"]:
         lines += ["", "## What brought it", "", *map(_cause, facts["causes"])]
-    lines += ["", "## What it does to each benchmark", "", "| split | part | before | after | came | went | changed |"]
-    lines += ["|---|---|---|---|---|---|---|"]
-    for rule, parts in facts["benchmarks"].items():
-        lines += [f"| {rule} | {part} | " + " | ".join(map(str, row.values())) + " |" for part, row in parts.items()]
+    rows = [
+        [rule, part, *map(str, row.values())]
+        for rule, parts in facts["benchmarks"].items()
+        for part, row in parts.items()
+    ]
+    headings = ("split", "part", "before", "after", "came", "went", "changed")
+    lines += ["", "## What it does to each benchmark", "", *markdown_table(headings, rows)]
     return "\n".join(lines) + "\n"
 
 

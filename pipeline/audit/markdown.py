@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from pipeline.text_tables import escape_border, markdown_table
+
 MOST_ROWS = 200
 
 
-def to_markdown(facts: dict[str, Any]) -> str:
+def audit_page(facts: dict[str, Any]) -> str:
     """What `audit.md` holds; long lists are cut, and say so: the tables beside it are whole."""
     mark = " (synthetic)" if facts["synthetic"] and "synthetic" not in facts["title"] else ""
     lines = [
@@ -59,15 +61,16 @@ def _provenance(facts: dict[str, Any]) -> Iterator[str]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    body = ["| " + " | ".join(map(_shown, row)) + " |" for row in rows]
+    body = [[_shown(cell) for cell in row] for row in rows]
     if not body:
         return []
-    more = [f"| … and {len(body) - MOST_ROWS} more |" + " |" * (len(headings) - 1)] if len(body) > MOST_ROWS else []
-    return ["", "| " + " | ".join(headings) + " |", "|---" * len(headings) + "|", *body[:MOST_ROWS], *more]
+    if len(body) > MOST_ROWS:
+        body[MOST_ROWS:] = [[f"… and {len(body) - MOST_ROWS} more", *[""] * (len(headings) - 1)]]
+    return ["", *markdown_table(headings, body)]
 
 
 def _shown(value: Any) -> str:
-    return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value).replace("|", "\\|")
+    return "–" if value is None else f"{value:g}" if isinstance(value, float) else escape_border(str(value))
 
 
 def _listed(numbers: list[int]) -> str:

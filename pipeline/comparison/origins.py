@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hacm.errors import UserError
-from pipeline.audit.changes import to_facts
+from pipeline.audit.changes import collect_changes
 from pipeline.audit.dataset_revisions import DataSetPaths, find_causes, read_revision
 from pipeline.audit.version_differences import compare_versions
 from pipeline.comparison.naming import BASELINE, PRETRAIN, ResultKey
@@ -84,7 +84,7 @@ def _compare_clips(one: ResultSet, other: ResultSet, dataset: DataSet, paths: Da
         before, after = (read_revision(results.rev, paths, dataset) for results in (one, other))
     except UserError as error:
         return {"unknown": str(error)}
-    return to_facts(
+    return collect_changes(
         before,
         after,
         compare_versions(before.tables, after.tables),

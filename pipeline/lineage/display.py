@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+
+from pipeline.text_tables import Table, show_tables
 
 COLOURS = {"current": "green", "stale": "bold red", "never made": "yellow"}
 SHOWN_DIGITS = 12
@@ -23,18 +24,10 @@ def show_behind(console: Console, facts: dict[str, Any]) -> None:
     for one in facts["contradictions"]:
         console.print(f"[bold red]{escape(one)}[/]", soft_wrap=True)
     rows = [(one["stage"], one["state"], _reasons(one)) for one in facts["stages"]]
-    console.print(_table("stages", ("stage", "state", "not as recorded"), rows, state=1))
-    console.print(_data(facts["data"]))
-    for one in facts["checkpoints"]:
-        console.print(_checkpoint(one))
-    for one in facts["run"]:
-        console.print(_run(one))
-    console.print(_parameters(facts["parameters"]))
-    console.print(_code(facts["code"]))
-    commits = facts["code"]["commits"]
-    held = f"all of it is in commit {_short(commits[0])}" if commits else "no one commit has all of it"
-    more = len(commits) - 1
-    console.print(held + (f" and {more} other{'s' * (more > 1)}" if more > 0 else ""), highlight=False)
+    tables = [_table("stages", ("stage", "state", "not as recorded"), rows), _data(facts["data"])]
+    tables += [*map(_checkpoint, facts["checkpoints"]), *map(_run, facts["run"])]
+    tables += [_parameters(facts["parameters"]), _code(facts["code"])]
+    show_tables(console, tables)
 
 
 def show_affected(console: Console, facts: dict[str, Any]) -> None:
@@ -53,7 +46,7 @@ def show_affected(console: Console, facts: dict[str, Any]) -> None:
         for one in facts["stages"]
     ]  # fmt: skip
     headings = ("stage", "state", "depends on it", "not as recorded", "results")
-    console.print(_table("what depends on it", headings, rows, state=1))
+    show_tables(console, [_table("what depends on it", headings, rows)])
     console.print(", ".join(f"{count} {state}" for state, count in facts["counts"].items()), highlight=False)
 
 
@@ -155,18 +148,17 @@ def _code(code: dict[str, Any]) -> Table:
         now = "the same" if one["now"] == one["md5"] else "gone" if one["now"] is None else "another"
         commit = _short(one["commit"]) if one["commit"] else "none"
         rows.append((one["path"], _short(one["md5"]), now, commit))
-    return _table("code", ("path", "md5", "now", "brought by commit"), rows)
+    commits = code["commits"]
+    more = len(commits) - 1
+    note = f"all of it is in commit {_short(commits[0])}" if commits else "no one commit has all of it"
+    note += f" and {more} other{'s' * (more > 1)}" if more > 0 else ""
+    return _table("code", ("path", "md5", "now", "brought by commit"), rows, note)
 
 
 def _short(digest: str) -> str:
     return digest[:SHOWN_DIGITS]
 
 
-def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]], state: int | None = None) -> Table:
-    """state: the column that holds one."""
-    table = Table(title=title, title_justify="left", show_header=any(headings))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")  # paths are whole, for copying
-    for row in rows:
-        table.add_row(*(_state(cell) if place == state else escape(cell) for place, cell in enumerate(row)))
-    return table
+def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *notes: str) -> Table:
+    """Of texts alone; states are coloured."""
+    return Table(title, headings, rows, notes, numbers=len(headings), styles=COLOURS)

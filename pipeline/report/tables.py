@@ -11,6 +11,7 @@ from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import RIDGE, Comparison, Difference
 from pipeline.report.model import Details, Estimate
 from pipeline.report.published import LABEL, PROTOCOLS, Published
+from pipeline.text_tables import markdown_table
 
 SYNTHETIC = "[synthetic]"
 UNKNOWN = "–"
@@ -439,12 +440,11 @@ def published_tables(figures: Sequence[Published]) -> list[Table]:
 def to_markdown(table: Table) -> str:
     """The table in Markdown under its caption; rows of synthetic numbers say so in their first cell."""
     lines = [f"**{escaped(table.caption)}**" + (f" {SYNTHETIC}" if table.synthetic else ""), ""]
-    lines.append("| " + " | ".join(escaped(column.full_title) for column in table.columns) + " |")
-    lines.append("| " + " | ".join("---:" if column.numeric else ":---" for column in table.columns) + " |")
-    for entry in table.rows:
-        cells = [_markdown_cell(cell) for cell in entry.cells]
+    rows = [[_markdown_cell(cell) for cell in entry.cells] for entry in table.rows]
+    for entry, cells in zip(table.rows, rows, strict=True):
         cells[0] += f" {SYNTHETIC}" if entry.synthetic else ""
-        lines.append("| " + " | ".join(cells) + " |")
+    headings = [escaped(column.full_title) for column in table.columns]
+    lines += markdown_table(headings, rows, [column.numeric for column in table.columns])
     if table.note:
         lines += ["", escaped(table.note)]
     return "\n".join(lines)

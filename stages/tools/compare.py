@@ -50,9 +50,9 @@ def write(found: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     elif options.markdown:
-        print(text_tables.to_markdown(comparison_tables.tabulate_comparison(found)), end="")
+        print(text_tables.markdown_page(comparison_tables.tabulate_comparison(found)), end="")
     else:
-        text_tables.show(table_console(), comparison_tables.tabulate_comparison(found))
+        text_tables.show_tables(table_console(), comparison_tables.tabulate_comparison(found))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,7 @@ def write(facts: dict[str, Any], folder: Path) -> None:
     """table.json, table.md and chart.svg."""
     write_json(folder / "table.json", facts)
     with replace_file(folder / "table.md") as path:
-        path.write_text(text_tables.to_markdown([sweep_results.tabulate_sweep(facts)]), encoding="utf-8")
+        path.write_text(text_tables.markdown_page([sweep_results.tabulate_sweep(facts)]), encoding="utf-8")
     if any(point["results"] for point in facts["points"]):
         with replace_file(folder / "chart.svg") as path:
             sweep_results.draw_chart(facts, path)
@@ -125,9 +125,9 @@ def show(facts: dict[str, Any], options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
     elif options.markdown:
-        print(text_tables.to_markdown([sweep_results.tabulate_sweep(facts)]), end="")
+        print(text_tables.markdown_page([sweep_results.tabulate_sweep(facts)]), end="")
     else:
-        text_tables.show(table_console(), [sweep_results.tabulate_sweep(facts)])
+        text_tables.show_tables(table_console(), [sweep_results.tabulate_sweep(facts)])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD
 from pipeline.audit import audit, sketches
 from pipeline.audit.findings import KINDS, Finding, choose_strict, in_order
-from pipeline.audit.markdown import to_markdown
+from pipeline.audit.markdown import audit_page
 from pipeline.audit.provenance import Origin
 from pipeline.audit.sketches import NEAR, measure_distance
 from pipeline.audit.streaming import split_into_batches
@@ -443,7 +443,7 @@ def test_the_worst_moment_is_shown(tmp_path, clips):
     assert worst["frame"] in (20, 21)
     assert worst["frames"][2] == worst["frame"]
     np.testing.assert_allclose(worst["poses"], values[0, worst["frames"][0] : worst["frames"][-1] + 1], atol=0.0006)
-    assert VICTIM in to_markdown(result.facts)
+    assert VICTIM in audit_page(result.facts)
 
 
 def test_equal_stores_give_equal_audits(tmp_path, clips, sound):

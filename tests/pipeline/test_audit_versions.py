@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from hacm.recordings.notes import Kind, Note
-from pipeline.audit.changes import to_facts, to_text
+from pipeline.audit.changes import changes_page, collect_changes
 from pipeline.audit.dataset_revisions import DataSetRevision, find_causes
 from pipeline.audit.version_differences import VersionTables, compare_versions, measure_changes
 from pipeline.graph.lock import read_lock
@@ -114,8 +114,8 @@ def test_what_brought_it_is_read_from_both_locks(stores):
     assert [(one["kind"], one["what"], one.get("before"), one.get("after")) for one in causes] == [
         ("parameter", "cleaning.max_frames", 300, 30), ("code", "hacm/cleaning.py", None, None),
     ]  # fmt: skip
-    facts = to_facts(sides[0], sides[1], compare_versions(*(side.tables for side in sides)), causes, "made-up")
-    text = to_text(facts)
+    facts = collect_changes(sides[0], sides[1], compare_versions(*(side.tables for side in sides)), causes, "made-up")
+    text = changes_page(facts)
     for words in (
         "1 clips relabelled**: a1_s1_t2 (0 → 2)", "a1_s2_t1 (xsub: test → train)", "cleaning.max_frames 300 → 30",
         "a1_s3_t2 (46 → 30 frames)", "a1_s3_t2 (now frames truncated: 45 to 30)", "| xsub | train | 24 | 24 | 1 | 1 | 3 |",

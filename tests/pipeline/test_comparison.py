@@ -225,7 +225,7 @@ def test_data_come_first_and_every_section_is_shown(project):
     details = key("random").folder / "details.json"
     write_json(details, json.loads(details.read_text()) | {"data_version": "w" * 32})
     found = compare("workspace:hacm/seed-0/linear", "workspace:random/seed-0/linear")
-    page = text_tables.to_markdown(comparison_tables.tabulate_comparison(found))
+    page = text_tables.markdown_page(comparison_tables.tabulate_comparison(found))
     headings = [line[3:] for line in page.splitlines() if line.startswith("## ")]
     assert headings == [
         "compared",
