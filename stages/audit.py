@@ -12,7 +12,7 @@ from pipeline.audit import Audit, audit
 from pipeline.audit.changes import changes_page, collect_changes
 from pipeline.audit.dataset_revisions import DataSetPaths, find_causes, open_store, read_revision
 from pipeline.audit.findings import choose_strict
-from pipeline.audit.integrity import summarise, verify
+from pipeline.audit.integrity import report_verification, verify
 from pipeline.audit.markdown import audit_page
 from pipeline.audit.overview import tabulate_audit
 from pipeline.audit.provenance import Origin, find_origin
@@ -135,7 +135,7 @@ def verify_store(dataset: DataSet, path: Path, *, in_place: bool) -> None:
     for split in (places.split(f"{dataset.name}-{rule}") for rule in dataset.splits) if in_place else ():
         if split.is_dir():
             verify_split(split, path, dataset, found)
-    summarise(found, lambda line: print(line, file=sys.stdout, flush=True))
+    report_verification(found, lambda line: print(line, file=sys.stdout, flush=True))
     if found.faults:
         raise UserError(f"{path}: {len(found.faults)} faults; run dvc repro, or dvc pull, to bring it back")
 

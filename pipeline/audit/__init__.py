@@ -13,11 +13,11 @@ from pipeline.audit.alterations import count_alterations, count_notes, list_alte
 from pipeline.audit.counts import count_by, count_classes, count_splits, describe_balance, find_count_faults
 from pipeline.audit.findings import Finding, in_order
 from pipeline.audit.leakage import find_duplicates, find_leaks
-from pipeline.audit.provenance import Origin, check_store, trace
+from pipeline.audit.provenance import Origin, check_store, trace_provenance
 from pipeline.audit.sketches import find_near_pairs, sketch
 from pipeline.audit.streaming import split_into_batches
 from pipeline.audit.values import MEASURES, find_value_faults, measure
-from pipeline.audit.worst_moments import show_worst
+from pipeline.audit.worst_moments import describe_worst
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
 from pipeline.store.store import SkeletonStore
@@ -45,7 +45,7 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
     measures, sketches = _measure_store(store, dataset)
     near = find_near_pairs(store, measures["name"], sketches, dataset.topology)
     alterations = list_alterations(manifest, excluded)
-    provenance, findings = trace(store, dataset, origin or Origin())
+    provenance, findings = trace_provenance(store, dataset, origin or Origin())
     findings += find_count_faults(clips, excluded, dataset, partial=bool(store.facts.get("partial")))
     findings += find_leaks(manifest, parts, dataset.splits, near)
     findings += find_duplicates(manifest, near)
@@ -78,7 +78,7 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
         "alterations": count_alterations(alterations),
         "values": _summarise(measures),
         "findings": [asdict(finding) for finding in findings],
-        "worst": show_worst(store, findings, dataset.topology),
+        "worst": describe_worst(store, findings, dataset.topology),
     }
     return Audit(facts, findings, measures, alterations)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +13,6 @@ from hacm.errors import UserError
 from hacm.files import read_json
 from pipeline.audit.version_differences import VersionTables
 from pipeline.datasets.definition import DataSet
-from pipeline.datasets.splits import assign
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.revisions import WORKSPACE, RevisionFiles, list_commits
 from pipeline.params import flatten_sections
@@ -55,7 +54,8 @@ def read_revision(rev: str | None, paths: DataSetPaths, dataset: DataSet) -> Dat
         manifest = update_manifest(read_parquet(folder / "manifest.parquet"))
         excluded = update_excluded(read_parquet(folder / "excluded.parquet"))
         version = str(read_json(folder / "store.json")["version"])
-        parts = assign(manifest, dataset.splits)
+        tables = VersionTables.by_rule(manifest, excluded, dataset)
+        parts = tables.parts
         for rule in paths.splits:
             file = folder / f"{rule}.split.parquet"
             if file.exists():
@@ -63,9 +63,7 @@ def read_revision(rev: str | None, paths: DataSetPaths, dataset: DataSet) -> Dat
                 parts = parts.drop(rule).join(listed, on="name", how="left", maintain_order="left")
         lock = folder / LOCK_FILE
         stages = read_lock(lock.read_text(encoding="utf-8"), f"dvc.lock of {rev or WORKSPACE}") if lock.exists() else {}
-    return DataSetRevision(
-        rev, version, VersionTables(manifest, excluded, parts.select("name", *dataset.splits)), stages
-    )
+    return DataSetRevision(rev, version, replace(tables, parts=parts.select("name", *dataset.splits)), stages)
 
 
 @contextmanager

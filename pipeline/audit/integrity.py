@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import UserError, name_some
 from hacm.files import hash_file, read_json
-from pipeline.audit.streaming import Batch, split_into_batches
+from pipeline.audit.streaming import ClipBatch, split_into_batches
 from pipeline.store.manifest import SCHEMA, hash_canonical, hash_clip, hash_row, to_canonical, version
 from pipeline.store.rows import RowReader
 from pipeline.store.store import CONVERTIBLE, FILES, expect_format, read_parquet, seal_files
@@ -61,7 +61,7 @@ def verify(path: Path, workers: int | None = None) -> Verification:
     _check_format(path)
     found = Verification()
     with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        files = Files.start(path, found, pool)
+        files = StoreFiles.start(path, found, pool)
         with _quiet() if files.has_changed("manifest.parquet") else nullcontext():
             manifest = _read_manifest(path, found)
         if manifest is not None:
@@ -97,7 +97,7 @@ def _quiet() -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Files:
+class StoreFiles:
     """The files of a store, the sums they should have, and those they have, which other threads compute.
 
     paths, digests: by name, without files.json itself.
@@ -108,7 +108,7 @@ class Files:
     digests: dict[str, Future[str]]
 
     @classmethod
-    def start(cls, path: Path, found: Verification, pool: ThreadPoolExecutor) -> "Files":
+    def start(cls, path: Path, found: Verification, pool: ThreadPoolExecutor) -> "StoreFiles":
         """Small files first: what else is verified depends on some of them."""
         paths = {one.relative_to(path).as_posix(): one for one in path.rglob("*") if one.is_file()}
         paths.pop(FILES, None)
@@ -199,7 +199,7 @@ def _computed_version(manifest: pl.DataFrame) -> str:
 
 
 def _start_clips(
-    path: Path, manifest: pl.DataFrame, files: Files, found: Verification, pool: ThreadPoolExecutor
+    path: Path, manifest: pl.DataFrame, files: StoreFiles, found: Verification, pool: ThreadPoolExecutor
 ) -> list[Future[list[Fault]]]:
     """Every clip's content hash, from the array; other threads compute them."""
     if files.has_changed(f"{JOINTS}/zarr.json"):
@@ -226,7 +226,7 @@ def _start_clips(
     return [pool.submit(lambda batch: list(_check_batch(reader, batch)), batch) for batch in batches]
 
 
-def _check_batch(reader: RowReader, batch: Batch) -> Iterator[Fault]:
+def _check_batch(reader: RowReader, batch: ClipBatch) -> Iterator[Fault]:
     """The clips of a batch whose content is not that of their hash."""
 
     def read(start: int, stop: int) -> NDArray[np.float32]:
@@ -250,7 +250,7 @@ def _check_batch(reader: RowReader, batch: Batch) -> Iterator[Fault]:
             yield Fault("clip", name, NOT_OF_ITS_HASH)
 
 
-def summarise(found: Verification, show: Callable[[str], None], most: int = 20) -> None:
+def report_verification(found: Verification, show: Callable[[str], None], most: int = 20) -> None:
     """Say what was recomputed and what changed, naming at most so many of a kind."""
     show(
         f"{found.files} files ({found.file_bytes / 1e6:,.1f} MB) and {found.clips:,} clips "

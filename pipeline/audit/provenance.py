@@ -35,7 +35,7 @@ def find_origin(receipt: Path, recordings: Path) -> Origin:
     return Origin(archives, raw)
 
 
-def trace(store: SkeletonStore, dataset: DataSet, origin: Origin) -> tuple[dict[str, Any], list[Finding]]:
+def trace_provenance(store: SkeletonStore, dataset: DataSet, origin: Origin) -> tuple[dict[str, Any], list[Finding]]:
     """The chain from archives to clips, in numbers, and where it is broken."""
     known = {archive.file: archive.sha256 for group in dataset.sources for archive in group if archive.sha256}
     archives, findings = [], []

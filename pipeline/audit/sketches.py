@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.skeletons.topology import Topology
-from pipeline.audit.streaming import Batch
+from pipeline.audit.streaming import ClipBatch
 from pipeline.store.store import SkeletonStore
 
 SKETCH_FRAMES = 8
@@ -53,7 +53,7 @@ def resample(
     return mixed_NSVC - mixed_NSVC[:, :, centre : centre + 1]
 
 
-def sketch(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
+def sketch(batch: ClipBatch, rows_RVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
     """(N, K): the sketches of a batch's clips, whose rows these are."""
     frames = batch.clips["frames"].to_numpy().astype(np.int64)
     poses = resample(rows_RVC, batch.first_row, frames, topology.centre, SKETCH_FRAMES).reshape(len(frames), -1)

@@ -15,7 +15,7 @@ BATCH_ROWS = 1 << 16
 
 
 @dataclass(frozen=True)
-class Batch:
+class ClipBatch:
     """Rows [start, stop) of a store and the clips in them; `clips` are rows of the manifest in store order."""
 
     clips: pl.DataFrame
@@ -36,7 +36,7 @@ class Batch:
         return self.first_row[clip] + number * self.clips["frames"].to_numpy()[clip], clip
 
 
-def split_into_batches(manifest: pl.DataFrame, rows: int = BATCH_ROWS) -> Iterator[Batch]:
+def split_into_batches(manifest: pl.DataFrame, rows: int = BATCH_ROWS) -> Iterator[ClipBatch]:
     """All clips that hold a row, in store order, in batches of about so many rows; at least one clip each."""
     size = pl.col("bodies").cast(pl.Int64) * pl.col("frames")
     clips = manifest.filter(size > 0).sort("offset").with_columns((pl.col("offset") + size).alias("stop"))
@@ -44,5 +44,5 @@ def split_into_batches(manifest: pl.DataFrame, rows: int = BATCH_ROWS) -> Iterat
     begin = 0
     while begin < len(clips):
         end = max(int(np.searchsorted(stops, offsets[begin] + rows, side="right")), begin + 1)
-        yield Batch(clips[begin:end], int(offsets[begin]), int(stops[end - 1]))
+        yield ClipBatch(clips[begin:end], int(offsets[begin]), int(stops[end - 1]))
         begin = end

@@ -15,7 +15,7 @@ from hacm.errors import name_some
 from hacm.skeletons.bones import measure_bones_by_row
 from hacm.skeletons.topology import Topology
 from pipeline.audit.findings import Finding
-from pipeline.audit.streaming import Batch
+from pipeline.audit.streaming import ClipBatch
 
 MOST_SPREAD_OF_LIMBS = 0.15
 """Metres between left and right (root mean square over a limb's joints): nearer ones cannot be told from a crossing."""
@@ -132,7 +132,7 @@ def count_runs(same_RV: NDArray[np.bool_]) -> NDArray[np.int64]:
     return row_R1 - np.maximum.accumulate(np.where(same_RV, -1, row_R1), axis=0)
 
 
-def measure(batch: Batch, rows_RVC: NDArray[np.float32], topology: Topology) -> pl.DataFrame:
+def measure(batch: ClipBatch, rows_RVC: NDArray[np.float32], topology: Topology) -> pl.DataFrame:
     """MEASURES of every clip of a batch, whose rows these are, with its name."""
     first, clip = batch.segments
     finite_RVC = np.isfinite(rows_RVC)
@@ -208,7 +208,7 @@ def _spread_of_bones(
     return np.sqrt((np.add.reduceat(deviation_RB**2, first) / count).max(axis=1))
 
 
-def _empty_frames(batch: Batch, present_R: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _empty_frames(batch: ClipBatch, present_R: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Of each clip: frames in which none of its bodies is present."""
     counts = []
     clips = batch.clips

@@ -75,7 +75,7 @@ LOCATE: dict[str, Callable[[NDArray[np.float32], Topology], Moment]] = {
 """The kinds of findings that can be drawn."""
 
 
-def show_worst(store: SkeletonStore, findings: Sequence[Finding], topology: Topology) -> list[dict[str, Any]]:
+def describe_worst(store: SkeletonStore, findings: Sequence[Finding], topology: Topology) -> list[dict[str, Any]]:
     """For each finding that can be drawn: its worst clip, where in it, and the poses around that frame."""
     return [_show(store, finding, topology) for finding in findings if finding.kind in LOCATE and finding.clips]
 

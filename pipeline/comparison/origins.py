@@ -1,4 +1,4 @@
-"""What results were made of, side by side: data, code, parameters; only what differs."""
+"""What results were made of, side by side: the data, code and parameters that differ."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any

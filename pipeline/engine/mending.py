@@ -50,7 +50,7 @@ def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], con
         if name in fresh or not (record := by_dvc(stage, locked[name])):
             continue
         if record.difference(stage, contents) is None:
-            found[name] = record.seen(contents)
+            found[name] = record.with_signatures(contents)
             run_records.write(name, found[name])
         elif run_records.read(name) is None:
             # Not true now, but maybe again when the stages before it have run: then it need not run.

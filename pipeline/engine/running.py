@@ -52,7 +52,7 @@ def run_stage(name: str, launch: Launch = ALONE) -> int:
             run_records.write_done(name, record)
             return 0
         deps = look_at(stage, stage.deps, contents, "is missing; the stages before it did not write it")
-        run_records.place_of(name).unlink(missing_ok=True)
+        run_records.record_file(name).unlink(missing_ok=True)
         remove_outputs(stage)
         code = execute(stage, lock, launch)
         if code == 0:

@@ -1,6 +1,6 @@
-"""Files that DVC writes in place: killed meanwhile, it leaves half of one, and every command of it stops there.
+"""Repairs files that a killed DVC left half written, at which every further DVC command would stop.
 
-.dvc/tmp/rwlock has the paths that DVC's commands read and write just now; dvc.lock has what was run.
+.dvc/tmp/rwlock lists the paths that running DVC commands read and write; dvc.lock records what was run.
 """
 
 import filecmp

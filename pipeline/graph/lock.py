@@ -1,4 +1,4 @@
-"""dvc.lock as it is written, of any revision: what each stage was run with, what it read and what it wrote."""
+"""dvc.lock of any revision: what each stage was run with, what it read and what it wrote."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -62,11 +62,6 @@ class Plan:
     stages: dict[str, Stage]
 
     @cached_property
-    def made(self) -> frozenset[str]:
-        """Every path that a stage writes."""
-        return frozenset(path for stage in self.stages.values() for path in stage.outs)
-
-    @cached_property
     def kinds(self) -> dict[str, list[Stage]]:
         """Stages by kind."""
         found: dict[str, list[Stage]] = {}

@@ -1,4 +1,4 @@
-"""What a stage saw and what it wrote: kept beside the project, one file a stage."""
+"""What a stage read and what it wrote: kept beside the project, one file per stage."""
 
 import json
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ class Record:
                     text = f"{path} is not what it {verb}" if found else f"{path}, which it {verb}, is gone"
                     yield Difference(kind, path, content.md5, found.md5 if found else None, text)
 
-    def seen(self, contents: "Contents") -> "Record":
+    def with_signatures(self, contents: "Contents") -> "Record":
         """The same record with the signatures of what lies at its paths now; it must be true."""
         found = [{path: contents.of(path) or one for path, one in part.items()} for part in (self.deps, self.outs)]
         return Record(self.cmd, self.params, *found)
@@ -117,7 +117,7 @@ class Contents:
         return self._seen[path]
 
 
-def place_of(name: str) -> Path:
+def record_file(name: str) -> Path:
     """The file that holds a stage's record."""
     return RECORDS / f"{name}.json"
 
@@ -130,7 +130,7 @@ def done_file(name: str) -> Path:
 def read(name: str) -> Record | None:
     """The record of a stage; None if there is none that can be read."""
     try:
-        content = json.loads(place_of(name).read_text(encoding="utf-8"))
+        content = json.loads(record_file(name).read_text(encoding="utf-8"))
         deps, outs = ({path: Content(**one) for path, one in content[key].items()} for key in ("deps", "outs"))
         return Record(content["cmd"], content["params"], deps, outs)
     except (FileNotFoundError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError):
@@ -139,13 +139,13 @@ def read(name: str) -> Record | None:
 
 def write(name: str, record: Record) -> None:
     """Keep a record."""
-    write_json(place_of(name), asdict(record))
+    write_json(record_file(name), asdict(record))
 
 
 def forget(name: str) -> None:
     """A stage is no longer known to be up to date."""
     done_file(name).unlink(missing_ok=True)
-    place_of(name).unlink(missing_ok=True)
+    record_file(name).unlink(missing_ok=True)
 
 
 def write_done(name: str, record: Record) -> None:

@@ -40,7 +40,7 @@ def find_target(graph: RecordedGraph, text: str) -> Target:
     """What is meant by a stage's name or a path, with or without `:METRIC`; UserError where that is nobody's result."""
     name = text.removeprefix("dvc.yaml:")
     if name in graph.nodes:
-        return _made(graph, Target(name))
+        return _expect_made(graph, Target(name))
     path, metric = (text, None) if graph.makers_of(text) else (text.rpartition(":")[0] or text, text.rpartition(":")[2])
     path = path.rstrip("/").removeprefix("./")
     makers = graph.makers_of(path)
@@ -49,10 +49,10 @@ def find_target(graph: RecordedGraph, text: str) -> Target:
                         "stages.tools.lineage affected-by")  # fmt: skip
     if len(makers) > 1:
         raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")
-    return _made(graph, Target(makers[0], path, None if metric == path else metric))
+    return _expect_made(graph, Target(makers[0], path, None if metric == path else metric))
 
 
-def _made(graph: RecordedGraph, target: Target) -> Target:
+def _expect_made(graph: RecordedGraph, target: Target) -> Target:
     if graph.nodes[target.stage].record is None:
         raise UserError(f"{target.stage}: was never made here; run dvc repro {target.stage}")
     return target
@@ -91,7 +91,7 @@ def describe_origin(graph: RecordedGraph, reader: ArtefactReader, trace: Trace, 
 
 
 def describe_stage(graph: RecordedGraph, name: str) -> dict[str, Any]:
-    """A stage: how it stands, what of it is not as recorded, and the sums of all that it read and wrote."""
+    """A stage: its state, what is not as recorded, and the MD5 sums of all that it read and wrote."""
     node, now = graph.nodes[name], graph.state_of(name)
     record = node.record
     return {

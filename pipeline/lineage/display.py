@@ -31,7 +31,7 @@ def show_behind(console: Console, facts: dict[str, Any]) -> None:
 
 
 def show_affected(console: Console, facts: dict[str, Any]) -> None:
-    """Where a recording ended up; every stage that depends on the cause, and how it stands."""
+    """Where a recording ended up; every stage that depends on the cause, and its state."""
     console.print(f"[bold]{escape(facts['cause'])}[/] ({facts['kind']})", soft_wrap=True)
     if "recording" in facts:
         show_recording(console, facts["recording"])
@@ -51,7 +51,7 @@ def show_affected(console: Console, facts: dict[str, Any]) -> None:
 
 
 def show_clip(console: Console, facts: dict[str, Any]) -> None:
-    """From the raw file to the prediction, a line each."""
+    """From the raw file to the prediction, one line per step."""
     archive, prediction = facts["archive"], facts["prediction"]
     lines = [f"clip {facts['clip']} of {facts['dataset']}"]
     lines += [f"raw file {facts['source']}, SHA-256 {facts['source_sha256']}"] if "source" in facts else []

@@ -90,7 +90,7 @@ class RecordedGraph:
         return RecordedGraph(_link(nodes, nodes), self.contents)
 
     def state_of(self, name: str) -> StageState:
-        """How a stage stands; what it reads and wrote is hashed, and so of all stages before it."""
+        """The state of a stage; this hashes what it and all stages before it read and wrote."""
         if name not in self._states:
             node = self.nodes[name]
             after = tuple(one for one in node.stage.after if self.state_of(one).state != CURRENT)

@@ -1,8 +1,8 @@
-"""Points as DVC experiments: queued, run by DVC's workers, and found again when a sweep is gone on with.
+"""Points as DVC experiments: queued, run by DVC's workers, and found again when a sweep is resumed.
 
 An experiment counts as a point's if it has the point's name, and code and params.yaml are what the workspace has now
 with the point's settings. A worker that was killed leaves its experiment marked as running: that one is given up
-and, if it is not there, queued again.
+and queued again.
 """
 
 import subprocess
@@ -40,7 +40,7 @@ def open_experiments() -> Iterator[Any]:
 
 
 def find_done(points: Sequence[Point]) -> dict[str, str]:
-    """The commit of every point's experiment that is there and is of the code and settings of now, by name."""
+    """The commit of each point's finished experiment, by name: only those of the current code and settings."""
     with open_experiments() as experiments:
         found = [entry for entries in experiments.ls(all_commits=True).values() for entry in entries]
     done = {}
@@ -53,8 +53,8 @@ def find_done(points: Sequence[Point]) -> dict[str, str]:
 
 
 def find_states(points: Sequence[Point]) -> dict[str, str]:
-    """Of each point, by name: DONE, QUEUED, RUNNING, FAILED, STALE (under HEAD, but of other code or settings) or
-    MISSING."""
+    """The state of each point, by name: DONE, QUEUED, RUNNING, FAILED, STALE (an experiment of HEAD, but of other code
+    or settings) or MISSING."""
     states = dict.fromkeys((point.name for point in points), MISSING)
     with open_experiments() as experiments:
         states |= {name: STALE for entries in experiments.ls().values() for name, _ in entries if name in states}
@@ -71,14 +71,14 @@ def find_states(points: Sequence[Point]) -> dict[str, str]:
 def run_points(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None:
     """Queue what is missing, and run until nothing is; UserError naming the points that failed.
 
-    kept: paths that DVC has in no cache and that an experiment shall find all the same.
+    kept: paths to copy into each experiment's folder, as DVC's cache does not have them.
     """
     give_up_lost()
     states = find_states(points)
     stale = [name for name, state in states.items() if state == STALE]
     if stale:
         raise UserError(
-            f"{name_some(stale)}: there already, of other code or settings; dvc exp remove, or another name"
+            f"{name_some(stale)}: exists already, of other code or settings; dvc exp remove it, or choose another name"
         )
     for point in points:
         if states[point.name] == FAILED:
@@ -91,12 +91,11 @@ def run_points(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None
         _dvc("exp", "run", "--run-all", "--jobs", str(jobs), shown=True)
     lacking = sorted(name for name, state in find_states(points).items() if state != DONE)
     if lacking:
-        raise UserError(f"{name_some(lacking)}: did not come to an end; dvc queue logs {lacking[0]} says why")
+        raise UserError(f"{name_some(lacking)}: did not finish; dvc queue logs {lacking[0]} says why")
 
 
 def give_up_lost() -> None:
-    """End and mark as failed all that DVC calls running though no worker is there: nobody would ever take its result,
-    and whoever waits for the queue would wait for it."""
+    """Mark experiments whose worker died as failed: DVC calls them running, and would wait for them forever."""
     for _ in range(TRIES):
         with open_experiments() as experiments:
             queue = experiments.celery_queue

@@ -26,7 +26,7 @@ class Point:
 
 
 def parse_grid(options: Sequence[str]) -> list[dict[str, Any]]:
-    """`KEY=VALUE,VALUE…` of several keys: every combination, the last key running fastest."""
+    """`KEY=VALUE,VALUE…` of several keys: every combination, the last key varying fastest."""
     axes: dict[str, list[Any]] = {}
     for option in options:
         key, equals, values = option.partition("=")
@@ -80,7 +80,7 @@ def apply_settings(tree: Any, settings: Mapping[str, Any], source: Path) -> None
 
 
 def expect_in_force(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
-    """UserError for a setting that would do nothing, as what is active says otherwise in a section put over it."""
+    """UserError for a setting without effect, because a section of what is active overrides it."""
     active = plain(tree["active"])
     over = {
         "train": [f"benchmarks.{name}.train" for name in active["benchmarks"]]

@@ -18,7 +18,7 @@ PANEL = (420, 190)
 
 
 def gather_results(sweep: str, points: Sequence[Point], found: Mapping[str, str]) -> dict[str, Any]:
-    """found: of each point that is done, by name, where its results are, as pipeline.comparison names it."""
+    """found: where the results of each finished point are, by name, in the words of pipeline.comparison.naming."""
     done = [point for point in points if point.name in found]
     with open_result_sets([found[point.name] for point in done]) as opened:
         results = {point.name: _results(one) for point, one in zip(done, opened, strict=True)}
@@ -37,7 +37,7 @@ def gather_results(sweep: str, points: Sequence[Point], found: Mapping[str, str]
 
 
 def _results(results: ResultSet) -> list[dict[str, Any]]:
-    """Of each benchmark, variant and protocol top-1: from one seed with its bootstrap interval, of several the mean
+    """Top-1 per benchmark, variant and protocol: of one seed with its bootstrap interval, of several seeds their mean
     and standard deviation."""
     groups: dict[tuple[str, str, str], list[ResultKey]] = {}
     for key in results.keys:
@@ -57,17 +57,17 @@ def _results(results: ResultSet) -> list[dict[str, Any]]:
 
 
 def _seconds(results: ResultSet) -> float:
-    """That training and evaluating took, as the results say."""
+    """How long training and evaluating took, as the results say."""
     return round(sum(float(results.details(key)["seconds"]) for key in results.keys), 1)
 
 
 def _columns(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """What is measured of the points. A variant that is the point itself says nothing more."""
+    """What is measured of the points, without repeats."""
     return list(dict.fromkeys(column_of(row, point) for point in facts["points"] for row in point["results"]))
 
 
 def column_of(row: Mapping[str, Any], point: Mapping[str, Any]) -> tuple[str, str, str]:
-    """benchmark, variant ('' for the point's own, or none), protocol."""
+    """(benchmark, variant, protocol); the variant is empty where it is the point itself, or there is none."""
     variant = "" if row["variant"] in (point["name"], BASELINE) else row["variant"]
     return row["benchmark"], variant, row["protocol"]
 
@@ -77,7 +77,7 @@ def _title(measured: tuple[str, str, str]) -> str:
 
 
 def tabulate_sweep(facts: Mapping[str, Any]) -> Table:
-    """One row a point."""
+    """One row per point."""
     keys = list(dict.fromkeys(key for point in facts["points"] for key in point["settings"]))
     columns = _columns(facts)
     rows = []
@@ -88,7 +88,7 @@ def tabulate_sweep(facts: Mapping[str, Any]) -> Table:
         rows.append((point["name"], *cells, _cost(point)))
     headings = ("point", *keys, *map(_title, columns), "seconds")
     missing = sum(not point["done"] for point in facts["points"])
-    notes = [f"{missing} of {len(rows)} points are not done; the same command goes on"] if missing else []
+    notes = [f"{missing} of {len(rows)} points are not done; the same command continues"] if missing else []
     told = "top-1 in percent; in brackets the bootstrap 95 % interval, or ± the standard deviation over seeds"
     return Table(f"sweep {facts['sweep']}", headings, rows, [*notes, told])
 
@@ -106,7 +106,7 @@ def _cost(point: Mapping[str, Any]) -> str:
 
 
 def draw_chart(facts: Mapping[str, Any], path: Path) -> None:
-    """One panel a benchmark and protocol: top-1 of every point that is done, with its interval, as an SVG file."""
+    """One panel per benchmark and protocol: top-1 of every finished point, with its interval, as an SVG file."""
     columns = _columns(facts)
     with rc_context(STYLE):
         figure = canvas(PANEL[0], PANEL[1] * len(columns) + 30)

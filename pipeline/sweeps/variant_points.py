@@ -1,4 +1,4 @@
-"""Points as variants of params.yaml: rows of the graph, which either engine runs and goes on with like any other."""
+"""Points as variants of params.yaml: rows of the graph, which either engine runs and resumes like any other."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +16,8 @@ SECTION = "train."
 def add_variants(points: Sequence[Point], path: Path, check: Callable[[Path], None]) -> None:
     """Write each point into `variants` and `active.variants`, if it is not there.
 
-    check: raises for a params.yaml that cannot be. UserError for a setting that is none of `train`, or a variant of
-    that name that says something else.
+    check: raises for a params.yaml that is not valid. UserError for a setting outside `train`, or a variant of that
+    name with other settings.
     """
     tree = read_yaml(path)
     active = tree["active"]["variants"]

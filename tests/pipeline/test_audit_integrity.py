@@ -11,7 +11,7 @@ import pytest
 from hacm.errors import UserError
 from hacm.files import hash_tree, read_json, write_json
 from hacm.recordings.notes import Kind, Note
-from pipeline.audit.integrity import Verification, summarise, verify
+from pipeline.audit.integrity import Verification, report_verification, verify
 from pipeline.audit.split_artefacts import verify_split
 from pipeline.datasets.splits import assign
 from pipeline.store import rows
@@ -62,7 +62,7 @@ def test_nothing_is_found_where_nothing_changed(sound):
     assert found.files == len(hash_tree(sound))
     assert found.clip_bytes == sum(clip.bodies_MTVC.nbytes for clip in make_clips())
     lines = []
-    summarise(found, lines.append)
+    report_verification(found, lines.append)
     assert lines[-1] == "nothing changed"
 
 

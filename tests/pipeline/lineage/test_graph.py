@@ -125,7 +125,7 @@ def test_what_snakemake_ran_and_dvc_was_not_told_of_is_known(toy):
     """As after a run that was killed before it handed over: records, and no dvc.lock or an older one."""
     plan, contents = plans.load(), Contents()
     for name, record in to_records(read_lock(Path("dvc.lock").read_text())).items():
-        run_records.write(name, record.seen(contents))
+        run_records.write(name, record.with_signatures(contents))
     lock = Path("dvc.lock").read_text()
     Path("dvc.lock").unlink()
     graph = RecordedGraph.read()
