@@ -9,7 +9,7 @@ from hacm.files import replace_file
 from pipeline.report.collecting import Selection, read_results
 from pipeline.report.comparisons import compare
 from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
-from pipeline.report.tables import SYNTHETIC, escaped, to_markdown
+from pipeline.report.table_model import SYNTHETIC, escaped, to_markdown
 
 
 def build(results_dir: Path, selection: Selection, out_dir: Path) -> None:

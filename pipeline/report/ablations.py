@@ -6,36 +6,26 @@ from statistics import fmean, stdev
 from pipeline.report.charts import RANDOM
 from pipeline.report.collecting import Benchmark, Results, Run
 from pipeline.report.comparisons import RIDGE, Comparison, fusions
+from pipeline.report.formatting import interval, p_value, percent, protocol_name, signed, signed_interval
 from pipeline.report.model import Estimate
-from pipeline.report.tables import (
-    Cell,
-    Column,
-    Table,
-    interval,
-    p_value,
-    percent,
-    protocol_name,
-    row,
-    signed,
-    signed_interval,
-)  # fmt: skip
+from pipeline.report.table_model import Cell, Column, Table, row
 
 
 def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
     """Rows: the controls, every variant, and streams fused; columns: protocols."""
     baseline = benchmark.baseline.metrics.first
     rows: list[list[str | Cell]] = [
-        [RIDGE, *(over_seeds([baseline]) for _ in benchmark.protocols)],
-        [RANDOM, *(over_seeds([run.metrics.random for run in runs]) for runs in _columns(benchmark))],
+        [RIDGE, *(cell_over_seeds([baseline]) for _ in benchmark.protocols)],
+        [RANDOM, *(cell_over_seeds([run.metrics.random for run in runs]) for runs in _columns(benchmark))],
     ]
     for variant in benchmark.variants:
         runs_by_protocol = _columns(benchmark, variant)
         strong = variant == benchmark.reference
-        cells = [over_seeds([run.metrics.first for run in runs], strong=strong) for runs in runs_by_protocol]
+        cells = [cell_over_seeds([run.metrics.first for run in runs], strong=strong) for runs in runs_by_protocol]
         rows.append([Cell(variant, strong=strong), *cells])
     for streams in fusions(benchmark):
         fused = [comparison.fused[streams, protocol] for protocol in benchmark.protocols]
-        rows.append([" + ".join(streams), *map(over_seeds, fused)])
+        rows.append([" + ".join(streams), *map(cell_over_seeds, fused)])
     columns = (Column("Variant", numeric=False), *(Column(protocol_name(name)) for name in benchmark.protocols))
     return Table(
         f"Variants on {benchmark.name}, top-1 %",
@@ -50,7 +40,7 @@ def transfer_table(results: Results) -> Table:
     transfers = results.transfers
     pairs = list(dict.fromkeys((entry.source, entry.target) for entry in transfers))
     reference, seeds = results.benchmarks[0].reference, results.benchmarks[0].seeds
-    baselines = [over_seeds([results.benchmark(target).baseline.metrics.first]) for _, target in pairs]
+    baselines = [cell_over_seeds([results.benchmark(target).baseline.metrics.first]) for _, target in pairs]
     rows: list[list[str | Cell]] = [["Raw-joint ridge on the target", *baselines]]
     for title in (RANDOM, *dict.fromkeys(entry.variant for entry in transfers)):
         cells = []
@@ -58,7 +48,7 @@ def transfer_table(results: Results) -> Table:
             variant = reference if title == RANDOM else title
             chosen = [entry for entry in transfers if (entry.source, entry.target, entry.variant) == (*pair, variant)]
             estimates = [entry.metrics.random if title == RANDOM else entry.metrics.first for entry in chosen]
-            cells.append(over_seeds(estimates, strong=title == reference))
+            cells.append(cell_over_seeds(estimates, strong=title == reference))
         rows.append([Cell(title, strong=title == reference), *cells])
     synthetic = any(results.benchmark(name).synthetic for pair in pairs for name in pair)
     columns = (Column("Variant", numeric=False), *(Column(f"{source} to {target}") for source, target in pairs))
@@ -89,7 +79,7 @@ def _about_seeds(seeds: Sequence[int]) -> str:
     return f"One seed ({named}). Brackets: bootstrap 95 % interval over test clips."
 
 
-def over_seeds(estimates: Sequence[Estimate], *, strong: bool = False) -> Cell:
+def cell_over_seeds(estimates: Sequence[Estimate], *, strong: bool = False) -> Cell:
     """Mean ± sample standard deviation of several; one with its interval."""
     values = [estimate.value for estimate in estimates]
     if len(values) == 1:

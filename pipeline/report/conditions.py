@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from pipeline.report.ablations import over_seeds
+from pipeline.report.ablations import cell_over_seeds
 from pipeline.report.charts import RANDOM
 from pipeline.report.collecting import Benchmark, Run
 from pipeline.report.condition_charts import Series
+from pipeline.report.formatting import percent, protocol_name
 from pipeline.report.model import ConditionAccuracy, Estimate
-from pipeline.report.tables import UNKNOWN, Cell, Column, Table, percent, protocol_name, row
+from pipeline.report.table_model import UNKNOWN, Cell, Column, Table, row
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _cell(benchmark: Benchmark, protocol: str, title: str, place: Place) -> Cell
     estimates = [
         Estimate(entry.random_top1 if random else entry.top1, entry.top1_low, entry.top1_high) for entry in entries
     ]
-    return over_seeds(estimates, strong=title == benchmark.reference)
+    return cell_over_seeds(estimates, strong=title == benchmark.reference)
 
 
 def _table(benchmark: Benchmark, protocol: str, title: str, places: list[Place]) -> Table:

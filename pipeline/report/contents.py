@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from pipeline.report import ablations, charts, condition_charts, conditions, moment_drawings, skeletons, tables
+from pipeline.report import ablations, charts, condition_charts, conditions, moment_drawings, skeletons
 from pipeline.report.audits import Audit, Finding
 from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import Comparison
+from pipeline.report.formatting import protocol_name
 from pipeline.report.model import Example
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
+from pipeline.report.table_model import SYNTHETIC, Table
+from pipeline.report.tables import accuracy, data, published_figures, run_origins
 
 TITLE = "Self-supervised skeleton action recognition with HA-CM"
 
@@ -66,7 +69,7 @@ class Figures:
 class Tabular:
     """A table."""
 
-    table: tables.Table
+    table: Table
     kind: str = "table"
 
 
@@ -106,8 +109,8 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     """The report on these results. comparisons: of each benchmark with more than one variant or seed, by its name."""
     names = [benchmark.name for benchmark in results.benchmarks if benchmark.synthetic]
     names += [dataset.name for dataset in results.datasets if dataset.audit.synthetic]
-    protocols = dict.fromkeys(tables.protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
-    protocols |= dict.fromkeys(tables.protocol_name("transfer") for _ in results.transfers)
+    protocols = dict.fromkeys(protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
+    protocols |= dict.fromkeys(protocol_name("transfer") for _ in results.transfers)
     benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
     sections = [
         _run_section(results),
@@ -129,10 +132,10 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
 
 def _run_section(results: Results) -> Section:
     """What was run on what; the origin of every result on demand where there are many."""
-    origin: Block = Tabular(tables.origin_table(results))
+    origin: Block = Tabular(run_origins.origin_table(results))
     if any(benchmark.several for benchmark in results.benchmarks):
         origin = Folded("Origin of each result", (origin,))
-    return Section("What was run", "run", (Tabular(tables.runs_table(results)), origin))
+    return Section("What was run", "run", (Tabular(run_origins.runs_table(results)), origin))
 
 
 def _variants_and_seeds(results: Results) -> str:
@@ -145,9 +148,9 @@ def _variants_and_seeds(results: Results) -> str:
 
 def _results_section(results: Results, comparisons: Mapping[str, Comparison]) -> Section:
     runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
-    titles = [_run_title(run) + (f" {tables.SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
+    titles = [_run_title(run) + (f" {SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     conclusions = tuple(
-        (title, tables.conclude(run, comparisons[benchmark.name]))
+        (title, accuracy.conclude(run, comparisons[benchmark.name]))
         for title, (benchmark, run) in zip(titles, runs, strict=True)
     )
     rows = [
@@ -162,9 +165,9 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
     blocks: tuple[Block, ...] = (
         *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
         *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
-        Tabular(tables.results_table(results)),
+        Tabular(accuracy.results_table(results)),
         Figures((figure,), beside=(Bullets(conclusions),)),
-        Folded("The ridge baseline on its own", (Tabular(tables.baseline_table(results)),)),
+        Folded("The ridge baseline on its own", (Tabular(accuracy.baseline_table(results)),)),
     )
     return Section("Results", "results", blocks)
 
@@ -194,7 +197,7 @@ def _conditions_section(benchmark: Benchmark) -> Section:
         figures = [
             Figure(
                 condition_charts.conditions_chart(entries, benchmark.reference, kind, f"conditions-{key}-{number}"),
-                f"{benchmark.name}, {tables.protocol_name(protocol)}: top-1 against {kind}.",
+                f"{benchmark.name}, {protocol_name(protocol)}: top-1 against {kind}.",
                 benchmark.synthetic,
             )
             for number, (kind, entries) in enumerate(conditions.series(benchmark, protocol).items())
@@ -205,7 +208,7 @@ def _conditions_section(benchmark: Benchmark) -> Section:
 
 
 def _run_title(run: Run) -> str:
-    return f"{run.benchmark}, {tables.protocol_name(run.protocol)}"
+    return f"{run.benchmark}, {protocol_name(run.protocol)}"
 
 
 def _benchmark_section(benchmark: Benchmark) -> Section:
@@ -225,7 +228,7 @@ def _benchmark_section(benchmark: Benchmark) -> Section:
 def _run_figures(run: Run) -> Figures:
     """Classes and confusions of one protocol, drawn, and the commonest confusions as a table."""
     title, key, mark = _run_title(run), f"{run.benchmark}-{run.protocol}", run.details.synthetic
-    names = tables.class_names(run)
+    names = accuracy.class_names(run)
     counts = charts.confusion_counts(run.predictions, names)
     numbered = "" if len(names) <= charts.NAMED_CLASSES else " Classes are numbered in the order of per_class.csv."
     classes = Figure(
@@ -238,7 +241,7 @@ def _run_figures(run: Run) -> Figures:
         f"{title}: confusion matrix, rows normalised, colour by the square root of the share.{numbered}",
         mark,
     )
-    confused = tables.confused_table(run)
+    confused = accuracy.confused_table(run)
     beside = (Tabular(confused),) if confused else ()
     return Figures((classes, confusion), beside=beside, tall=0 if len(names) > charts.NAMED_CLASSES // 2 else 1)
 
@@ -287,7 +290,7 @@ def _hierarchy_section(dataset: Dataset) -> Section:
         f"Edge lengths are mean bone lengths of the training split. The per-frame joint hierarchies map"
         f" {dataset.hierarchy.scale:g} tangent units a metre into the ball."
     )
-    blocks = Figures((figure,), beside=(facts, Tabular(tables.distortion_table(dataset))))
+    blocks = Figures((figure,), beside=(facts, Tabular(data.distortion_table(dataset))))
     return Section(f"Joint hierarchy of {dataset.name}", f"hierarchy-{dataset.name}", (blocks,))
 
 
@@ -310,8 +313,8 @@ def _audit_section(dataset: Dataset) -> Section:
     if audit.worst:
         figures = (_worst_figure(audit, number) for number in range(len(audit.worst)))
         blocks.append(Folded("The worst clips, drawn", (Figures(tuple(figures)),)))
-    blocks += [Tabular(table) for table in tables.audit_tables(audit)]
-    details = tuple(Tabular(table) for table in tables.detail_tables(audit))
+    blocks += [Tabular(table) for table in data.audit_tables(audit)]
+    details = tuple(Tabular(table) for table in data.detail_tables(audit))
     blocks.append(Folded("Each class, subject and excluded clip", details))
     return Section(f"Audit of {audit.dataset}", f"audit-{audit.dataset}", tuple(blocks))
 
@@ -349,7 +352,7 @@ def _published_section(results: Results) -> Section:
 def _published_blocks(figures: Sequence[Published]) -> list[Block]:
     methods = dict.fromkeys(figure.method for figure in figures)
     sources = Bullets(tuple((method, f"{SOURCES[method]}.") for method in methods))
-    return [*(Tabular(table) for table in tables.published_tables(figures)), *([sources] if methods else [])]
+    return [*(Tabular(table) for table in published_figures.published_tables(figures)), *([sources] if methods else [])]
 
 
 def _reproduce_section(results: Results) -> Section:
@@ -366,5 +369,5 @@ def _reproduce_section(results: Results) -> Section:
         blocks.append(Text("Some results were computed with uncommitted changes: the commit alone does not give them."))
     if any(not benchmark.synthetic for benchmark in results.benchmarks):
         blocks.append(Text("Data sets that must be requested from their authors have to be in place first."))
-    blocks += [Text("Equal hashes mean equal data and equal weights."), Tabular(tables.version_table(results))]
+    blocks += [Text("Equal hashes mean equal data and equal weights."), Tabular(run_origins.version_table(results))]
     return Section("How to reproduce", "reproduce", tuple(blocks))

@@ -27,7 +27,8 @@ from pipeline.report.model import Estimate
 from pipeline.report.published import PROTOCOLS, PUBLISHED, SOURCES, split_published
 from pipeline.report.skeletons import geodesic, spread
 from pipeline.report.svg import PROPERTIES
-from pipeline.report.tables import conclude, escaped
+from pipeline.report.table_model import escaped
+from pipeline.report.tables.accuracy import conclude
 
 AWKWARD = 'wave <b>&"x"</b> $x_1$ | *both*'
 BOTH = Selection(["kinect-sim-xsub"], ["kinect-sim"], ["linear", "knn"])

@@ -15,8 +15,8 @@ from hacm.errors import UserError
 from pipeline.report import build
 from pipeline.report.collecting import Benchmark, Selection, read_results
 from pipeline.report.comparisons import compare, fusions
+from pipeline.report.formatting import p_value, signed
 from pipeline.report.predictions import Scores, fuse
-from pipeline.report.tables import p_value, signed
 from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
 
 NAMES = tuple(f"class {number}" for number in range(4))
