@@ -25,7 +25,7 @@ from pipeline.store.store import SkeletonStore
 
 @dataclass(frozen=True)
 class Audit:
-    """facts: what audit.json holds. measures: one row a clip. alterations: one row a thing done to a clip."""
+    """facts: what audit.json holds. measures: one row per clip. alterations: one row per alteration."""
 
     facts: dict[str, Any]
     findings: list[Finding]

@@ -58,7 +58,7 @@ def changes_page(facts: dict[str, Any]) -> str:
 
 
 def describe_changes(facts: dict[str, Any]) -> Iterator[str]:
-    """One line a kind of difference between the clips; none where there is none."""
+    """One line per kind of difference between the clips; none where there is none."""
     for table, words in TABLES.items():
         rows = facts[table]
         if rows:

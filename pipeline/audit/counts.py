@@ -13,7 +13,7 @@ UNEVEN = 10.0
 
 
 def count_splits(clips: pl.DataFrame, dataset: DataSet) -> dict[str, dict[str, Any]]:
-    """By split rule: clips and subjects of either part. clips: the manifest with a column a rule."""
+    """By split rule: clips and subjects of either part. clips: the manifest with a column per rule."""
     return {rule: _count_split(clips, rule, dataset) for rule in dataset.splits}
 
 

@@ -1,4 +1,4 @@
-"""What an audit finds: a kind, how serious it is, the clips it stands on, and a sentence.
+"""What an audit finds: a kind, how serious it is, the clips it concerns, and a sentence.
 
 Severities: `error`, the version does not hold what it says or a result measured on it is not worth much; `warning`,
 something a reader of such a result should know; `note`, how the data are.

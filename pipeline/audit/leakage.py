@@ -23,7 +23,7 @@ PERFORMANCE = ("setup", "subject", "replication", "label")
 def find_leaks(
     manifest: pl.DataFrame, parts: pl.DataFrame, rules: dict[str, SplitRule], near: Sequence[NearPair]
 ) -> list[Finding]:
-    """parts: `name` and one column a rule with `train`, `test` or null (splits.assign, or a split on disk)."""
+    """parts: `name` and one column per rule with `train`, `test` or null (splits.assign, or a split on disk)."""
     groups = group_near(near)
     findings = []
     for rule, split in rules.items():

@@ -10,6 +10,6 @@
 The plan of the graph, hashes as DVC counts them and the records of runs are in pipeline.graph.
 
 A stage is up to date if a record of it, Snakemake's or DVC's, says what is true now of its command, parameters, inputs
-and outputs. Snakemake itself is shown one small file a stage, .state/engine/done/STAGE, and never an artefact: so it
+and outputs. Snakemake itself is shown one small file per stage, .state/engine/done/STAGE, and never an artefact: so it
 can neither delete an output that DVC would keep (`persist: true`), nor leave time stamps in folders that DVC hashes.
 """

@@ -18,7 +18,7 @@ FIRST_PORT, PORTS = 20_000, 10_000
 
 @dataclass(frozen=True)
 class Launch:
-    """How many processes share a stage, all nodes together, as many on each; one a GPU where there are GPUs."""
+    """How many processes share a stage, all nodes together, as many on each; one per GPU where there are GPUs."""
 
     nodes: int = 1
     processes: int = 1
@@ -50,7 +50,7 @@ def command_line(cmd: str, launch: Launch, environment: Mapping[str, str]) -> st
     hosts, job = hosts_of_job(environment), environment["SLURM_JOB_ID"]
     if len(hosts) < launch.nodes:
         raise UserError(f"{launch.nodes} nodes are asked for, and SLURM's job {job} has {len(hosts)}")
-    # The step that this runs in has the job's cores already: overlap. One agent a node, which starts its processes.
+    # The step that this runs in has the job's cores already: overlap. One agent per node, which starts its processes.
     step = "srun --overlap --ntasks-per-node 1 --cpu-bind none --mpi none --kill-on-bad-exit=1"
     meeting = f"--rdzv-backend c10d --rdzv-id {job} --rdzv-endpoint {hosts[0]}:{FIRST_PORT + int(job) % PORTS}"
     return f"{step} --nodes {launch.nodes} --ntasks {launch.nodes} torchrun --nnodes {launch.nodes} {meeting} {stage}"

@@ -155,7 +155,7 @@ class Workflow:
         return lambda wildcards, attempt: self._most.minutes_of(self.needs(kind), attempt)
 
     def launch_of(self, kind: str) -> Callable[[Any, Any], str]:
-        """Options that tell a job how many processes share its stage: one a GPU; without GPUs one a task (`tasks`)."""
+        """Options that tell a job how many processes share its stage: one per GPU, else one per task (`tasks`)."""
 
         def options(wildcards: Any, resources: Any) -> str:
             nodes, gpus, tasks = (int(resources.get(name, least)) for name, least in SHARING)

@@ -124,7 +124,7 @@ class Benchmark:
         return next(entry.details.stream for entry in self.pretrainings if entry.variant == variant)
 
     def of(self, variant: str, protocol: str) -> tuple[Run, ...]:
-        """The runs of a variant by a protocol, one a seed."""
+        """The runs of a variant by a protocol, one per seed."""
         return tuple(run for run in self.runs if (run.variant, run.protocol) == (variant, protocol))
 
 

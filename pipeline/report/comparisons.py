@@ -32,7 +32,7 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     """Of one benchmark. differences: from the reference, by variant or control, seed and protocol. fused: by streams
-    and protocol, one a seed."""
+    and protocol, one per seed."""
 
     differences: dict[tuple[str, int, str], Difference]
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]]
@@ -77,7 +77,7 @@ def fusions(benchmark: Benchmark) -> dict[tuple[str, ...], tuple[str, ...]]:
 
 
 def _alike(benchmark: Benchmark) -> Iterator[list[Run]]:
-    """The runs of each seed and protocol, one a variant."""
+    """The runs of each seed and protocol, one per variant."""
     for seed in benchmark.seeds:
         for protocol in benchmark.protocols:
             yield [run for run in benchmark.runs if (run.seed, run.protocol) == (seed, protocol)]

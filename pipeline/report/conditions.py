@@ -22,7 +22,7 @@ class Place:
 
 
 def conditions_tables(benchmark: Benchmark, protocol: str) -> list[Table]:
-    """One a kind that has several levels, and one of all kinds that have a single level."""
+    """One per kind that has several levels, and one of all kinds that have a single level."""
     levels = _levels(benchmark, protocol)
     tables = [
         (kind, [Place(f"{level:g}", kind, level) for level in found])

@@ -46,7 +46,7 @@ def read_scores(path: Path) -> Scores:
         table = pl.read_parquet(path)
         label_N = table["label"].cast(pl.Int64).to_numpy()
         if table.is_empty() or table["scores"].list.len().n_unique() != 1:
-            raise ValueError("scores must be one a class, of the same classes for every clip")
+            raise ValueError("scores must be one per class, of the same classes for every clip")
         scores_NK = table["scores"].explode().cast(pl.Float32).to_numpy().reshape(len(table), -1)
         if not ((label_N >= 0) & (label_N < scores_NK.shape[1])).all():
             raise ValueError(f"label must be a class number below {scores_NK.shape[1]}")

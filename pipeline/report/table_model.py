@@ -35,7 +35,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells, one a column. synthetic: the numbers come from synthetic recordings, and are marked so."""
+    """Cells, one per column. synthetic: the numbers come from synthetic recordings, and are marked so."""
 
     cells: tuple[Cell, ...]
     synthetic: bool

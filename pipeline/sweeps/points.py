@@ -46,7 +46,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise UserError(f"{path}: cannot be read as YAML; write a list of `- {{KEY: VALUE}}`") from error
     if not (isinstance(found, list) and found and all(isinstance(one, dict) and one for one in found)):
-        raise UserError(f"{path}: must be a list of `- {{KEY: VALUE}}`, one a point")
+        raise UserError(f"{path}: must be a list of `- {{KEY: VALUE}}`, one per point")
     return found
 
 

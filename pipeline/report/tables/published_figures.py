@@ -8,7 +8,7 @@ from pipeline.report.table_model import UNKNOWN, Column, Table, row
 
 
 def published_tables(figures: Sequence[Published]) -> list[Table]:
-    """Published figures, one table a protocol, rows by method."""
+    """Published figures, one table per protocol, rows by method."""
     tables = []
     for protocol, title in PROTOCOLS.items():
         chosen = [figure for figure in figures if figure.protocol == protocol]

@@ -9,7 +9,7 @@ from pipeline.report.table_model import UNKNOWN, Cell, Column, Row, Table, row
 
 
 def runs_table(results: Results) -> Table:
-    """What was run on which data: one row a benchmark."""
+    """What was run on which data: one row per benchmark."""
     titles = ("Train clips", "Test clips", "Classes", "Pretraining epochs", "Parameters")
     rows = []
     for benchmark in results.benchmarks:
