@@ -84,6 +84,8 @@ Meter = Still
 """,
     "pipeline/results/machine.py": """
 def describe_machine(): return {"processor": "", "cores": 0, "memory_gb": 0.0, "system": "", "python": ""}
+""",
+    "pipeline/graph/git.py": """
 def describe_code(folder=None): return {"code": "unknown", "dirty": False}
 """,
 }
