@@ -16,7 +16,7 @@ def test_hashes_are_those_in_dvc_lock(small_project, monkeypatch):
     recorded = {
         entry["path"]: entry["md5"] for stage in lock["stages"].values() for entry in (*stage["deps"], *stage["outs"])
     } if all("deps" in stage for stage in lock["stages"].values()) else {}  # fmt: skip
-    assert len(recorded) > 60
+    assert len(recorded) > 40
     assert {path: hash_path(path) for path in recorded} == recorded
 
 
