@@ -10,9 +10,7 @@ patch, D width.
 
 from dataclasses import dataclass
 
-from hacm.model.masking import kept_count
-from hacm.model.tokens import branch_sizes
-from hacm.settings import AugmentSettings, TrainSettings
+from hacm.settings import AugmentSettings, TrainSettings, branch_sizes, kept_count
 from hacm.skeletons.skeleton import Skeleton
 
 FLOAT = 4  # bytes

@@ -21,10 +21,9 @@ from hacm.clips.augment import sample_batch
 from hacm.clips.ragged import Rows, place_rows
 from hacm.errors import UserError
 from hacm.files import replace_directory, write_json
-from hacm.model.masking import Budget, token_budget
 from hacm.model.network import HACM
 from hacm.model.transformer import token_joints
-from hacm.settings import TrainSettings
+from hacm.settings import Budget, TrainSettings, token_budget
 from hacm.training import distributed
 from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain

@@ -7,6 +7,7 @@ from hacm.errors import UserError
 from hacm.evaluation import transfer
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
+from hacm.settings import TransferSettings
 from hacm.skeletons.correspondence import read_joints
 from pipeline.datasets.registry import find_benchmark, known_correspondences
 from stages.shared import arguments, box, devices, parameters
@@ -31,7 +32,7 @@ def main() -> None:
     options = parse()
     run, target, device = Run(options.source, options.variant, options.seed), options.target, options.device
     params = parameters.load(PARAMS, target=target, variant=run.variant)
-    settings = params.section("evaluate.transfer", transfer.Settings, f"benchmarks.{target}.evaluate.transfer")
+    settings = params.section("evaluate.transfer", TransferSettings, f"benchmarks.{target}.evaluate.transfer")
     encoder = load_encoder(run, device)
     benchmark = load_benchmark(target, hierarchies=False, device=device)
     joint_V = joints_of(encoder, target)
@@ -79,7 +80,7 @@ def joints_of(encoder: Encoder, target: str) -> tuple[int, ...]:
 
 
 def fine_tune(
-    title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: transfer.Settings
+    title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: TransferSettings
 ) -> Result:
     """The scores on the target's test clips."""
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:

@@ -5,7 +5,6 @@ Shapes: N clips, B clips of a batch, D width, K classes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -17,34 +16,11 @@ from hacm.evaluation import metrics
 from hacm.evaluation.features import encode
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
-from hacm.settings import STRICT, at_least, below_one, check, check_choices, positive
+from hacm.settings import ProbeSettings
 from hacm.training.schedules import warmup_cosine
 
 BATCH_NORM_EPS = 1e-6
 WEIGHT_STD = 0.01
-
-
-@dataclass(frozen=True)
-class ProbeSettings:
-    """How a probe is trained (§6). views: augmented views of each training clip whose features are encoded once and
-    reused in turn; views = epochs is the published recipe."""
-
-    epochs: int = 100
-    views: int = 100
-    batch: int = 128
-    lr: float = 0.1
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(epochs=self.epochs, lr=self.lr)
-        at_least(2, batch=self.batch)
-        below_one(momentum=self.momentum)
-        at_least(0, weight_decay=self.weight_decay)
-        check(1 <= self.views <= self.epochs, f"views {self.views} must lie in 1..epochs, with epochs {self.epochs}")
 
 
 @dataclass(frozen=True)

@@ -4,27 +4,23 @@ Shapes: N clips, R rows, V joints of the encoder's skeleton, U joints of the cli
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
 from hacm.clips.ragged import Clips
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.evaluation.tuning import Recipe, tune
+from hacm.evaluation.tuning import tune
 from hacm.model.network import HACM
-
-
-@dataclass(frozen=True)
-class Settings(Recipe):
-    """The fine-tune recipe, on the other data set."""
+from hacm.settings import TransferSettings
 
 
 def run(
     model: HACM,
     task: Task,
     joint_V: Sequence[int],
-    settings: Settings,
+    settings: TransferSettings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,

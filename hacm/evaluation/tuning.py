@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,48 +26,9 @@ from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.model.transformer import Encoder
-from hacm.settings import STRICT, at_least, below_one, check, check_choices, positive
+from hacm.settings import TuningSettings
 from hacm.training.optimisers import parameter_groups
 from hacm.training.schedules import warmup_cosine
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Fine-tuning as published (§6). layer_decay: each layer learns that much slower than the one after it.
-
-    drop_path: how often a sequence leaves out a residual branch of the last block; rises linearly from 0 at the first.
-    dropout: of the features before they are averaged over segments. hidden: width of the head.
-    """
-
-    epochs: int = 100
-    warmup_epochs: float = 5
-    batch: int = 24
-    lr: float = 3e-4
-    min_lr: float = 1e-5
-    weight_decay: float = 0.05
-    beta1: float = 0.9
-    beta2: float = 0.999
-    layer_decay: float = 0.8
-    drop_path: float = 0.3
-    dropout: float = 0.3
-    hidden: int = 2048
-    label_smoothing: float = 0.1
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(epochs=self.epochs, lr=self.lr, hidden=self.hidden)
-        at_least(2, batch=self.batch)  # batch normalisation
-        at_least(0, weight_decay=self.weight_decay)
-        below_one(beta1=self.beta1, beta2=self.beta2, drop_path=self.drop_path, dropout=self.dropout)
-        below_one(label_smoothing=self.label_smoothing)
-        check(0 < self.layer_decay <= 1, f"layer_decay {self.layer_decay} must lie in (0, 1]")
-        check(0 <= self.min_lr <= self.lr, f"min_lr {self.min_lr} must lie in [0, lr], with lr {self.lr}")
-        check(
-            0 <= self.warmup_epochs < self.epochs,
-            f"warmup_epochs {self.warmup_epochs} must lie in [0, epochs), with epochs {self.epochs}",
-        )
 
 
 class Head(nn.Module):
@@ -76,7 +37,7 @@ class Head(nn.Module):
     Linear weights are Xavier-uniform, drawn from the generator, biases 0.
     """
 
-    def __init__(self, features: int, classes: int, recipe: Recipe, generator: torch.Generator) -> None:
+    def __init__(self, features: int, classes: int, recipe: TuningSettings, generator: torch.Generator) -> None:
         super().__init__()
         self.dropout = recipe.dropout
         self.expand = _linear(features, recipe.hidden, generator)
@@ -147,7 +108,7 @@ def _transform(block: Any, x_BLD: Tensor) -> Tensor:
 class Classifier(nn.Module):
     """A copy of a model's encoder with a head of its own; the model is left as it is."""
 
-    def __init__(self, model: HACM, classes: int, recipe: Recipe, seed: int) -> None:
+    def __init__(self, model: HACM, classes: int, recipe: TuningSettings, seed: int) -> None:
         super().__init__()
         self.drop_path = recipe.drop_path
         self.encoder = deepcopy(model.encoder).requires_grad_(True)
@@ -170,7 +131,7 @@ def layer_of(name: str, blocks: int) -> int:
     return int(path[1]) + 1 if path[0] == "blocks" else 0
 
 
-def layer_groups(classifier: Classifier, recipe: Recipe) -> list[dict[str, Any]]:
+def layer_groups(classifier: Classifier, recipe: TuningSettings) -> list[dict[str, Any]]:
     """The optimiser's groups by layer and weight decay, each with its share of the learning rate, `scale`:
     layer_decay to the power of how many layers come after it."""
     blocks = len(classifier.encoder.blocks)
@@ -198,7 +159,7 @@ class Length:
         return self.epochs * self.steps_per_epoch
 
 
-def length(clips: int, recipe: Recipe, least_steps: int = 1) -> Length:
+def length(clips: int, recipe: TuningSettings, least_steps: int = 1) -> Length:
     """So few clips that recipe.epochs would be fewer than least_steps steps are gone over more often."""
     batch = min(recipe.batch, clips)
     steps_per_epoch = clips // batch
@@ -212,7 +173,14 @@ class Tuning:
     """
 
     def __init__(
-        self, model: HACM, task: Task, index_N: Tensor, recipe: Recipe, seed: int, device: str, least_steps: int = 1
+        self,
+        model: HACM,
+        task: Task,
+        index_N: Tensor,
+        recipe: TuningSettings,
+        seed: int,
+        device: str,
+        least_steps: int = 1,
     ) -> None:
         if len(index_N) < 2:
             raise ValueError(f"fine-tuning needs at least two labelled clips, not {len(index_N)}")
@@ -282,7 +250,7 @@ class Tuning:
 def tune(
     model: HACM,
     task: Task,
-    recipe: Recipe,
+    recipe: TuningSettings,
     seed: int,
     device: str,
     on_epoch: Callable[[int], None] | None = None,

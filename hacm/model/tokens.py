@@ -18,11 +18,6 @@ def patches(x_BTVC: Tensor, segment: int) -> Tensor:
     return cut_BSrVC.transpose(2, 3).flatten(3)
 
 
-def branch_sizes(segments: int, joints: int) -> tuple[int, int]:
-    """Tokens of the temporal and of the spatial branch (equal unless `segments` is odd)."""
-    return (segments + 1) // 2 * joints, segments // 2 * joints
-
-
 def to_branches(cells_BSJ: Tensor) -> Tensor:
     """(B, S, J, …) to branch order, (B, L, …)."""
     return torch.cat([cells_BSJ[:, 0::2], cells_BSJ[:, 1::2]], dim=1).flatten(1, 2)

@@ -1,20 +1,12 @@
 """Fine-tuning (hacm.md §6): the encoder itself goes on learning, with labels; see hacm/evaluation/tuning.py."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.evaluation.tuning import Recipe, tune
+from hacm.evaluation.tuning import tune
 from hacm.model.network import HACM
-
-
-@dataclass(frozen=True)
-class Settings(Recipe):
-    """The recipe. best_epoch: also evaluate after every epoch and report the best, as the released code does;
-    scoring the test clips each time makes an epoch about a third longer."""
-
-    best_epoch: bool = False
+from hacm.settings import FinetuneSettings as Settings
 
 
 def run(

@@ -4,8 +4,6 @@ Shapes: N test clips, Q test clips at a time, G training clips (the gallery), D 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,25 +12,12 @@ from hacm.evaluation.features import extract
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
-from hacm.settings import STRICT, check_choices, positive
+from hacm.settings import KnnSettings as Settings
 
 # Similarities held at a time: 16 million float32, 64 MB.
 CELLS = 1 << 24
 # Values that ranking a gallery clip takes, in float32s: similarity, place, hit, counts and shares.
 RANKING = 12
-
-
-@dataclass(frozen=True)
-class Settings:
-    """k nearest neighbours on frozen features by cosine."""
-
-    k: int = 1
-    absent_bodies: Literal["drop", "keep"] = "drop"
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        positive(k=self.k)
 
 
 def run(

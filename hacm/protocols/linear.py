@@ -5,18 +5,13 @@ beside it, under that name.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from hacm.evaluation.features import frozen
-from hacm.evaluation.probe import ProbeSettings, train_probe
+from hacm.evaluation.probe import train_probe
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
-
-
-@dataclass(frozen=True)
-class Settings(ProbeSettings):
-    """Linear probe (§6)."""
+from hacm.settings import LinearSettings as Settings
 
 
 def run(

@@ -6,19 +6,14 @@ Shapes: N clips, D width.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isfinite
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from hacm.evaluation import metrics
 from hacm.evaluation.corruption import (
-    Axis,
     Corruption,
     LostFrames,
-    Missing,
     MissingJoints,
     MissingLimb,
     Noise,
@@ -27,49 +22,15 @@ from hacm.evaluation.corruption import (
     find_limbs_by_branching,
 )
 from hacm.evaluation.features import encode, frozen
-from hacm.evaluation.probe import ProbeSettings, score, train_probe
+from hacm.evaluation.probe import score, train_probe
 from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
-from hacm.settings import STRICT, at_least, check, positive
+from hacm.settings import RobustnessSettings as Settings
 from hacm.skeletons.skeleton import Skeleton
 
 # Clips whose rows are copied and corrupted at a time: some 100 MB for two bodies and 300 frames.
 CLIPS_AT_ONCE = 512
-
-
-@dataclass(frozen=True)
-class Settings(ProbeSettings):
-    """The probe's settings as of `linear`, and what is done to the test clips; an empty list leaves a kind out.
-
-    missing: what a missing joint reads as: `zeros`, the clip's origin, or `parent`, the nearest seen joint towards the
-    root. joints: shares missing throughout the clip. joints_by_frame: shares missing in every frame. limbs: whether
-    each limb is hidden once. noise: standard deviations, metres. frames: shares lost here and there. block: shares lost
-    in one piece. view: degrees about the axis `vertical`. draws: repetitions of what is random.
-    """
-
-    missing: Missing = "zeros"
-    joints: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
-    joints_by_frame: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
-    limbs: bool = True
-    noise: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1)
-    frames: tuple[float, ...] = (0.25, 0.5, 0.75, 0.9)
-    block: tuple[float, ...] = (0.125, 0.25, 0.5)
-    view: tuple[float, ...] = (15.0, 30.0, 45.0, 60.0, 90.0, 180.0)
-    vertical: Axis = "y"
-    draws: int = 1
-    __pydantic_config__: ClassVar[Any] = STRICT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("joints", "joints_by_frame", "frames", "block"):
-            for share in getattr(self, name):
-                check(0 < share < 1, f"{name} {share} must lie between 0 and 1")
-        for deviation in self.noise:
-            positive(noise=deviation)
-        for angle in self.view:
-            check(isfinite(angle), f"view {angle} must be a finite number of degrees")
-        at_least(1, draws=self.draws)
 
 
 def run(

@@ -6,7 +6,6 @@ Shapes: N training clips, K classes, D draws.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,33 +13,9 @@ from torch import Tensor
 from hacm.clips.augment import seeded
 from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
-from hacm.evaluation.tuning import Recipe, Tuning, length
+from hacm.evaluation.tuning import Tuning, length
 from hacm.model.network import HACM
-from hacm.settings import check, positive
-
-
-@dataclass(frozen=True)
-class Settings(Recipe):
-    """The fine-tune recipe for each share of the labels and each draw. headline: the share whose draw 0 stands for all.
-
-    least_steps: so few clips that an epoch is a step or two are gone over more often than `epochs`, until there are as
-    many steps. At the published sizes it changes nothing.
-    """
-
-    shares: tuple[float, ...] = (0.01, 0.05, 0.1, 0.2)
-    headline: float = 0.1
-    draws: int = 5
-    least_steps: int = 500
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        positive(draws=self.draws, least_steps=self.least_steps)
-        check(
-            len(self.shares) > 0 and all(0 < share <= 1 for share in self.shares),
-            f"shares {list(self.shares)} must be one or more numbers in (0, 1]",
-        )
-        check(len(set(self.shares)) == len(self.shares), f"shares {list(self.shares)} repeat one")
-        check(self.headline in self.shares, f"headline {self.headline} must be one of shares {list(self.shares)}")
+from hacm.settings import SemiSettings as Settings
 
 
 def run(

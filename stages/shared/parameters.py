@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from hacm import protocols
 from hacm.cleaning import CleaningSettings
 from hacm.errors import UserError
-from hacm.settings import HierarchySettings, TrainSettings
+from hacm.settings import EVALUATIONS, HierarchySettings, TrainSettings
 from pipeline.datasets.registry import find_benchmark, known_datasets
 from pipeline.kinect_sim import SimulatorSettings
 from pipeline.params import ABSENT, Params, line_of, look_up, merge, plain, read_yaml, validate
@@ -138,13 +138,9 @@ def evaluations() -> tuple[str, ...]:
 
 
 def evaluation_settings(name: str) -> type[Any]:
-    """What such a section holds; its code (and so torch) is imported for it."""
-    if name != TRANSFER:
-        kind: type[Any] = protocols.find(name).Settings
-        return kind
-    from hacm.evaluation.transfer import Settings
-
-    return Settings
+    """What such a section holds; for a protocol of the user's own its code (and so torch) is imported."""
+    kind: type[Any] = EVALUATIONS[name] if name in EVALUATIONS else protocols.find(name).Settings
+    return kind
 
 
 def _fail(tree: Any, path: Path, key: str, reason: str) -> None:

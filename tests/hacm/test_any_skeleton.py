@@ -11,7 +11,6 @@ from hacm.clips.ragged import Clips, pack_clips
 from hacm.evaluation import ridge
 from hacm.evaluation.task import Task
 from hacm.hierarchy import embed_tree, frame_hierarchy
-from hacm.model.masking import token_budget
 from hacm.protocols import knn, linear
 from hacm.settings import (
     AugmentSettings,
@@ -22,6 +21,7 @@ from hacm.settings import (
     SpatialSettings,
     TrainSettings,
     TreeSettings,
+    token_budget,
 )
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import TOPOLOGIES

@@ -17,16 +17,22 @@ from hacm.model.masking import (
     Masking,
     global_attention,
     gumbel_keys,
-    kept_count,
     mixed_scores,
     motion_scores,
     select,
     spatial_scores,
     temporal_scores,
+)
+from hacm.model.tokens import from_branches, patches, to_branches
+from hacm.settings import (
+    MaskingSettings,
+    ModelSettings,
+    SpatialSettings,
+    TemporalSettings,
+    branch_sizes,
+    kept_count,
     token_budget,
 )
-from hacm.model.tokens import branch_sizes, from_branches, patches, to_branches
-from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from tests.hacm.golden import FOLDER, arrays, compare, needs_golden
 
 

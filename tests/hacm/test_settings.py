@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hacm.evaluation import transfer
 from hacm.protocols import finetune, knn, linear, semi
 from hacm.settings import (
     AugmentSettings,
@@ -20,6 +19,7 @@ from hacm.settings import (
     SpatialSettings,
     TemporalSettings,
     TrainSettings,
+    TransferSettings,
     TreeSettings,
 )
 
@@ -110,7 +110,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "draws": POSITIVE,
         "least_steps": POSITIVE,
     },
-    transfer.Settings: RECIPE,
+    TransferSettings: RECIPE,
     knn.Settings: {"k": POSITIVE, "absent_bodies": BODIES},
     TreeSettings: {
         "dim": (1, 0, -2),

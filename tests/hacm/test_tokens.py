@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from hacm.model.tokens import branch_sizes, from_branches, patches, put, take, to_branches
+from hacm.model.tokens import from_branches, patches, put, take, to_branches
+from hacm.settings import branch_sizes
 
 
 def test_patches_are_cut_frame_after_frame() -> None:

@@ -14,15 +14,15 @@ from hacm.clips.augment import Batch, sample_batch, seeded
 from hacm.clips.ragged import pack_clips
 from hacm.evaluation import metrics, transfer, tuning
 from hacm.evaluation.task import Task
-from hacm.evaluation.tuning import Classifier, Recipe, Tuning
+from hacm.evaluation.tuning import Classifier, Tuning
 from hacm.model.network import HACM
 from hacm.protocols import finetune, semi
-from hacm.settings import AugmentSettings
+from hacm.settings import AugmentSettings, TransferSettings, TuningSettings
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 
 AUGMENT = AugmentSettings(min_frames=6)
 MODEL = replace(SETTINGS.model, encoder_blocks=3)
-RECIPE = Recipe(epochs=3, warmup_epochs=1, batch=8, hidden=32, lr=3e-3)
+RECIPE = TuningSettings(epochs=3, warmup_epochs=1, batch=8, hidden=32, lr=3e-3)
 TRAIN, TEST = torch.arange(0, 24), torch.arange(24, 36)
 
 
@@ -39,7 +39,7 @@ def task() -> Task:
     return Task(moving_clips(36), TRAIN, TEST, 2, AUGMENT, torch.stack([place, 11 - place]))
 
 
-def settings_of(kind: type[Any], recipe: Recipe = RECIPE, **more: object) -> Any:
+def settings_of(kind: type[Any], recipe: TuningSettings = RECIPE, **more: object) -> Any:
     return kind(**asdict(recipe), **more)
 
 
@@ -160,7 +160,7 @@ def test_a_step_is_adamw_on_the_smoothed_loss_written_out(model: HACM, task: Tas
 
 
 def test_the_schedule_warms_up_and_ends_near_the_least_rate(model: HACM, task: Task) -> None:
-    recipe = Recipe(epochs=100, warmup_epochs=5, batch=4, lr=3e-4, min_lr=1e-5)
+    recipe = TuningSettings(epochs=100, warmup_epochs=5, batch=4, lr=3e-4, min_lr=1e-5)
     run = Tuning(model, task, TRAIN[:8], recipe, 0, "cpu", least_steps=500)
     assert (run.length.steps_per_epoch, run.length.epochs) == (2, 250)
     assert run.learning_rate(0) == 0
@@ -168,10 +168,12 @@ def test_the_schedule_warms_up_and_ends_near_the_least_rate(model: HACM, task: T
     halfway = 25 + 475 / 2
     assert run.learning_rate(int(halfway)) == pytest.approx((3e-4 + 1e-5) / 2, rel=0.01)
     assert run.learning_rate(499) == pytest.approx(1e-5, rel=0.01)
-    assert tuning.length(40_091, Recipe(), 500) == tuning.Length(24, 1670, 100)  # a published size: nothing changes
-    assert tuning.length(400, Recipe(), 500) == tuning.Length(24, 16, 100)
-    assert tuning.length(27, Recipe(), 500) == tuning.Length(24, 1, 500)
-    assert tuning.length(3, Recipe(), 1) == tuning.Length(3, 1, 100)
+    assert tuning.length(40_091, TuningSettings(), 500) == tuning.Length(
+        24, 1670, 100
+    )  # a published size: nothing changes
+    assert tuning.length(400, TuningSettings(), 500) == tuning.Length(24, 16, 100)
+    assert tuning.length(27, TuningSettings(), 500) == tuning.Length(24, 1, 500)
+    assert tuning.length(3, TuningSettings(), 1) == tuning.Length(3, 1, 100)
 
 
 # ---- the protocol ---------------------------------------------------------------------------------------------------
@@ -325,7 +327,7 @@ def test_clips_of_another_skeleton_are_read_joint_by_joint(model: HACM, task: Ta
     rows = task.clips.joints_RVC
     other = replace(task.clips, joints_RVC=torch.cat([rows[:, order], rows[:, :1] + 9], dim=1))
     back = [order.index(joint) for joint in range(6)]
-    settings = settings_of(transfer.Settings)
+    settings = settings_of(TransferSettings)
     found = transfer.run(model, replace(task, clips=other), back, settings, 0, "cpu")
     assert np.array_equal(
         found.scores_NK, finetune.run(model, task, settings_of(finetune.Settings), 0, "cpu").scores_NK
@@ -343,7 +345,7 @@ def test_one_joint_may_stand_for_several_and_nothing_is_copied_in_vain(task: Tas
 
 def test_joints_that_do_not_fit_are_refused(model: HACM, task: Task) -> None:
     with pytest.raises(ValueError, match="5 joints are read, but the encoder's skeleton has 6"):
-        transfer.run(model, task, range(5), settings_of(transfer.Settings), 0, "cpu")
+        transfer.run(model, task, range(5), settings_of(TransferSettings), 0, "cpu")
     for joint in (6, -1):
         with pytest.raises(ValueError, match="the clips have 6"):
             transfer.reread(task.clips, [0, joint])
