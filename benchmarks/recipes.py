@@ -30,8 +30,7 @@ def find_recipe(name: str, batch: int | None = None) -> TrainSettings:
     if name in RECIPES:
         settings = RECIPES[name]
     else:
-        params = parameters.load(("train", "benchmarks.{benchmark}.train"), benchmark=name)
-        settings = params.section("train", TrainSettings, f"benchmarks.{name}.train")
+        settings = parameters.load(parameters.BENCHMARK_TRAIN, benchmark=name).get(parameters.BENCHMARK_TRAIN)
     if batch is None:
         return settings
     return replace(settings, pretrain=replace(settings.pretrain, batch=batch))

@@ -71,7 +71,7 @@ def find_stores(options: argparse.Namespace) -> list[tuple[DataSet, Path]]:
 
 def active_datasets() -> list[str]:
     """Only asked for by hand; in the graph the data set is named."""
-    return parameters.load(("active",)).section("active", parameters.Active).datasets
+    return parameters.load(parameters.ACTIVE).get(parameters.ACTIVE).datasets
 
 
 def audit_store(dataset: DataSet, path: Path, options: argparse.Namespace) -> None:

@@ -6,12 +6,12 @@ from stages.shared.costs import Meter
 from stages.shared.loading import load_benchmark
 from stages.shared.result_files import summarise, write_result
 
-PARAMS = ("evaluate.bootstrap",)
+PARAMS = parameters.keys(parameters.BOOTSTRAP)
 
 
 def main() -> None:
     name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
-    params = parameters.load(PARAMS, benchmark=name)
+    params = parameters.load(parameters.BOOTSTRAP)
     benchmark = load_benchmark(name, hierarchies=False)
     meter = Meter("cpu")
     result = ridge.run(
@@ -26,7 +26,7 @@ def main() -> None:
         places.baseline_results(name),
         f"{name} baseline",
         benchmark,
-        summarise(benchmark, result, None, int(params.value("evaluate.bootstrap"))),
+        summarise(benchmark, result, None, params.get(parameters.BOOTSTRAP)),
         {"benchmark": name, "protocol": "baseline", **meter.read()},
     )
 

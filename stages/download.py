@@ -22,7 +22,7 @@ from pipeline.kinect_sim import SimulatorSettings, generate
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
 
-PARAMS = ("datasets.{dataset}.source",)
+PARAMS = parameters.keys(parameters.SOURCE)
 
 MOST_NAMED = 4
 
@@ -30,8 +30,7 @@ MOST_NAMED = 4
 def main() -> None:
     options = arguments.parser(__doc__, "dataset").parse_args()
     dataset = find_dataset(options.dataset)
-    params = parameters.load(PARAMS, dataset=dataset.name)
-    settings = params.section(PARAMS[0].format(dataset=dataset.name), parameters.source_kind(dataset.name))
+    settings = parameters.load(parameters.SOURCE, dataset=dataset.name).get(parameters.SOURCE)
     folder = places.raw(dataset.name)
     if isinstance(settings, SimulatorSettings):
         files = [simulate(dataset, settings, folder)]

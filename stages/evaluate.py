@@ -14,11 +14,8 @@ from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import Benchmark, expect_version, load_benchmark
 from stages.shared.result_files import summarise, write_result
 
-PARAMS = (
-    "evaluate.bootstrap",
-    "evaluate.{protocol}",
-    "benchmarks.{benchmark}.evaluate.{protocol}",
-)
+READ = (parameters.BOOTSTRAP, parameters.EVALUATION)
+PARAMS = parameters.keys(*READ)
 
 
 def main() -> None:
@@ -28,15 +25,15 @@ def main() -> None:
     options = parser.parse_args()
     run, protocol, device = arguments.run_of(options), options.protocol, devices.choose(options.device)
     try:
-        kind = protocols.find(protocol).Settings
+        protocols.find(protocol)
     except ValueError as error:
         raise UserError(f"--protocol: {error}") from error
-    params = parameters.load(PARAMS, benchmark=run.benchmark, protocol=protocol)
-    settings = params.section(f"evaluate.{protocol}", kind, f"benchmarks.{run.benchmark}.evaluate.{protocol}")
+    params = parameters.load(*READ, benchmark=run.benchmark, protocol=protocol)
+    settings = params.get(parameters.EVALUATION)
     encoder = load_encoder(run, device)
     benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
     expect_version(benchmark.store, encoder.facts["data_version"], run.model)
-    evaluate(encoder, benchmark, protocol, settings, int(params.value("evaluate.bootstrap")))
+    evaluate(encoder, benchmark, protocol, settings, params.get(parameters.BOOTSTRAP))
 
 
 def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: Any, bootstrap: int) -> None:

@@ -20,19 +20,17 @@ from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
 from stages.shared.loading import expect_skeleton, skeleton_of
 
-PARAMS = ("hierarchy", "datasets.{dataset}.tree_split")
+PARAMS = parameters.keys(parameters.HIERARCHY, parameters.TREE_SPLIT)
 
 
 def main() -> None:
     options = arguments.parser(__doc__, "dataset").parse_args()
     dataset = find_dataset(options.dataset)
-    params = parameters.load(PARAMS, dataset=dataset.name)
-    settings = params.section("hierarchy", HierarchySettings)
+    params = parameters.load(parameters.HIERARCHY, parameters.TREE_SPLIT, dataset=dataset.name)
+    settings = params.get(parameters.HIERARCHY)
     store = SkeletonStore.open(places.clips(dataset.name))
     expect_skeleton(store, dataset.topology)
-    training = select(
-        assign(store.manifest, dataset.splits), params.value(f"datasets.{dataset.name}.tree_split"), "train"
-    )
+    training = select(assign(store.manifest, dataset.splits), params.get(parameters.TREE_SPLIT), "train")
     bones = measure_mean_bones(store.read(training.to_list())[0], dataset.topology)
     tree = embed_tree(skeleton_of(dataset.topology), bones, settings.tree)
     with replace_directory(places.hierarchy(dataset.name)) as folder:

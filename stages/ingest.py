@@ -21,7 +21,7 @@ from pipeline.store.store import StoreWriter
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
 
-PARAMS = ("datasets.{dataset}.ingest",)
+PARAMS = parameters.keys(parameters.INGEST)
 
 
 def main() -> None:
@@ -32,9 +32,7 @@ def main() -> None:
     parser.add_argument("--of", type=int, default=1, help="so many parts there are")
     options = parser.parse_args()
     dataset = find_dataset(options.dataset)
-    settings = parameters.load(PARAMS, dataset=dataset.name).section(
-        PARAMS[0].format(dataset=dataset.name), parameters.IngestSettings
-    )
+    settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
     limit = options.limit if options.limit is not None else settings.limit
     for option, number in (("--limit", limit), ("--workers", options.workers)):
         if number is not None and number < 1:

@@ -1,6 +1,6 @@
 """Clean and centre the recordings into the clean store with its manifest. Cheap: no file is parsed again."""
 
-from hacm.cleaning import CleaningSettings, clean
+from hacm.cleaning import clean
 from hacm.errors import BadRecording, UserError
 from hacm.recordings.notes import Note
 from pipeline.datasets.registry import find_dataset
@@ -9,14 +9,13 @@ from pipeline.store.store import SkeletonStore, StoreWriter
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import Work, say
 
-PARAMS = ("cleaning", "datasets.{dataset}.cleaning")
+PARAMS = parameters.keys(parameters.CLEANING)
 
 
 def main() -> None:
     options = arguments.parser(__doc__, "dataset").parse_args()
     dataset = find_dataset(options.dataset)
-    params = parameters.load(PARAMS, dataset=dataset.name)
-    settings = params.section("cleaning", CleaningSettings, f"datasets.{dataset.name}.cleaning")
+    settings = parameters.load(parameters.CLEANING, dataset=dataset.name).get(parameters.CLEANING)
     source = SkeletonStore.open(places.recordings(dataset.name))
     facts = {
         "kind": "clips",

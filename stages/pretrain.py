@@ -36,7 +36,7 @@ from stages.shared.costs import Meter
 from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
 from stages.shared.places import Run
 
-PARAMS = parameters.TRAIN
+PARAMS = parameters.keys(parameters.TRAIN)
 
 
 def main() -> None:
@@ -72,8 +72,8 @@ class Pretraining:
 
 def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) -> None:
     """Run or resume a pretraining; the first of the processes writes what it gave."""
-    params = parameters.load(PARAMS, benchmark=run.benchmark, variant=run.variant)
-    settings = parameters.train_settings(params, run.benchmark, run.variant)
+    params = parameters.load(parameters.TRAIN, benchmark=run.benchmark, variant=run.variant)
+    settings = params.get(parameters.TRAIN)
     benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
     work = fingerprint_of(benchmark, settings, run, device)

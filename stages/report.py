@@ -7,12 +7,12 @@ from pipeline.report.collecting import Selection
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import say
 
-PARAMS = ("active",)
+PARAMS = parameters.keys(parameters.ACTIVE)
 
 
 def main() -> None:
     arguments.parser(__doc__).parse_args()
-    active = parameters.load(PARAMS).section("active", parameters.Active)
+    active = parameters.load(parameters.ACTIVE).get(parameters.ACTIVE)
     selection = Selection(
         benchmarks=active.benchmarks,
         datasets=active.datasets,

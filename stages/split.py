@@ -16,15 +16,13 @@ from pipeline.store.store import SkeletonStore
 from stages.shared import arguments, box, parameters, places
 from stages.shared.console import say
 
-PARAMS = ("datasets.{dataset}.ingest",)
+PARAMS = parameters.keys(parameters.INGEST)
 
 
 def main() -> None:
     name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
     dataset, rule = find_benchmark(name)
-    settings = parameters.load(PARAMS, dataset=dataset.name).section(
-        PARAMS[0].format(dataset=dataset.name), parameters.IngestSettings
-    )
+    settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
     store = SkeletonStore.open(places.clips(dataset.name))
     splits = assign(store.manifest, dataset.splits)
     counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))

@@ -18,31 +18,25 @@ from stages.shared.loading import load_benchmark, skeleton_of
 from stages.shared.places import Run
 from stages.shared.result_files import summarise, write_result
 
-PARAMS = (
-    "train",
-    "benchmarks.{target}.train",
-    "variants.{variant}",
-    "evaluate.bootstrap",
-    "evaluate.transfer",
-    "benchmarks.{target}.evaluate.transfer",
-)
+READ = (parameters.TRAIN, parameters.BOOTSTRAP, parameters.TRANSFER)
+PARAMS = parameters.keys(*READ, benchmark="{target}")
 
 
 def main() -> None:
     options = parse()
     run, target, device = Run(options.source, options.variant, options.seed), options.target, options.device
-    params = parameters.load(PARAMS, target=target, variant=run.variant)
-    settings = params.section("evaluate.transfer", TransferSettings, f"benchmarks.{target}.evaluate.transfer")
+    params = parameters.load(*READ, benchmark=target, variant=run.variant)
+    settings = params.get(parameters.TRANSFER)
     encoder = load_encoder(run, device)
     benchmark = load_benchmark(target, hierarchies=False, device=device)
     joint_V = joints_of(encoder, target)
     # Cropped as suits the target's clips; but the encoder is fed the stream that it was trained on.
-    augment = parameters.train_settings(params, target, run.variant).augment
+    augment = params.get(parameters.TRAIN).augment
     task = benchmark.task(replace(augment, stream=encoder.facts["settings"]["augment"]["stream"]))
     meter = Meter(device)
     trained = fine_tune("trained", encoder, task, joint_V, settings)
     control = fine_tune("random weights", encoder.with_random_weights(), task, joint_V, settings)
-    bootstrap = int(params.value("evaluate.bootstrap"))
+    bootstrap = params.get(parameters.BOOTSTRAP)
     write_result(
         run.transfer_results(target),
         f"{run}, transferred to {target}",
@@ -79,9 +73,7 @@ def joints_of(encoder: Encoder, target: str) -> tuple[int, ...]:
     return read_joints(source_topology, target_topology, known_correspondences())
 
 
-def fine_tune(
-    title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: TransferSettings
-) -> Result:
+def fine_tune(title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: TransferSettings) -> Result:
     """The scores on the target's test clips."""
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
         try:

@@ -22,18 +22,9 @@ SMALL = {
     "benchmarks.kinect-sim-xsub.train.model": {"dim": 16, "heads": 2, "encoder_blocks": 1, "decoder_blocks": 1},
     "benchmarks.kinect-sim-xsub.train.pretrain": {"epochs": 4, "warmup_epochs": 1, "batch": 8, "checkpoint_epochs": 1},
     "evaluate.bootstrap": 200,
-    "benchmarks.kinect-sim-xsub.evaluate.linear": {"epochs": 20, "views": 2, "batch": 8},
-    "benchmarks.kinect-sim-xsub.evaluate.finetune": {"epochs": 6, "warmup_epochs": 1, "batch": 8, "hidden": 32},
-    "benchmarks.kinect-sim-xsub.evaluate.semi": {
-        "epochs": 6,
-        "warmup_epochs": 1,
-        "batch": 8,
-        "hidden": 32,
-        "shares": [0.1, 0.5],
-        "draws": 2,
-        "least_steps": 8,
-    },
-    "benchmarks.kinect-sim-xsub.evaluate.robustness": {"epochs": 20, "views": 2, "batch": 8},
+    "benchmarks.kinect-sim-xsub.evaluate.probe": {"epochs": 20, "views": 2, "batch": 8},
+    "benchmarks.kinect-sim-xsub.evaluate.tuning": {"epochs": 6, "warmup_epochs": 1, "batch": 8, "hidden": 32},
+    "benchmarks.kinect-sim-xsub.evaluate.semi": {"shares": [0.1, 0.5], "draws": 2, "least_steps": 8},
 }
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from hacm.files import read_json
-from pipeline.params import ABSENT, editor, look_up, merge, plain, read_yaml
 from pipeline.store.rows import RowReader
 from pipeline.store.store import SkeletonStore
+from pipeline.yaml_tree import ABSENT, editor, look_up, merge, plain, read_yaml
 from stages.shared.parameters import check_file
 from tests.conftest import copy_project, run, shell_lines, shipped_params
 
@@ -212,7 +212,7 @@ def test_settings_of_experiments_change_what_they_name_and_are_valid(page, tmp_p
             look_up(tree, ".".join(path))[last] = editor().load(value)
         with open(params, "w", encoding="utf-8") as stream:
             editor().dump(tree, stream)
-        check_file(params, protocol_settings=True)
+        check_file(params)
         assert json.dumps(plain(tree)) != before, options
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.params import read_yaml
+from pipeline.yaml_tree import read_yaml
 from tests.conftest import PROJECT, environment, run
 from tests.slurm import free_port
 

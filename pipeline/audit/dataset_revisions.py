@@ -15,9 +15,9 @@ from pipeline.audit.version_differences import VersionTables
 from pipeline.datasets.definition import DataSet
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.revisions import WORKSPACE, RevisionFiles, list_commits
-from pipeline.params import flatten_sections
 from pipeline.store.format_3 import convert_store, update_excluded, update_manifest
 from pipeline.store.store import SkeletonStore, read_parquet
+from pipeline.yaml_tree import flatten_sections
 
 STAGES = ("download", "ingest", "normalize")
 """Those that make a data set's clips."""

@@ -13,7 +13,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.graph.lock import LockedStage
 from pipeline.graph.revisions import WORKSPACE, list_commits
-from pipeline.params import flatten, flatten_sections, merge
+from pipeline.yaml_tree import flatten, flatten_sections, merge
 
 OF_DATASET = ("download", "ingest", "normalize", "hierarchy")
 OF_BENCHMARK = ("split", "prepare")

@@ -13,7 +13,7 @@ from typing import Any
 from hacm.errors import UserError
 from pipeline.datasets.registry import find_benchmark
 from pipeline.graph.code import PACKAGES
-from pipeline.params import plain, read_yaml
+from pipeline.yaml_tree import plain, read_yaml
 
 FILE = Path("dvc.yaml")
 VARIABLE = re.compile(r"\$\{([\w.]+)\}")

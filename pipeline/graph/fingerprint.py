@@ -23,7 +23,8 @@ from pipeline.graph.content import Content
 from pipeline.graph.declared import Declared, declare
 from pipeline.graph.plan import FOLDER
 from pipeline.graph.run_records import Contents
-from pipeline.params import ABSENT, look_up, plain, read_yaml
+from pipeline.layers import in_force
+from pipeline.yaml_tree import ABSENT, look_up, plain, read_shared
 
 INDEX = FOLDER / "code.json"
 HASHES = FOLDER / "hashes.json"
@@ -42,7 +43,7 @@ SHOWING = (
 
 CHECKING = (
     "pipeline.datasets.registry",
-    "stages.shared.parameters:check_file",
+    "stages.shared.parameters",
 )
 """What finds or refuses and changes nothing: what it lets through is part of the fingerprint itself."""
 
@@ -63,8 +64,8 @@ Part = dict[str, str]
 class Fingerprint:
     """What decides a stage's result. Each part maps what it is about to a digest or a value as JSON.
 
-    code: by `module:definition`. files: data files by path. dataset: by `data set.field`. params: by key. inputs: MD5
-    by path.
+    code: by `module:definition`. files: data files by path. dataset: by `data set.field`. params: values in force, by
+    section. inputs: MD5 by path.
     """
 
     stage: str
@@ -217,14 +218,15 @@ def canonical(value: Any) -> Any:
 
 
 def _params(declared: Declared) -> Part:
-    tree = read_yaml(PARAMS_FILE)
+    """The values in force, by the section that they are read as: what lies under another value decides nothing."""
+    tree = read_shared(PARAMS_FILE)
     found = {}
     for key in declared.params:
         value = look_up(tree, key)
         if value is ABSENT:
             raise UserError(f"{PARAMS_FILE}: {key}: missing; add it (the published params.yaml has every key)")
-        found[key] = json.dumps(plain(value), sort_keys=True)
-    return found
+        found[key] = plain(value)
+    return {key: json.dumps(value, sort_keys=True) for key, value in in_force(found).items()}
 
 
 def hash_inputs(paths: Iterable[str]) -> Part | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from hacm.errors import UserError
 from hacm.files import write_json
-from pipeline.params import ABSENT, look_up
+from pipeline.yaml_tree import ABSENT, look_up
 
 FOLDER = Path(".state/engine")
 FILE = FOLDER / "plan.json"

@@ -9,7 +9,7 @@ from typing import Any
 from hacm.files import replace_file, write_json
 from pipeline.graph.content import Content, hash_path, sign
 from pipeline.graph.plan import FOLDER, Locked, Stage
-from pipeline.params import ABSENT
+from pipeline.yaml_tree import ABSENT
 
 RECORDS = FOLDER / "records"
 DONE = FOLDER / "done"

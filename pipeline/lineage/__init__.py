@@ -2,7 +2,7 @@
 
     recorded_graph.py    every stage as recorded and as it is now: current, stale or never made
     artefacts.py         what an artefact says of itself, read as it was recorded: from the workspace or DVC's cache
-    parameter_layers.py  values in force where sections lie over one another
+    in_force.py          values in force where sections lie over one another
     behind.py            from a result back to raw files, parameters, code, checkpoint
     clip_history.py      the same for one clip; and where a recording ends up
     affected.py          from a raw file, code or a parameter to all that depends on it

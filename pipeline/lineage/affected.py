@@ -10,9 +10,9 @@ from hacm.errors import UserError
 from pipeline.graph.plan import overlaps
 from pipeline.lineage.behind import explain
 from pipeline.lineage.clip_history import find_recording
-from pipeline.lineage.parameter_layers import overlap, overridden_by, value_at
+from pipeline.lineage.in_force import overlap, overridden_by, value_at
 from pipeline.lineage.recorded_graph import CURRENT, NEVER_MADE, PARAMS_FILE, STALE, Node, RecordedGraph
-from pipeline.params import ABSENT, look_up, read_yaml
+from pipeline.yaml_tree import ABSENT, look_up, read_yaml
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from hacm.errors import UserError, name_some
 from pipeline.graph.commits import find_commits
 from pipeline.graph.run_records import Difference
 from pipeline.lineage.artefacts import Artefact, ArtefactReader
-from pipeline.lineage.parameter_layers import in_force
+from pipeline.lineage.in_force import in_force
 from pipeline.lineage.recorded_graph import RecordedGraph
-from pipeline.params import ABSENT, flatten
+from pipeline.yaml_tree import ABSENT, flatten
 
 
 @dataclass(frozen=True)

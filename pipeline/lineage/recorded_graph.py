@@ -20,7 +20,7 @@ from pipeline.graph.content import Content
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.plan import Plan, Stage
 from pipeline.graph.run_records import Contents, Difference, Record
-from pipeline.params import ABSENT, look_up, plain, read_yaml
+from pipeline.yaml_tree import ABSENT, look_up, plain, read_yaml
 
 PARAMS_FILE = Path("params.yaml")
 KEPT_HASHES = Path(".state/lineage/hashes.json")

@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from hacm.errors import UserError, in_one_line, name_some
 from pipeline.graph.git import ask_git, is_as_committed
-from pipeline.params import editor, plain
 from pipeline.sweeps.points import Point, apply_settings
+from pipeline.yaml_tree import editor, plain
 
 PARAMS = Path("params.yaml")
 CODE = ("dvc.yaml", "hacm", "pipeline", "stages")

@@ -11,7 +11,8 @@ from typing import Any
 from ruamel.yaml.error import YAMLError
 
 from hacm.errors import UserError
-from pipeline.params import ABSENT, editor, look_up, plain
+from pipeline.layers import LIKE, layers
+from pipeline.yaml_tree import ABSENT, editor, look_up, plain
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_NAME = 60
@@ -75,21 +76,38 @@ def apply_settings(tree: Any, settings: Mapping[str, Any], source: Path) -> None
     for key, value in settings.items():
         section, _, last = key.rpartition(".")
         if look_up(tree, key) is ABSENT or not section:
-            raise UserError(f"{source}: has no {key}; sweep a key that is there")
+            raise UserError(f"{source}: has no {key}; sweep {_taken_from(tree, key) or 'a key that is there'}")
         look_up(tree, section)[last] = value
+
+
+def _taken_from(tree: Any, key: str) -> str | None:
+    """The key of `evaluate` that a setting is taken from if its own section does not say it, being `like` another."""
+    group, _, rest = key.partition(".")
+    section, _, setting = rest.partition(".")
+    other = f"{group}.{look_up(tree, f'{group}.{section}.{LIKE}')}.{setting}"
+    return None if look_up(tree, other) is ABSENT else other
 
 
 def expect_in_force(tree: Any, settings: Mapping[str, Any], source: Path) -> None:
     """UserError for a setting without effect, because a section of what is active overrides it."""
-    active = plain(tree["active"])
-    over = {
-        "train": [f"benchmarks.{name}.train" for name in active["benchmarks"]]
-        + [f"variants.{name}" for name in active["variants"]],
-        "evaluate": [f"benchmarks.{name}.evaluate" for name in active["benchmarks"]],
-        "cleaning": [f"datasets.{name}.cleaning" for name in active["datasets"]],
-    }
-    for key in settings:
-        section, _, rest = key.partition(".")
-        for prefix in over.get(section, ()):
-            if look_up(tree, f"{prefix}.{rest}") is not ABSENT:
-                raise UserError(f"{source}: {key} is not in force, {prefix}.{rest} is put over it; sweep that")
+    for sections in _active_layers(plain(tree)):
+        names = list(sections)
+        for key, (place, name) in itertools.product(settings, enumerate(names)):
+            inner = key.removeprefix(f"{name}.")
+            for over in names[place + 1 :] if inner != key else ():
+                if look_up(sections[over], inner) is not ABSENT:
+                    raise UserError(f"{source}: {key} is not in force, {over}.{inner} is put over it; sweep that")
+
+
+def _active_layers(tree: Any) -> Iterator[dict[str, Any]]:
+    """The layers of every section that the active stages read."""
+    active = tree["active"]
+    for benchmark in active["benchmarks"]:
+        for variant in active["variants"]:
+            yield layers(tree, "train", benchmark=benchmark, variant=variant)
+        for protocol in active["protocols"]:
+            yield layers(tree, f"evaluate.{protocol}", benchmark=benchmark)
+    for benchmark in active["transfer"]["targets"]:
+        yield layers(tree, "evaluate.transfer", benchmark=benchmark)
+    for dataset in active["datasets"]:
+        yield layers(tree, "cleaning", dataset=dataset)

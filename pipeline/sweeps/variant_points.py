@@ -7,8 +7,8 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 
 from hacm.errors import UserError
-from pipeline.params import plain, read_yaml, write_yaml
 from pipeline.sweeps.points import Point
+from pipeline.yaml_tree import plain, read_yaml, write_yaml
 
 SECTION = "train."
 

@@ -12,7 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from hacm import protocols
 from hacm.errors import UserError
 from pipeline.datasets.registry import find_benchmark
-from pipeline.params import read_yaml, write_yaml
+from pipeline.yaml_tree import read_yaml, write_yaml
 from stages.shared import arguments, parameters
 from stages.shared.console import run, say
 
@@ -23,11 +23,12 @@ def main() -> None:
     options = parse()
     names = dict.fromkeys([*options.benchmarks, *options.transfer_from, *options.transfer_to])
     chosen = {name: find_benchmark(name)[0].name for name in names}
-    parameters.check_file()
+    parameters.check_file(parameters.PARAMS_FILE)
     tree = read_yaml(parameters.PARAMS_FILE)
     for name in chosen:
         if name not in tree["benchmarks"]:
-            raise UserError(f"{parameters.PARAMS_FILE}: no recipe for {name}; add benchmarks.{name} (train, evaluate)")
+            empty = f"benchmarks.{name}: {{train: {{}}, evaluate: {{}}}}"
+            raise UserError(f"{parameters.PARAMS_FILE}: no recipe for {name}; add {empty}")
     active = tree["active"]
     active["datasets"] = in_one_line(chosen.values())
     active["benchmarks"] = CommentedMap(chosen)

@@ -18,9 +18,9 @@ from hacm.errors import UserError
 from hacm.files import read_json, replace_file, write_json
 from pipeline import text_tables
 from pipeline.comparison.result_sets import ResultSet
-from pipeline.params import editor, read_yaml
 from pipeline.sweeps import experiments, sweep_results, variant_points
 from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
+from pipeline.yaml_tree import editor, read_yaml
 from stages.shared import arguments, parameters, places
 from stages.shared.console import run, say, table_console
 
@@ -35,7 +35,7 @@ def main() -> None:
         check(points, engine)
         write_json(folder / "points.json", {"engine": engine, "points": [point.settings for point in points]})
         if engine == "queue":
-            active = parameters.load(("active",)).section("active", parameters.Active)
+            active = parameters.load(parameters.ACTIVE).get(parameters.ACTIVE)
             experiments.run_points(points, options.jobs, [places.raw(name) for name in active.datasets])
         else:
             run_variants(points, options.jobs)
@@ -87,7 +87,7 @@ def check(points: list[Point], engine: str) -> None:
             with open(changed, "w", encoding="utf-8") as stream:
                 editor().dump(tree, stream)
             try:
-                parameters.check_file(changed, protocol_settings=True)
+                parameters.check_file(changed)
             except UserError as error:
                 raise UserError(f"{point.name}: {str(error).removeprefix(f'{folder}/')}") from error
 

@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from hacm.errors import UserError
-from pipeline.params import editor, plain, read_yaml
 from pipeline.sweeps import experiments, variant_points
 from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
+from pipeline.yaml_tree import editor, plain, read_yaml
 from stages.shared.parameters import check_file
 from tests.conftest import write_small_params
 
@@ -55,8 +55,12 @@ def test_settings_that_would_do_nothing_are_refused(params):
     expect_in_force(tree, {"train.masking.tau": 0.5, "evaluate.knn.k": 3, "evaluate.bootstrap": 300}, params)
     with pytest.raises(UserError, match=r"train.model.dim is not in force, benchmarks.kinect-sim-xsub.train.model.dim"):
         expect_in_force(tree, {"train.model.dim": 32}, params)
-    with pytest.raises(UserError, match=r"evaluate.linear.views is not in force"):
-        expect_in_force(tree, {"evaluate.linear.views": 3}, params)
+    with pytest.raises(
+        UserError, match=r"evaluate.probe.views is not in force, benchmarks.kinect-sim-xsub.evaluate.probe"
+    ):
+        expect_in_force(tree, {"evaluate.probe.views": 3}, params)
+    with pytest.raises(UserError, match=r"has no evaluate.linear.views; sweep evaluate.probe.views"):
+        apply_settings(tree, {"evaluate.linear.views": 3}, params)
     with pytest.raises(UserError, match=r"has no train.masking.tua"):
         apply_settings(tree, {"train.masking.tua": 1}, params)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.params import read_yaml
+from pipeline.yaml_tree import read_yaml
 from tests.conftest import PROJECT, run, shipped_params
 
 

@@ -13,8 +13,8 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
-from pipeline.params import ABSENT, look_up
 from pipeline.store.store import SkeletonStore
+from pipeline.yaml_tree import ABSENT, look_up
 from tests.conftest import environment, run, write_small_params
 
 

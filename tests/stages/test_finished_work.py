@@ -122,7 +122,7 @@ def test_what_changes_under_a_running_stage_is_not_recorded(project_copy: Path, 
     )
     said = " ".join((output + logs).split())
     assert process.returncode != 0
-    assert "benchmarks.kinect-sim-xsub.train.pretrain.epochs was 40, is 50" in said
+    assert "params.yaml: train.pretrain.epochs was 40, is 50" in said
     assert (project_copy / "dvc.lock").read_bytes() == lock
     params.write_text(begun)
     done = run(project_copy, *commands[engine])

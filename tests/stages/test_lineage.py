@@ -98,8 +98,8 @@ def test_the_code_is_what_dvc_yaml_declares(project):
     facts = facts_of(project, "behind", "baseline@kinect-sim-xsub")
     of_baseline = {one["path"] for one in facts["code"]["files"] if "baseline@kinect-sim-xsub" in one["stages"]}
     assert of_baseline == {
-        "hacm", "pipeline/datasets", "pipeline/own", "pipeline/params.py", "pipeline/results", "pipeline/store",
-        "stages/baseline.py", "stages/shared",
+        "hacm", "pipeline/datasets", "pipeline/layers.py", "pipeline/own", "pipeline/results", "pipeline/store",
+        "pipeline/yaml_tree.py", "stages/baseline.py", "stages/shared",
     }  # fmt: skip
     assert facts["checkpoints"] == []
     assert not any(one["key"].startswith("train") for one in facts["parameters"])

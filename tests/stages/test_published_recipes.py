@@ -12,19 +12,21 @@ import zipfile
 from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from hacm.checkpoints import checkpoint
 from hacm.files import read_json
-from hacm.protocols import knn, linear, robustness
+from hacm.protocols import knn, linear
 from hacm.recordings.ntu import parse
 from hacm.settings import AugmentSettings, LossSettings, MaskingSettings, ModelSettings, PretrainSettings, TrainSettings
 from pipeline.kinect_sim import SimulatorSettings, clips
-from pipeline.params import Params, editor
 from pipeline.store.store import SkeletonStore
+from pipeline.yaml_tree import editor
 from stages.shared.loading import load_benchmark
+from stages.shared.parameters import BENCHMARK_TRAIN, EVALUATION, Declared, load
 from tests.conftest import PROJECT, shipped_params
 
 DATASETS = {
@@ -99,7 +101,7 @@ def write_params(path: Path) -> None:
         for rule in rules:
             benchmark = tree["benchmarks"][f"{dataset}-{rule}"]
             benchmark["train"].setdefault("pretrain", {}).update(epochs=2, warmup_epochs=1)
-            benchmark["evaluate"]["linear"].update(epochs=1, views=1)
+            benchmark["evaluate"]["linear"] = {"epochs": 1, "views": 1}
     with open(path, "w", encoding="utf-8") as stream:
         editor().dump(tree, stream)
 
@@ -142,11 +144,10 @@ def published_table() -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in rows[2:]}
 
 
-def shipped(tmp_path: Path, benchmark: str, section: str, kind: type) -> object:
+def shipped(tmp_path: Path, benchmark: str, declared: Declared[Any], **names: str) -> Any:
     path = tmp_path / "params.yaml"
     path.write_text(shipped_params(), encoding="utf-8")
-    override = f"benchmarks.{benchmark}.{section}"
-    return Params(path, [section, override]).section(section, kind, override)
+    return load(declared, path=path, benchmark=benchmark, **names).get(declared)
 
 
 @pytest.mark.parametrize("benchmark", BENCHMARKS)
@@ -156,7 +157,7 @@ def test_the_shipped_recipe_is_the_published_one(benchmark: str, tmp_path: Path)
     assert len(row) == 4
     epochs, warmup = row["pretrain epochs / warm-up"].split("/")
     lr, batch = row["linear-probe lr / batch"].split("/")
-    assert shipped(tmp_path, benchmark, "train", TrainSettings) == TrainSettings(
+    assert shipped(tmp_path, benchmark, BENCHMARK_TRAIN) == TrainSettings(
         model=ModelSettings(
             arithmetic="textbook", dim=256, heads=8, encoder_blocks=8, decoder_blocks=3, mlp_ratio=4, frames=72, segment=3,
             prune=True, hyperbolic=True, curvature=1,
@@ -172,14 +173,14 @@ def test_the_shipped_recipe_is_the_published_one(benchmark: str, tmp_path: Path)
         ),
     )  # fmt: skip
     probe = {"epochs": 100, "views": 100, "batch": int(batch), "lr": float(lr), "momentum": 0.9, "weight_decay": 0.0}
-    assert shipped(tmp_path, benchmark, "evaluate.linear", linear.Settings) == linear.Settings(**probe)  # type: ignore[arg-type]
-    assert shipped(tmp_path, benchmark, "evaluate.knn", knn.Settings) == knn.Settings(k=1)
+    assert shipped(tmp_path, benchmark, EVALUATION, protocol="linear") == linear.Settings(**probe)  # type: ignore[arg-type]
+    assert shipped(tmp_path, benchmark, EVALUATION, protocol="knn") == knn.Settings(k=1)
 
 
 @pytest.mark.parametrize("benchmark", [*BENCHMARKS, "kinect-sim-xsub", "utd-mhad-xsub", "ui-prmd-xsub"])
 def test_robustness_trains_the_probe_of_linear(benchmark: str, tmp_path: Path) -> None:
-    probe = asdict(shipped(tmp_path, benchmark, "evaluate.linear", linear.Settings))  # type: ignore[call-overload]
-    robust = asdict(shipped(tmp_path, benchmark, "evaluate.robustness", robustness.Settings))  # type: ignore[call-overload]
+    probe = asdict(shipped(tmp_path, benchmark, EVALUATION, protocol="linear"))
+    robust = asdict(shipped(tmp_path, benchmark, EVALUATION, protocol="robustness"))
     assert {name: robust[name] for name in probe} == probe
 
 
@@ -202,8 +203,7 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
     assert len(classes) == (51 if dataset.startswith("pku") else 2 * both)
 
     model, facts = checkpoint.load(project.folder / "models" / benchmark / "hacm" / "seed-0")
-    recipe = shipped(tmp_path, benchmark, "train", TrainSettings)
-    assert isinstance(recipe, TrainSettings)
+    recipe = shipped(tmp_path, benchmark, BENCHMARK_TRAIN)
     used = replace(recipe, pretrain=replace(recipe.pretrain, epochs=2, warmup_epochs=1))
     assert facts["settings"] == asdict(used)
     assert [len(model.encoder.blocks), len(model.decoder.blocks)] == [8, 3]
@@ -216,5 +216,5 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
     evaluated = read_json(results / "linear" / "metrics.json")
     assert (evaluated["n"], evaluated["classes"]) == (2 * both, len(classes))
     settings = read_json(results / "linear" / "details.json")["settings"]
-    published = shipped(tmp_path, benchmark, "evaluate.linear", linear.Settings)
-    assert settings == asdict(replace(published, epochs=1, views=1))  # type: ignore[type-var]
+    published = shipped(tmp_path, benchmark, EVALUATION, protocol="linear")
+    assert settings == asdict(replace(published, epochs=1, views=1))

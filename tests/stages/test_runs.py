@@ -8,8 +8,8 @@ import sys
 import polars as pl
 import pytest
 
-from pipeline.params import editor, merge, read_yaml
 from pipeline.results.writing import name_figure
+from pipeline.yaml_tree import editor, merge, read_yaml
 from stages import evaluate, split, transfer
 from stages.shared import console
 from tests.conftest import PROJECT, run

@@ -24,8 +24,9 @@ def test_protocols_that_train_run_as_a_stage(project_copy, protocol):
 
 @pytest.mark.parametrize("section", ["evaluate.transfer", "benchmarks.kinect-sim-xsub.evaluate.transfer"])
 def test_transfer_is_a_section_like_those_of_the_protocols(tmp_path, section):
-    write_small_params(tmp_path / "params.yaml", {f"{section}.layer_decay": 1.0})
-    check_file(tmp_path / "params.yaml", protocol_settings=True)
-    write_small_params(tmp_path / "params.yaml", {f"{section}.layer_decay": 1.5})
+    own = {"benchmarks.kinect-sim-xsub.evaluate.transfer": {}}
+    write_small_params(tmp_path / "params.yaml", own | {f"{section}.layer_decay": 1.0})
+    check_file(tmp_path / "params.yaml")
+    write_small_params(tmp_path / "params.yaml", own | {f"{section}.layer_decay": 1.5})
     with pytest.raises(UserError, match=rf"{section}(\.layer_decay)?: .*layer_decay 1.5 must lie in \(0, 1\]"):
-        check_file(tmp_path / "params.yaml", protocol_settings=True)
+        check_file(tmp_path / "params.yaml")

@@ -7,7 +7,7 @@ import sys
 import pytest
 from dvc.repo import Repo
 
-from pipeline.params import editor, look_up, plain
+from pipeline.yaml_tree import editor, look_up, plain
 from tests.conftest import copy_project, run, write_small_params
 
 SIX = {

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from hacm.files import hash_tree, read_json
-from pipeline.params import read_yaml
+from pipeline.yaml_tree import read_yaml
 from tests.conftest import environment, run, write_small_params
 
 CLEAN = "Data and pipelines are up to date."

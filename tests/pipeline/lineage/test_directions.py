@@ -11,7 +11,7 @@ from pipeline.graph.revisions import read_lock_at
 from pipeline.lineage import affected, behind
 from pipeline.lineage.artefacts import ArtefactReader
 from pipeline.lineage.recorded_graph import RecordedGraph
-from pipeline.params import ABSENT
+from pipeline.yaml_tree import ABSENT
 from tests.conftest import run
 from tests.pipeline.lineage.conftest import commit, edit
 

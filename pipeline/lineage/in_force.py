@@ -1,15 +1,12 @@
-"""Values in force where one section of params.yaml lies over another: the same rule by which stages read them.
-
-A data set's or benchmark's section lies over the one it repeats the name of (`benchmarks.B.train` over `train`), a
-variant's over `train` and the benchmark's.
-"""
+"""Values in force, and which section of params.yaml has the last word on them, by the rule of pipeline.layers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from pipeline.params import ABSENT, flatten, look_up, merge
+from pipeline.layers import layers_of
+from pipeline.yaml_tree import ABSENT, flatten, look_up, merge
 
 
 @dataclass(frozen=True)
@@ -20,34 +17,18 @@ class Value:
     origin: str
 
 
-def layers_of(keys: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Of the keys that a stage declares, each that lies over no other, and those over it, the last word last."""
-    over = {key: base for key in keys for base in keys if _lies_over(key, base)}
-    layers: dict[str, list[str]] = {key: [key] for key in keys if key not in over}
-    for key in sorted(over, key=lambda name: (name.startswith("variants."), name)):
-        layers[over[key]].append(key)
-    return layers
-
-
-def _lies_over(key: str, base: str) -> bool:
-    group, *rest = key.split(".")
-    if group == "variants":
-        return base == "train"
-    return group in ("benchmarks", "datasets") and ".".join(rest[1:]) == base
-
-
 def in_force(params: Mapping[str, Any]) -> dict[str, Value]:
-    """Every value that a stage with these parameters reads, by the dotted key it has in the lowest section."""
+    """Every value that a stage with these parameters reads, by the dotted key of the section that it is read as."""
     found = {}
-    for base, layers in layers_of(params).items():
-        merged = reduce(merge, (params[layer] for layer in layers))
-        for key, value in flatten(merged, base).items():
-            found[key] = Value(value, _origin(params, base, layers, key))
+    for root, sections in layers_of(params).items():
+        for key, value in flatten(reduce(merge, sections.values()), root).items():
+            found[key] = Value(value, _origin(sections, root, key))
     return found
 
 
-def _origin(params: Mapping[str, Any], base: str, layers: list[str], key: str) -> str:
-    return next(layer for layer in reversed(layers) if _within(params[layer], base, key) is not ABSENT)
+def _origin(sections: dict[str, Any], root: str, key: str) -> str:
+    """The last of the sections that has what stands at `key` of the one at `root`."""
+    return next(name for name in reversed(sections) if _within(sections[name], root, key) is not ABSENT)
 
 
 def _within(section: Any, root: str, key: str) -> Any:
@@ -72,18 +53,24 @@ def value_at(params: Mapping[str, Any], key: str) -> Any:
 def overridden_by(params: Mapping[str, Any], key: str) -> list[str]:
     """The sections that have the last word on all that stands at or below a key, so that the key decides nothing.
 
-    Empty if it decides anything, or nothing stands there.
+    Empty if it decides anything, or nothing stands there. A recipe that the stage is not `like` decides nothing: all
+    that it reads instead.
     """
     last_words: set[str] = set()
-    for layers in layers_of(params).values():
-        for place, layer in enumerate(layers):
-            if not overlap(key, layer):
+    met = False
+    for sections in layers_of(params).values():
+        names = list(sections)
+        for place, name in enumerate(names):
+            if not overlap(key, name):
                 continue
-            for inner in _leaves_at(params[layer], layer, key):
-                over = [one for one in layers[place + 1 :] if inner and look_up(params[one], inner) is not ABSENT]
+            met = True
+            for inner in _leaves_at(sections[name], name, key):
+                over = [one for one in names[place + 1 :] if inner and look_up(sections[one], inner) is not ABSENT]
                 if not over:
                     return []
                 last_words.add(over[-1])
+    if not met and value_at(params, key) is not ABSENT:
+        return sorted({name for sections in layers_of(params).values() if len(sections) > 1 for name in sections})
     return sorted(last_words)
 
 
