@@ -2,36 +2,38 @@
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+READY_DEV := $(VENV)/.ready-dev
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro report test lint utd-mhad ablations clean
 
 repro: $(READY)
-	@python -m stages.tools.check
+	@hacm check
 	@dvc repro
 
 # The page alone, of the results that are here (`dvc pull`): nothing is computed again.
 report: $(READY)
 	@dvc repro --single-item report
 
-test: $(READY)
+test: $(READY_DEV)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-lint: $(READY)
+lint: $(READY_DEV)
 	@ruff check . && ruff format --check . && mypy
 
 # Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
 utd-mhad: $(READY)
-	@python -m stages.tools.activate utd-mhad-xsub --variants hacm --seeds 0
+	@hacm activate utd-mhad-xsub --variants hacm --seeds 0
 	@dvc repro
 
-# The ablation table: every variant from every seed. What is done is not done again, so the same command goes on where it
-# was stopped; one failure does not stop the rest.
+# The ablation table: every variant from every seed. What is done is not done again, so the same command resumes;
+# one failure does not stop the rest.
 BENCHMARKS ?= kinect-sim-xsub
 VARIANTS ?= all
 SEEDS ?= 0 1 2
 ablations: $(READY)
-	@python -m stages.tools.activate $(BENCHMARKS) --variants $(VARIANTS) --seeds $(SEEDS) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
+	@hacm activate $(BENCHMARKS) --variants $(VARIANTS) --seeds $(SEEDS) $(if $(PROTOCOLS),--protocols $(PROTOCOLS))
 	@dvc repro --keep-going
 
 $(READY): pyproject.toml constraints.txt
@@ -39,8 +41,14 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than 3.11; make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: no venv module; Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "installing the pinned dependencies into $(VENV) (once, some minutes)"
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(INSTALL) -e .
 	@touch $(READY)
+
+# Tests and checks need more than a run does.
+$(READY_DEV): $(READY)
+	@echo "installing what tests need into $(VENV) (once)"
+	@$(INSTALL) -e '.[dev]'
+	@touch $(READY_DEV)
 
 # Everything computed; raw files stay.
 clean:

@@ -28,7 +28,7 @@ from hacm.files import write_json
 from hacm.model.network import HACM
 from hacm.protocols import knn, linear
 from hacm.settings import TrainSettings
-from stages.shared import devices
+from stages.shared import command
 
 MINUTE = 60
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--gallery", type=int, default=NTU_TRAIN, help="training clips")
     parser.add_argument("--queries", type=int, default=NTU_TEST, help="test clips")
     options = parser.parse_args()
-    device = torch.device(devices.choose(options.device))
+    device = torch.device(command.choose_device(options.device))
     settings = find_recipe(options.config)
     measured = measure(settings, device, options.clips, options.gallery, options.queries)
     found = {"config": options.config, **facts(device), **measured}

@@ -28,7 +28,7 @@ from benchmarks.recipes import add_options, facts, find_recipe
 from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from stages.shared import devices
+from stages.shared import command
 
 CURVE_CLIPS = 16  # batches in the set that the curves are trained on
 
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=NTU_TEST)
     parser.add_argument("--released", help="a mended checkout of the released code, see benchmarks.side_by_side")
     options = parser.parse_args()
-    device = torch.device(devices.choose(options.device))
+    device = torch.device(command.choose_device(options.device))
     found = run_all(options, device)
     if options.json:
         write_json(options.json, found)

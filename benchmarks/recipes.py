@@ -10,7 +10,7 @@ import torch
 from hacm.settings import TrainSettings
 from pipeline.graph.git import describe_code
 from pipeline.results.machine import describe_machine
-from stages.shared import devices, parameters
+from stages.shared import command, parameters
 
 RELEASE = "release"
 RECIPES = {RELEASE: TrainSettings()}  # the settings' defaults are the published recipe
@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", default=RELEASE, help="release (D 256, 8 + 3 blocks), or a benchmark in params.yaml"
     )
-    devices.add_option(parser)
+    command.add_device(parser)
     parser.add_argument("--json", type=Path, help="write the figures here as well")
 
 

@@ -38,7 +38,7 @@ from hacm.clips.augment import DRAWS
 from hacm.clips.ragged import Clips
 from hacm.files import write_json
 from hacm.settings import TrainSettings
-from stages.shared import devices
+from stages.shared import command
 
 MEGABYTE = 1e6
 Action = Callable[[], None]
@@ -46,7 +46,7 @@ Action = Callable[[], None]
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    device = torch.device(devices.choose(options.device))
+    device = torch.device(command.choose_device(options.device))
     settings = find_recipe(options.config, options.clips)
     if options.fast:
         settings = replace(settings, pretrain=replace(settings.pretrain, precision="bfloat16", compile=True))

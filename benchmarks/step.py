@@ -24,7 +24,7 @@ from hacm.clips.augment import Batch
 from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from stages.shared import devices
+from stages.shared import command
 
 GIGA = 1e9
 HOUR = 3600
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, choices=(1, 2), default=1)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    device = torch.device(devices.choose(options.device))
+    device = torch.device(command.choose_device(options.device))
     settings = find_recipe(options.config, options.clips)
     found = {"config": options.config, **facts(device), **measure(settings, options.bodies, device, options.repeats)}
     show(found)

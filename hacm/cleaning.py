@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.errors import BadRecording
+from hacm.errors import BadRecording, SettingsError
 from hacm.recordings import Clip, Recording
 from hacm.recordings.notes import Kind, Note
 
@@ -50,11 +50,11 @@ class CleaningSettings:
             ("single_body", ("zeros", "copy")),
         ):
             if getattr(self, name) not in allowed:
-                raise ValueError(f"{name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
+                raise SettingsError(f"{name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
         if self.ghost_frames < 0 or self.max_frames < 1:
-            raise ValueError("ghost_frames must be at least 0 and max_frames at least 1")
+            raise SettingsError("ghost_frames must be at least 0 and max_frames at least 1")
         if not self.noisy_spread > 0 or not 0 < self.noisy_share <= 1:
-            raise ValueError("noisy_spread must be positive and noisy_share lie in (0, 1]")
+            raise SettingsError("noisy_spread must be positive and noisy_share lie in (0, 1]")
 
 
 @dataclass(frozen=True, eq=False)

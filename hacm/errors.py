@@ -1,20 +1,97 @@
-"""The one exception that reaches a user."""
+"""The errors that reach a user as one line, and how a program ends with them. Any other error is a bug."""
 
-from collections.abc import Sequence
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 MOST_NAMED = 10
 LONGEST_WORDS = 150
+
+USER_MISTAKE = 1
+FAILED_CHECK = 2
+INTERRUPTED = 130
+"""Exit codes of every program here; 0 is success."""
+
+TRACEBACK = "HACM_TRACEBACK"
+"""Environment variable: set to 1, the traceback of every error is shown, also of those that are one line otherwise."""
 
 
 class UserError(Exception):
     """A mistake the user can mend. The message is one line: what, where (file, line or key), what to do.
 
-    Stages print it and end with exit code 1, without a traceback.
+    Programs print it and end with exit code 1, without a traceback.
     """
+
+    exit_code = USER_MISTAKE
+
+
+class FailedCheck(UserError):
+    """A check that the user asked for did not pass. Programs end with exit code 2."""
+
+    exit_code = FAILED_CHECK
+
+
+class SettingsError(UserError, ValueError):
+    """Settings that are impossible, in themselves or for the clips at hand. The message names the key."""
+
+
+class DamagedModel(UserError, ValueError):
+    """A model's files cannot be used: damaged, of another format, or not what they are said to be."""
+
+
+class NotFinite(UserError, FloatingPointError):
+    """Training diverged: a loss or a score is infinite or not a number."""
+
+
+class Terminated(UserError):
+    """The run was asked to end by SIGTERM. The message is one line that says whether its state is saved."""
 
 
 class BadRecording(Exception):
     """A recording that cannot be used. The message is the reason written into the table of excluded clips."""
+
+
+def run_program(main: Callable[[], int | None]) -> NoReturn:
+    """Run a program's `main` and end the process with the exit code it returns (None: 0), or with one line.
+
+    A UserError ends with its exit code, an interrupt with 130. Any other exception is a bug, here or in a library: it
+    keeps its traceback.
+    """
+    try:
+        code = main()
+    except BaseException as error:
+        ending = ending_of(error)
+        if ending is None:
+            raise
+        end(*ending)
+    sys.exit(code)
+
+
+def ending_of(error: BaseException) -> tuple[str, int] | None:
+    """The one line and the exit code that a program ends with because of an error; None for a bug."""
+    if isinstance(error, UserError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, MemoryError):
+        line = "error: not enough memory; use fewer clips (datasets.NAME.ingest.limit) or a smaller batch"
+        return line, USER_MISTAKE
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; the same command resumes", INTERRUPTED
+    return None
+
+
+def end(line: str, exit_code: int) -> NoReturn:
+    """End the process with one line on standard error; after the traceback, if that is wanted."""
+    show_traceback()
+    print(line, file=sys.stderr, flush=True)
+    sys.exit(exit_code)
+
+
+def show_traceback() -> None:
+    """Print the traceback of the error being handled, if HACM_TRACEBACK asks for it."""
+    if os.environ.get(TRACEBACK, "") not in ("", "0") and sys.exc_info()[1] is not None:
+        traceback.print_exc()
 
 
 def name_some(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hacm.errors import SettingsError
 from hacm.model.geometry import PoincareBall, euclidean_cdist
 from hacm.model.masking import spatial_scores
 from hacm.settings import TreeSettings
@@ -97,12 +98,12 @@ def embed_tree(skeleton: Skeleton, bone_length_V: NDArray[np.floating], settings
 
     bone_length_V: mean length in metres of the bone from each joint to its parent; the root's entry is not read. The
     loss is the mean squared relative error over all pairs. The same settings and lengths give the same numbers.
-    ValueError, naming the joint, for a bone that is not positive and finite; ValueError if the scale is too large.
+    ValueError, naming the joint, for a bone that is not positive and finite; SettingsError if the scale is too large.
     """
     tree_VV = settings.scale * tree_distances(skeleton, bone_length_V)
     deepest = tree_VV[skeleton.root].max()
     if deepest > DEEPEST:
-        raise ValueError(f"tree.scale {settings.scale} puts a joint at radius {deepest:.1f}; {DEEPEST} is the most")
+        raise SettingsError(f"tree.scale {settings.scale} puts a joint at radius {deepest:.1f}; {DEEPEST} is the most")
     target_VV = torch.from_numpy(tree_VV)
     generator = torch.Generator().manual_seed(settings.seed)
     start_VD = start(sarkar_layout(skeleton, settings.scale * bone_length_V), settings.dim, generator)

@@ -1,7 +1,17 @@
 """The baseline under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
+
+
+command.answer_early(command_line, __name__)
+
 from hacm.evaluation import ridge
-from stages.shared import arguments, box, parameters, places
+from stages.shared import box, parameters, places
 from stages.shared.costs import Meter
 from stages.shared.loading import load_benchmark
 from stages.shared.result_files import summarise, write_result
@@ -10,7 +20,7 @@ PARAMS = parameters.keys(parameters.BOOTSTRAP)
 
 
 def main() -> None:
-    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    name = command_line().parse_args().benchmark
     params = parameters.load(parameters.BOOTSTRAP)
     benchmark = load_benchmark(name, hierarchies=False)
     meter = Meter("cpu")

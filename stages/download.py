@@ -4,6 +4,16 @@ Official addresses are in pipeline/datasets/definition.py. HACM_MIRROR names a f
 a copy; files that are here already are verified and kept.
 """
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "dataset", example="--dataset utd-mhad")
+
+
+command.answer_early(command_line, __name__)
+
 import hashlib
 import os
 from functools import partial
@@ -19,8 +29,8 @@ from pipeline.ingest.fetching import fetch
 from pipeline.ingest.gathering import RECEIPT, find_files, locate
 from pipeline.ingest.workers import count_cores, map_ahead
 from pipeline.kinect_sim import SimulatorSettings, generate
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import Work, say
+from stages.shared import box, parameters, places
+from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.SOURCE)
 
@@ -28,7 +38,7 @@ MOST_NAMED = 4
 
 
 def main() -> None:
-    options = arguments.parser(__doc__, "dataset").parse_args()
+    options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(parameters.SOURCE, dataset=dataset.name).get(parameters.SOURCE)
     folder = places.raw(dataset.name)

@@ -1,17 +1,30 @@
 """Evaluate a pretrained encoder by a protocol, beside the same encoder with random weights."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "benchmark", "protocol", example="--benchmark kinect-sim-xsub --protocol linear")
+    command.add_run(parser)
+    command.add_device(parser)
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 from typing import Any
 
 from hacm import protocols
-from hacm.errors import UserError
+from hacm.errors import NotFinite, SettingsError, UserError
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.settings import AugmentSettings
-from stages.shared import arguments, box, devices, parameters
-from stages.shared.console import Work
+from stages.shared import box, parameters
 from stages.shared.costs import Meter
 from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import Benchmark, expect_version, load_benchmark
+from stages.shared.progress import Work
 from stages.shared.result_files import summarise, write_result
 
 READ = (parameters.BOOTSTRAP, parameters.EVALUATION)
@@ -19,14 +32,11 @@ PARAMS = parameters.keys(*READ)
 
 
 def main() -> None:
-    parser = arguments.parser(__doc__, "benchmark", "protocol")
-    arguments.add_run(parser)
-    devices.add_option(parser)
-    options = parser.parse_args()
-    run, protocol, device = arguments.run_of(options), options.protocol, devices.choose(options.device)
+    options = command_line().parse_args()
+    run, protocol, device = command.run_of(options), options.protocol, command.choose_device(options.device)
     try:
         protocols.find(protocol)
-    except ValueError as error:
+    except SettingsError as error:
         raise UserError(f"--protocol: {error}") from error
     params = parameters.load(*READ, benchmark=run.benchmark, protocol=protocol)
     settings = params.get(parameters.EVALUATION)
@@ -63,7 +73,7 @@ def run_protocol(protocol: str, title: str, encoder: Encoder, task: Task, settin
             result: Result = protocols.find(protocol).run(
                 encoder.model, task, settings, encoder.run.seed, encoder.device, work.update
             )
-        except ValueError as error:
+        except (SettingsError, NotFinite) as error:
             raise UserError(f"{protocol}: {error}") from error
     return result
 

@@ -1,5 +1,15 @@
 """Embed the kinematic tree in the Poincaré ball, and compute every frame's hyperbolic joint hierarchy (hacm.md §3)."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "dataset", example="--dataset kinect-sim")
+
+
+command.answer_early(command_line, __name__)
+
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,15 +26,15 @@ from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.splits import assign, select
 from pipeline.store.rows import RowWriter
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import Work, say
+from stages.shared import box, parameters, places
 from stages.shared.loading import expect_skeleton, skeleton_of
+from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.HIERARCHY, parameters.TREE_SPLIT)
 
 
 def main() -> None:
-    options = arguments.parser(__doc__, "dataset").parse_args()
+    options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     params = parameters.load(parameters.HIERARCHY, parameters.TREE_SPLIT, dataset=dataset.name)
     settings = params.get(parameters.HIERARCHY)

@@ -4,6 +4,23 @@ A large data set may be parsed by several processes first: `--shard I --of N` le
 .state/ingest/DATASET, and the plain command then takes from there what was parsed; the store is the same bytes.
 """
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "dataset", example="--dataset kinect-sim --limit 100")
+    parser.add_argument("--limit", type=int, metavar="N", help="this many recordings only, spread over the data set")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads that parse (one per core if not given)")
+    parser.add_argument(
+        "--shard", type=int, metavar="I", help="parse this part only (from 0), for the plain command to take"
+    )
+    parser.add_argument("--of", type=int, default=1, metavar="N", help="how many parts there are")
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 import shutil
 
@@ -18,19 +35,14 @@ from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
 from pipeline.ingest.parsing import Reading, read_recordings
 from pipeline.store.store import StoreWriter
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import Work, say
+from stages.shared import box, parameters, places
+from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.INGEST)
 
 
 def main() -> None:
-    parser = arguments.parser(__doc__, "dataset")
-    parser.add_argument("--limit", type=int, help="this many recordings only, spread over the data set")
-    parser.add_argument("--workers", type=int, help="threads that parse; default: one a core")
-    parser.add_argument("--shard", type=int, help="parse this part only, from 0, for the plain command to take")
-    parser.add_argument("--of", type=int, default=1, help="so many parts there are")
-    options = parser.parse_args()
+    options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
     limit = options.limit if options.limit is not None else settings.limit

@@ -1,19 +1,29 @@
 """Clean and centre the recordings into the clean store with its manifest. Cheap: no file is parsed again."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "dataset", example="--dataset kinect-sim")
+
+
+command.answer_early(command_line, __name__)
+
 from hacm.cleaning import clean
 from hacm.errors import BadRecording, UserError
 from hacm.recordings.notes import Note
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.manifest import recording_of
 from pipeline.store.store import SkeletonStore, StoreWriter
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import Work, say
+from stages.shared import box, parameters, places
+from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.CLEANING)
 
 
 def main() -> None:
-    options = arguments.parser(__doc__, "dataset").parse_args()
+    options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(parameters.CLEANING, dataset=dataset.name).get(parameters.CLEANING)
     source = SkeletonStore.open(places.recordings(dataset.name))

@@ -4,16 +4,26 @@ dvc.yaml runs pretraining as a matrix, whose templates know the benchmark but no
 data set's folders: they depend on this file instead. That the three belong together is checked on the way.
 """
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
+
+
+command.answer_early(command_line, __name__)
+
 from hacm.files import hash_tree, read_json, write_json
-from stages.shared import arguments, box, places
-from stages.shared.console import say
+from stages.shared import box, places
 from stages.shared.loading import expect_version, open_benchmark
+from stages.shared.progress import say
 
 PARAMS: tuple[str, ...] = ()
 
 
 def main() -> None:
-    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    name = command_line().parse_args().benchmark
     dataset, store, _ = open_benchmark(name)
     folder = places.hierarchy(dataset.name)
     expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)

@@ -1,16 +1,33 @@
-"""Pretrain a variant of HA-CM on a benchmark's training clips, without labels. A killed run goes on where it stopped.
+"""Pretrain a variant of HA-CM on a benchmark's training clips, without labels. A killed run resumes.
 
 The unfinished state lies in .state/pretrain/BENCHMARK/VARIANT/seed-N with a fingerprint of parameters, data, code and
 library; a state of anything else is not taken up. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one run
 between two devices.
 """
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub --variant hacm --seed 0")
+    command.add_run(parser)
+    command.add_device(parser)
+    where = "where the clips' rows are kept; auto: on the device if they fit"
+    parser.add_argument("--rows", choices=("auto", "device", "host"), default="auto", help=where)
+    patience = "seconds after which a process that does not answer is given up"
+    parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help=patience)
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,7 +36,6 @@ import torch
 from hacm.checkpoints import checkpoint
 from hacm.clips.augment import sample_batch
 from hacm.clips.ragged import Rows, place_rows
-from hacm.errors import UserError
 from hacm.files import replace_directory, write_json
 from hacm.model.network import HACM
 from hacm.model.transformer import token_joints
@@ -27,35 +43,22 @@ from hacm.settings import Budget, TrainSettings, token_budget
 from hacm.training import distributed
 from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
-from hacm.training.resume import Terminated
 from pipeline.graph.git import describe_code
 from pipeline.results.machine import describe_machine
-from stages.shared import arguments, box, devices, launching, parameters
-from stages.shared.console import Work, say
+from stages.shared import box, launching, parameters
 from stages.shared.costs import Meter
 from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
 from stages.shared.places import Run
+from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.TRAIN)
 
 
 def main() -> None:
-    parser = arguments.parser(__doc__, "benchmark")
-    arguments.add_run(parser)
-    devices.add_option(parser)
-    parser.add_argument(
-        "--rows", choices=get_args(Rows), default="auto", help="where the clips lie; auto: on the device if they fit"
-    )
-    parser.add_argument(
-        "--timeout", type=float, default=600, help="seconds after which a process that does not answer is given up"
-    )
-    options = parser.parse_args()
-    try:
-        device = distributed.device_of(devices.choose(options.device))
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    options = command_line().parse_args()
+    device = distributed.device_of(command.choose_device(options.device))
     with distributed.join(device, options.timeout) as processes:
-        pretrain_benchmark(arguments.run_of(options), device, options.rows, processes)
+        pretrain_benchmark(command.run_of(options), device, options.rows, processes)
 
 
 @dataclass(frozen=True)
@@ -79,10 +82,7 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     work = fingerprint_of(benchmark, settings, run, device)
     meter = Meter(device, run.resume_state / "costs.json", work)
     pretraining = Pretraining(run, benchmark, settings, device, rows, processes)
-    try:
-        model, history = train(pretraining, work, meter)
-    except (ValueError, FloatingPointError, Terminated) as error:
-        raise UserError(str(error)) from error
+    model, history = train(pretraining, work, meter)
     if processes.first:
         write_results(pretraining, model, history, meter.read())
         shutil.rmtree(run.resume_state, ignore_errors=True)
@@ -128,7 +128,7 @@ def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
 
 
 def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, run: Run, device: str) -> str:
-    """A hash of all that decides how an unfinished pretraining goes on: what decides the result, and the machinery."""
+    """A hash of all that decides how an unfinished pretraining resumes: what decides the result, and the machinery."""
     facts = {
         "settings": asdict(settings),
         "seed": run.seed,

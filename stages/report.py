@@ -1,17 +1,27 @@
 """Gather everything in results/ into one self-contained HTML page and a Markdown table."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__)
+
+
+command.answer_early(command_line, __name__)
+
 from pathlib import Path
 
 from pipeline.report import build
 from pipeline.report.collecting import Selection
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import say
+from stages.shared import box, parameters, places
+from stages.shared.progress import say
 
 PARAMS = parameters.keys(parameters.ACTIVE)
 
 
 def main() -> None:
-    arguments.parser(__doc__).parse_args()
+    command_line().parse_args()
     active = parameters.load(parameters.ACTIVE).get(parameters.ACTIVE)
     selection = Selection(
         benchmarks=active.benchmarks,

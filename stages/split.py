@@ -3,6 +3,16 @@
 The split also says in what order the training clips of each class are labelled, for the semi-supervised draws.
 """
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
+
+
+command.answer_early(command_line, __name__)
+
 import hashlib
 
 import polars as pl
@@ -13,14 +23,14 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments, box, parameters, places
-from stages.shared.console import say
+from stages.shared import box, parameters, places
+from stages.shared.progress import say
 
 PARAMS = parameters.keys(parameters.INGEST)
 
 
 def main() -> None:
-    name = arguments.parser(__doc__, "benchmark").parse_args().benchmark
+    name = command_line().parse_args().benchmark
     dataset, rule = find_benchmark(name)
     settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
     store = SkeletonStore.open(places.clips(dataset.name))

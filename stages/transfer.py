@@ -1,21 +1,34 @@
 """Evaluate an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
 
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "source", "target", example="--source utd-mhad-xsub --target ui-prmd-xsub")
+    command.add_run(parser)
+    command.add_device(parser)
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 from dataclasses import replace
 
-from hacm.errors import UserError
+from hacm.errors import NotFinite, SettingsError, UserError
 from hacm.evaluation import transfer
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.settings import TransferSettings
 from hacm.skeletons.correspondence import read_joints
 from pipeline.datasets.registry import find_benchmark, known_correspondences
-from stages.shared import arguments, box, devices, parameters
-from stages.shared.console import Work
+from stages.shared import box, parameters
 from stages.shared.costs import Meter
 from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import load_benchmark, skeleton_of
 from stages.shared.places import Run
+from stages.shared.progress import Work
 from stages.shared.result_files import summarise, write_result
 
 READ = (parameters.TRAIN, parameters.BOOTSTRAP, parameters.TRANSFER)
@@ -54,11 +67,8 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """The command line; device: the one chosen."""
-    parser = arguments.parser(__doc__, "source", "target")
-    arguments.add_run(parser)
-    devices.add_option(parser)
-    options = parser.parse_args()
-    options.device = devices.choose(options.device)
+    options = command_line().parse_args()
+    options.device = command.choose_device(options.device)
     return options
 
 
@@ -78,7 +88,7 @@ def fine_tune(title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...]
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
         try:
             return transfer.run(encoder.model, task, joint_V, settings, encoder.run.seed, encoder.device, work.update)
-        except ValueError as error:
+        except (SettingsError, NotFinite) as error:
             raise UserError(f"transfer: {error}") from error
 
 

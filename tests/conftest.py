@@ -1,14 +1,19 @@
 """A small project: the real graph and code, run once from end to end on a few simulated people."""
 
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+
+from hacm.errors import run_program
 
 # Tensors are tiny in tests: a second thread only waits, and badly so beside another process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -59,9 +64,10 @@ def write_small_params(target: Path, changes: dict[str, object] | None = None) -
 
 
 def environment() -> dict[str, str]:
-    """The surroundings in which stages run: this interpreter first, one thread (small work gains nothing from more)."""
-    paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return os.environ | {"PATH": paths, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    """The surroundings in which programs run: this checkout's `hacm` and this interpreter first, one thread (small work
+    gains nothing from more)."""
+    paths = [str(PROJECT / "tests" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
+    return os.environ | {"PATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
 
 
 def run(folder: Path, *command: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
@@ -70,6 +76,22 @@ def run(folder: Path, *command: str, check: bool = True, **extra: str) -> subpro
     if check:
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done
+
+
+def end_of(main: Callable[[], None], *words: object) -> str:
+    """Run a program's main in this process with these words on its command line; the line of its error, if it fails.
+
+    What it prints on standard error beside that is printed here.
+    """
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(said), pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["program", *map(str, words)])
+        run_program(main)
+    lines = said.getvalue().splitlines()
+    line = lines.pop() if ended.value.code else ""
+    print(*lines, sep="\n", file=sys.stderr)
+    assert not ended.value.code or line.startswith("error: "), said.getvalue()
+    return line
 
 
 def shell_lines(page: str, heading: str) -> list[str]:

@@ -20,6 +20,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
+from hacm.errors import DamagedModel, SettingsError
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
 from hacm.skeletons.skeleton import Skeleton
@@ -39,7 +40,7 @@ def save(path_dir: Path, model: HACM, facts: Mapping[str, Any]) -> None:
     """Write the model (encoder, decoder and masking) and what its maker wants known of it into path_dir.
 
     facts: anything JSON can hold: params, data version, code commit, library versions, seed, step. Equal models and
-    facts give equal files. TypeError or ValueError if facts do not fit JSON; nothing is written then.
+    facts give equal files. TypeError or DamagedModel if facts do not fit JSON; nothing is written then.
     """
     weights = tensors_to_bytes(
         {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
@@ -63,23 +64,23 @@ def save(path_dir: Path, model: HACM, facts: Mapping[str, Any]) -> None:
 def load(path_dir: Path, device: str | torch.device = "cpu") -> tuple[HACM, dict[str, Any]]:
     """The model, rebuilt from its own settings, in evaluation mode on `device`, and the facts saved with it.
 
-    Raises ValueError, one line that names the file and what is wrong, if a file is missing, damaged, or does not fit.
+    DamagedModel, one line that names the file and what is wrong, if a file is missing, damaged, or does not fit.
     The global random state is left as it was.
     """
     path_json, path_weights = path_dir / DESCRIPTION, path_dir / WEIGHTS
     description = read_description(path_json)
     weights = read(path_weights)
     if digest(weights) != description["weights"]:
-        raise ValueError(f"{path_weights}: not the weights that {DESCRIPTION} was saved with (hash differs)")
+        raise DamagedModel(f"{path_weights}: not the weights that {DESCRIPTION} was saved with (hash differs)")
     try:
         tensors = tensors_from_bytes(weights)
     except SafetensorError as error:
-        raise ValueError(f"{path_weights}: damaged ({one_line(error)})") from error
+        raise DamagedModel(f"{path_weights}: damaged ({one_line(error)})") from error
     with torch.random.fork_rng(devices=[]):
         try:
             model = HACM(**{name: part.validate_python(description[name]) for name, part in PARTS.items()})
-        except (ValidationError, ValueError) as error:
-            raise ValueError(f"{path_json}: {one_line(error)}") from error
+        except (ValidationError, SettingsError) as error:
+            raise DamagedModel(f"{path_json}: {one_line(error)}") from error
     check_fit(model.state_dict(), tensors, path_weights)
     model.load_state_dict(tensors)
     return model.to(device).eval(), description["facts"]
@@ -96,39 +97,39 @@ def encoder_hash(model: HACM) -> str:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """checkpoint.json with all its keys, else ValueError."""
+    """checkpoint.json with all its keys, else DamagedModel."""
     try:
         description = json.loads(read(path))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"{path}: not JSON ({one_line(error)})") from error
+        raise DamagedModel(f"{path}: not JSON ({one_line(error)})") from error
     if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise ValueError(f"{path}: not a checkpoint of format {FORMAT}")
+        raise DamagedModel(f"{path}: not a checkpoint of format {FORMAT}")
     for key in (*PARTS, "weights", "facts"):
         if key not in description:
-            raise ValueError(f"{path}: key {key} is missing")
+            raise DamagedModel(f"{path}: key {key} is missing")
     return description
 
 
 def check_fit(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    """ValueError naming the first tensor that is missing, unknown, or of another shape or type."""
+    """DamagedModel naming the first tensor that is missing, unknown, or of another shape or type."""
     for name in sorted(expected.keys() | found.keys()):
         if name not in found:
-            raise ValueError(f"{path}: tensor {name} is missing")
+            raise DamagedModel(f"{path}: tensor {name} is missing")
         if name not in expected:
-            raise ValueError(f"{path}: tensor {name} does not belong to this model")
+            raise DamagedModel(f"{path}: tensor {name} does not belong to this model")
         if found[name].shape != expected[name].shape or found[name].dtype != expected[name].dtype:
-            raise ValueError(
+            raise DamagedModel(
                 f"{path}: tensor {name} is {tuple(found[name].shape)} {found[name].dtype}, "
                 f"the model needs {tuple(expected[name].shape)} {expected[name].dtype}"
             )
 
 
 def read(path: Path) -> bytes:
-    """The file's bytes; ValueError if it cannot be read."""
+    """The file's bytes; DamagedModel if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror})") from error
+        raise DamagedModel(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from hacm.checkpoints.checkpoint import one_line, read
+from hacm.errors import DamagedModel, SettingsError
 from hacm.model.network import HACM
 from hacm.model.transformer import COORDINATES, token_joints
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
@@ -117,7 +118,7 @@ def load(path: Path, skeleton: Skeleton, heads: int = PUBLISHED_HEADS) -> Import
     """The model in a released file of either method; sizes are read from the weights.
 
     heads: of the attention. The weights do not tell how many there are: another number gives other features, not an
-    error. ValueError, one line that names the file and what does not fit, if it is damaged, would run code when
+    error. DamagedModel, one line that names the file and what does not fit, if it is damaged, would run code when
     loaded, or is not a release for this skeleton. The global random state is left as it was.
     """
     data = read(path)
@@ -130,8 +131,8 @@ def load(path: Path, skeleton: Skeleton, heads: int = PUBLISHED_HEADS) -> Import
             model = HACM(skeleton, settings, release.masking, release.loss)
         views = release_views(model, release)
         check_fit(tensors, views, release)
-    except ValueError as error:
-        raise ValueError(f"{path}: {one_line(error)}") from error
+    except (DamagedModel, SettingsError) as error:
+        raise DamagedModel(f"{path}: {one_line(error)}") from error
     for name, view in views.items():
         view.copy_(tensors[name])
     rest = sorted(tensors.keys() - views.keys())
@@ -146,7 +147,7 @@ def load(path: Path, skeleton: Skeleton, heads: int = PUBLISHED_HEADS) -> Import
 
 
 def unpickle(data: bytes) -> Any:
-    """What torch.save wrote, without running code. ValueError if that is not possible.
+    """What torch.save wrote, without running code. DamagedModel if that is not possible.
 
     Of classes, argparse.Namespace alone is let through: training scripts save their options as one. It holds names and
     values, and making one runs nothing.
@@ -161,17 +162,17 @@ def unpickle(data: bytes) -> Any:
     except Exception as error:  # damaged bytes make torch stumble in any way; its own advice is to load unsafely
         forbidden = re.search(r"GLOBAL (\S+)", str(error))
         if forbidden:
-            raise ValueError(f"refused: loading it could run code (it asks for {forbidden[1]})") from error
-        raise ValueError("damaged, or not a file of torch.save") from error
+            raise DamagedModel(f"refused: loading it could run code (it asks for {forbidden[1]})") from error
+        raise DamagedModel("damaged, or not a file of torch.save") from error
 
 
 def state_dict(content: Any) -> dict[str, Tensor]:
     """The tensors under "model", by the release's names."""
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise ValueError('not a released checkpoint: holds no "model" with a state dict')
+        raise DamagedModel('not a released checkpoint: holds no "model" with a state dict')
     for name, tensor in content["model"].items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ValueError(f'not a released checkpoint: {name!r} in "model" is no tensor')
+            raise DamagedModel(f'not a released checkpoint: {name!r} in "model" is no tensor')
     return dict(content["model"])
 
 
@@ -181,11 +182,11 @@ def recognise(tensors: dict[str, Tensor]) -> Release:
         if any(name in tensors for name in release.own):
             return release
     marks = " nor ".join(f"{release.method}'s ({', '.join(release.own)})" for release in RELEASES)
-    raise ValueError(f"not a released checkpoint: has neither tensors of {marks}")
+    raise DamagedModel(f"not a released checkpoint: has neither tensors of {marks}")
 
 
 def read_settings(tensors: dict[str, Tensor], release: Release, skeleton: Skeleton, heads: int) -> ModelSettings:
-    """The sizes that the weights' shapes tell. ValueError if they are not a model's, or one of another skeleton."""
+    """The sizes that the weights' shapes tell. DamagedModel if they are not a model's, or one of another skeleton."""
     dim, _, segment, _ = axes(tensors, "joints_embed.proj.weight", 4)
     _, segments, _, _ = axes(tensors, "temp_embed", 4)
     _, _, joints, _ = axes(tensors, "pos_embed", 4)
@@ -204,7 +205,7 @@ def read_settings(tensors: dict[str, Tensor], release: Release, skeleton: Skelet
     )
     needed = len(token_joints(skeleton, settings))
     if joints != needed:
-        raise ValueError(
+        raise DamagedModel(
             f"{release.method} for {joints} token joints, but on a skeleton of {skeleton.joints} joints it has {needed}"
         )
     return settings
@@ -213,10 +214,10 @@ def read_settings(tensors: dict[str, Tensor], release: Release, skeleton: Skelet
 def axes(tensors: dict[str, Tensor], name: str, count: int) -> tuple[int, ...]:
     """The sizes of a tensor's axes, `count` of them, none of them 0."""
     if name not in tensors:
-        raise ValueError(f"tensor {name} is missing")
+        raise DamagedModel(f"tensor {name} is missing")
     shape = tuple(tensors[name].shape)
     if len(shape) != count or 0 in shape:
-        raise ValueError(f"tensor {name} is {shape}, {count} axes are needed, none of them 0")
+        raise DamagedModel(f"tensor {name} is {shape}, {count} axes are needed, none of them 0")
     return shape
 
 
@@ -251,22 +252,24 @@ def release_view(name: str, ours: Tensor) -> Tensor:
 
 
 def check_fit(tensors: dict[str, Tensor], views: dict[str, Tensor], release: Release) -> None:
-    """ValueError naming the first tensor that is missing, has another shape or type, or belongs to another network.
+    """DamagedModel naming the first tensor that is missing, has another shape or type, or belongs to another network.
 
     Tensors beside the network are none of its business; one within a module that is used would change what it does.
     """
     for name, view in views.items():
         if name not in tensors:
-            raise ValueError(f"{release.method} without tensor {name}")
+            raise DamagedModel(f"{release.method} without tensor {name}")
         found = tensors[name]
         if found.shape != view.shape or found.dtype != view.dtype:
-            raise ValueError(f"tensor {name} is {describe(found)}, {release.method} of this size has {describe(view)}")
+            raise DamagedModel(
+                f"tensor {name} is {describe(found)}, {release.method} of this size has {describe(view)}"
+            )
         if not bool(found.isfinite().all()):
-            raise ValueError(f"tensor {name} has values that are not finite")
+            raise DamagedModel(f"tensor {name} has values that are not finite")
     used = frozenset(name.split(".")[0] for name in views)
     for name in sorted(tensors.keys() - views.keys()):
         if is_part_of(name, used):
-            raise ValueError(f"tensor {name} does not belong to {release.method} as released")
+            raise DamagedModel(f"tensor {name} does not belong to {release.method} as released")
 
 
 def is_part_of(name: str, modules: frozenset[str]) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from hacm.clips.augment import seeded
+from hacm.errors import SettingsError
 from hacm.evaluation import metrics
 from hacm.evaluation.features import encode
 from hacm.evaluation.task import Task
@@ -48,11 +49,12 @@ def train_probe(
     """Train a probe on augmented views of the training clips, score the centre-cropped test clips after every epoch.
 
     Epoch e sees view e mod `views`; each view of each clip is encoded once. The caller holds the model frozen
-    (features.frozen). on_epoch: called with the number of epochs done. ValueError with fewer than two training clips.
+    (features.frozen). on_epoch: called with the number of epochs done. SettingsError with fewer than two
+    training clips.
     """
     clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if len(train_index) < 2:
-        raise ValueError(f"a linear probe needs at least two training clips, not {len(train_index)}")
+        raise SettingsError(f"a linear probe needs at least two training clips, not {len(train_index)}")
     target_N = clips.label_N[test_index].numpy()
     best = 0.0
     views = Views(model, task, settings, seed)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hacm.clips.ragged import MAX_BODIES, Clips
+from hacm.errors import SettingsError
 from hacm.evaluation.result import Result
 
 FRAMES = 24
@@ -122,7 +123,7 @@ class Ridge:
 
     def __init__(self, x_NF: Floats, y_NK: Floats) -> None:
         if len(x_NF) == 0:
-            raise ValueError("ridge needs at least one training clip")
+            raise SettingsError("ridge needs at least one training clip")
         self.x_mean_F = x_NF.mean(axis=0)
         self.y_mean_K = y_NK.mean(axis=0)
         x_NF = x_NF - self.x_mean_F

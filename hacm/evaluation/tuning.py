@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from hacm.clips.augment import Batch, sample_batch, seeded
 from hacm.clips.ragged import send
+from hacm.errors import NotFinite, SettingsError
 from hacm.evaluation import metrics
 from hacm.evaluation.features import BATCH, mean_over_bodies
 from hacm.evaluation.result import Result
@@ -169,7 +170,7 @@ def length(clips: int, recipe: TuningSettings, least_steps: int = 1) -> Length:
 class Tuning:
     """A classifier in training on the clips `index_N` of a task; `run` trains it, `score` evaluates with it.
 
-    least_steps: see `length`; the schedule is stretched over all steps. ValueError with fewer than two clips.
+    least_steps: see `length`; the schedule is stretched over all steps. SettingsError with fewer than two clips.
     """
 
     def __init__(
@@ -183,7 +184,7 @@ class Tuning:
         least_steps: int = 1,
     ) -> None:
         if len(index_N) < 2:
-            raise ValueError(f"fine-tuning needs at least two labelled clips, not {len(index_N)}")
+            raise SettingsError(f"fine-tuning needs at least two labelled clips, not {len(index_N)}")
         self.task, self.index_N, self.recipe, self.seed = task, index_N, recipe, seed
         self.frames = model.model_settings.frames
         self.device = torch.device(device)
@@ -238,12 +239,12 @@ class Tuning:
 
     @torch.inference_mode()
     def score(self, index_N: Tensor) -> NDArray[np.float32]:
-        """Class scores (N, K) of centre-cropped clips. ValueError if training has run away."""
+        """Class scores (N, K) of centre-cropped clips. NotFinite if training has run away."""
         self.classifier.eval()
         parts = [self.classifier(self.sample(part_N), len(part_N)) for part_N in index_N.split(BATCH)]
         scores_NK: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
         if not np.isfinite(scores_NK).all():
-            raise ValueError("fine-tuning ended with scores that are not finite; lower lr")
+            raise NotFinite("fine-tuning ended with scores that are not finite; lower lr")
         return scores_NK
 
 

@@ -5,7 +5,7 @@ Each has `Settings`, a frozen dataclass that says what its section of params.yam
     run(model, task, settings, seed, device, on_epoch=None) -> Result
 
 on_epoch is called with the number of epochs (or other equal parts of the work) that are done, of `settings.epochs` if
-there is such a setting, else of 1. ValueError for what the settings ask for and the task cannot give.
+there is such a setting, else of 1. SettingsError for what the settings ask for and the task cannot give.
 
 The Settings of the shipped protocols are in hacm/settings/evaluation.py: params.yaml is checked without torch.
 """
@@ -14,6 +14,8 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from hacm.errors import SettingsError
+
 
 def names() -> tuple[str, ...]:
     """The protocols that there are, by name; none is imported for it."""
@@ -21,7 +23,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> ModuleType:
-    """The protocol of that name. ValueError if there is none."""
+    """The protocol of that name. SettingsError if there is none."""
     if name not in names():
-        raise ValueError(f"unknown protocol {name!r}; known: {', '.join(names())}")
+        raise SettingsError(f"unknown protocol {name!r}; known: {', '.join(names())}")
     return importlib.import_module(f"{__name__}.{name}")

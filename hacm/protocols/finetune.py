@@ -19,7 +19,7 @@ def run(
 ) -> Result:
     """Scores of the last epoch; the model is left as it is.
 
-    Of a model with random weights this is the same encoder supervised from scratch. ValueError with fewer than two
+    Of a model with random weights this is the same encoder supervised from scratch. SettingsError with fewer than two
     training clips, or if training runs away.
     """
     return tune(model, task, settings, seed, device, on_epoch, best_epoch=settings.best_epoch)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from hacm.errors import SettingsError
 from hacm.evaluation.features import extract
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
@@ -33,11 +34,11 @@ def run(
     extra: `retrieval_map`, the mean average precision of the training clips as a ranking for each test clip, and
     `retrieval_left_out`, the test clips whose class no training clip has: they are no queries (without any query there
     is no mean). seed: not used, as nothing is random; every protocol on an encoder is called alike. on_epoch: called
-    once, at the end. ValueError if there are fewer training clips than neighbours.
+    once, at the end. SettingsError if there are fewer training clips than neighbours.
     """
     clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if settings.k > len(train_index):
-        raise ValueError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
+        raise SettingsError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
     gallery_GD, query_ND = (
         extract(model, clips, index, task.augment, training=False, absent_bodies=settings.absent_bodies).to(device)
         for index in (train_index, test_index)

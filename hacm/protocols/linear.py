@@ -24,7 +24,7 @@ def run(
 ) -> Result:
     """Train the probe on augmented views of the training clips, score the centre-cropped test clips.
 
-    on_epoch: called with the number of epochs done. extra: `best_epoch_as_released_top1`. ValueError with fewer than
+    on_epoch: called with the number of epochs done. extra: `best_epoch_as_released_top1`. SettingsError with fewer than
     two training clips.
     """
     with frozen(model):

@@ -44,7 +44,7 @@ def run(
     """Train the probe on clean clips, score the clean test clips and then the same clips under every corruption.
 
     on_epoch: called with the number of the probe's epochs done. extra: `best_epoch_as_released_top1` of the clean
-    clips, and `corrupted_mean_top1`, the mean accuracy over the conditions, if there are any. ValueError with fewer
+    clips, and `corrupted_mean_top1`, the mean accuracy over the conditions, if there are any. SettingsError with fewer
     than two training clips.
     """
     with frozen(model):

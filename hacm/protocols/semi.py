@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from hacm.clips.augment import seeded
+from hacm.errors import SettingsError
 from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Tuning, length
@@ -29,7 +30,7 @@ def run(
     """Scores of the test clips for every share and draw, as conditions `labels`; the model is left as it is.
 
     Draw d has labels, head, order and views of its own. on_epoch: called with settings.epochs times the share of all
-    steps that are done, rounded down. ValueError if the task has no order of labels for so many draws.
+    steps that are done, rounded down. SettingsError if the task has no order of labels for so many draws.
     """
     runs = [(share, draw) for share in settings.shares for draw in range(settings.draws)]
     labelled = [labelled_clips(task, share, draw) for share, draw in runs]
@@ -48,10 +49,10 @@ def run(
 
 
 def labelled_clips(task: Task, share: float, draw: int) -> Tensor:
-    """The clips of task.train_index that carry labels. ValueError if the task has no such draw."""
+    """The clips of task.train_index that carry labels. SettingsError if the task has no such draw."""
     draws = 0 if task.label_rank_DN is None else len(task.label_rank_DN)
     if task.label_rank_DN is None or draw >= draws:
-        raise ValueError(f"draws {draw + 1} are asked for, but the split orders the labels of {draws}")
+        raise SettingsError(f"draws {draw + 1} are asked for, but the split orders the labels of {draws}")
     label_N = task.clips.label_N[task.train_index]
     clips_K = torch.bincount(label_N, minlength=task.classes).tolist()
     quota_K = torch.tensor([max(1, round(share * clips)) for clips in clips_K])

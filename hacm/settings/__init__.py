@@ -1,7 +1,7 @@
 """The method's settings: one frozen dataclass per section of params.yaml.
 
 Plain standard-library dataclasses, so that reading them costs no import of torch. `__pydantic_config__` is what the
-params loader reads: an unknown key is an error. Impossible combinations raise ValueError here, naming the key.
+params loader reads: an unknown key is an error. Impossible combinations raise SettingsError here, naming the key.
 """
 
 from hacm.settings.budget import Budget, branch_sizes, kept_count, token_budget

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from hacm.errors import SettingsError
 from hacm.settings.training import MaskingSettings, ModelSettings
 
 
@@ -13,13 +14,13 @@ def branch_sizes(segments: int, joints: int) -> tuple[int, int]:
 def kept_count(tokens: int, ratio: float) -> int:
     """How many of `tokens` are kept: int(n·(1 − ρ)) in floating point, as the field does (0.9 keeps 21 of 216).
 
-    Rounding may cost one: 750·(1 − 0.9) is 74.99…, so 74. Raises ValueError if none would be left, or none hidden.
+    Rounding may cost one: 750·(1 − 0.9) is 74.99…, so 74. SettingsError if none would be left, or none hidden.
     """
     count = int(tokens * (1 - ratio))
     if count < 1:
-        raise ValueError(f"masking.ratio {ratio} leaves none of {tokens} tokens; lower it")
+        raise SettingsError(f"masking.ratio {ratio} leaves none of {tokens} tokens; lower it")
     if count == tokens:
-        raise ValueError(f"masking.ratio {ratio} hides none of {tokens} tokens; raise it")
+        raise SettingsError(f"masking.ratio {ratio} hides none of {tokens} tokens; raise it")
     return count
 
 
@@ -40,7 +41,7 @@ class Budget:
 
 
 def token_budget(joints: int, model: ModelSettings, settings: MaskingSettings) -> Budget:
-    """The budget of a model with so many token joints. ValueError if a group would keep none."""
+    """The budget of a model with so many token joints. SettingsError if a group would keep none."""
     sizes = branch_sizes(model.frames // model.segment, joints)
     tokens = sizes if settings.strategy == "hacm" else (sum(sizes),)
     return Budget(tokens, tuple(kept_count(size, settings.ratio) for size in tokens))

@@ -124,7 +124,7 @@ class LossSettings:
 
 
 def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
-    """ValueError naming both settings of a pair that cannot work together."""
+    """SettingsError naming both settings of a pair that cannot work together."""
     source = masking.spatial.source
     check(
         masking.strategy == "hacm" or not loss.contrast,

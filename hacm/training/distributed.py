@@ -26,6 +26,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from hacm.clips.augment import share
+from hacm.errors import UserError
 from hacm.model.network import PerSequence
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ class Processes:
         return box[0]
 
     def check_same(self, value: str, what: str) -> None:
-        """ValueError in every process, naming the first that has another value than process 0."""
+        """UserError in every process, naming the first that has another value than process 0."""
         if self.count == 1:
             return
         values: list[str] = [""] * self.count
@@ -134,7 +135,7 @@ class Processes:
             dist.all_gather_object(values, value, group=self.host)
         for rank, other in enumerate(values):
             if other != values[0]:
-                raise ValueError(f"process {rank} of {self.count} has other {what} than process 0")
+                raise UserError(f"process {rank} of {self.count} has other {what} than process 0")
 
     def wait_for_all(self) -> None:
         """Return when every process is here."""
@@ -207,22 +208,22 @@ class GradientSum:
 
 
 def device_of(device: str) -> str:
-    """The device of this process: under torchrun a CUDA device of its own. ValueError if there are too few."""
+    """The device of this process: under torchrun a CUDA device of its own. UserError if there are too few."""
     if not launched() or device != "cuda":
         return device
     number, there = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if number >= there:
-        raise ValueError(f"process {number} of this machine has no CUDA device of its own: there are {there}")
+        raise UserError(f"process {number} of this machine has no CUDA device of its own: there are {there}")
     return f"cuda:{number}"
 
 
 def launched() -> bool:
-    """Whether this is one of several processes. ValueError if only part of torchrun's environment is there."""
+    """Whether this is one of several processes. UserError if only part of torchrun's environment is there."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return False
     missing = [name for name in VARIABLES if name not in os.environ]
     if missing:
-        raise ValueError(f"WORLD_SIZE is set, but {', '.join(missing)} is not; start the run with torchrun")
+        raise UserError(f"WORLD_SIZE is set, but {', '.join(missing)} is not; start the run with torchrun")
     return True
 
 

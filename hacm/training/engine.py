@@ -20,6 +20,7 @@ from torch import Tensor
 
 from hacm.clips.augment import Batch, seeded, share
 from hacm.clips.ragged import Clips, Rows
+from hacm.errors import NotFinite, SettingsError, Terminated
 from hacm.model.masking import draw_uniform
 from hacm.model.network import HACM, Losses, PerSequence
 from hacm.settings import TrainSettings
@@ -27,7 +28,7 @@ from hacm.skeletons.skeleton import Skeleton
 from hacm.training.batches import Batches
 from hacm.training.distributed import ALONE, GradientSum, Processes
 from hacm.training.optimisers import pretraining_optimiser
-from hacm.training.resume import State, StateFile, Terminated, Termination
+from hacm.training.resume import State, StateFile, Termination
 from hacm.training.schedules import warmup_cosine
 
 REPORT_SECONDS = 0.2
@@ -84,9 +85,9 @@ def pretrain(
     most five times a second and after each epoch's last step. processes: those that share the work; the first alone
     reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
 
-    ValueError if the clips do not fit the settings; FloatingPointError naming the first step with a gradient that is
-    not finite (nothing from after it is saved); Terminated on SIGTERM to any of the processes; PeersLost if one of them
-    has ended.
+    SettingsError or ValueError if the clips do not fit (check_fit); NotFinite naming the first step with a gradient
+    that is not finite (nothing from after it is saved); Terminated on SIGTERM to any of the processes; PeersLost if
+    one of them has ended.
     """
     processes.check_same(fingerprint, "settings, data or code")
     run = Pretraining(clips, train_index, skeleton, settings, seed, device, processes=processes, rows=rows)
@@ -112,7 +113,7 @@ def pretrain(
                 on_step(report)
             if stop:
                 processes.wait_for_all()  # so that none ends, and has the others ended, before the state is saved
-                saved = "nothing is saved" if file is None else "its state is saved, start it again to go on"
+                saved = "nothing is saved" if file is None else "its state is saved, the same command resumes"
                 cause = "with its launcher" if processes.deserted else "by SIGTERM"
                 raise Terminated(f"pretraining ended {cause} after step {run.step} of {run.steps}; {saved}")
     return run.model, run.records
@@ -229,10 +230,10 @@ class Pretraining:
         self.bad_step = torch.where((self.bad_step > 0) | finite, self.bad_step, self.step)
 
     def report(self, clock: Clock) -> Step:
-        """Figures of the epoch so far; waits for the device. FloatingPointError if a gradient was not finite."""
+        """Figures of the epoch so far; waits for the device. NotFinite if a gradient was not finite."""
         bad_step = int(self.bad_step)
         if bad_step:
-            raise FloatingPointError(
+            raise NotFinite(
                 f"pretraining: the gradient is not finite at step {bad_step} of {self.steps} "
                 f"(epoch {(bad_step - 1) // self.steps_per_epoch + 1}); lower train.pretrain.lr or look at the clips"
             )
@@ -281,12 +282,12 @@ class Pretraining:
 def check_fit(
     clips: Clips, train_index: Tensor, skeleton: Skeleton, settings: TrainSettings, processes: Processes
 ) -> None:
-    """ValueError if these clips cannot be trained on with these settings."""
+    """SettingsError if there are too few clips for the settings, ValueError if the clips are of another kind."""
     if len(train_index) == 0:
-        raise ValueError("no clips to train on")
+        raise SettingsError("no clips to train on")
     batch = min(settings.pretrain.batch, len(train_index))
     if batch < processes.count:
-        raise ValueError(f"a batch of {batch} clips is too small for {processes.count} processes")
+        raise SettingsError(f"a batch of {batch} clips is too small for {processes.count} processes")
     joints = clips.joints_RVC.shape[1]
     if joints != skeleton.joints:
         raise ValueError(f"the clips have {joints} joints, the skeleton {skeleton.joints}")

@@ -21,10 +21,6 @@ FILE = "state.pt"
 log = logging.getLogger(__name__)
 
 
-class Terminated(Exception):
-    """The run was asked to end by SIGTERM. The message is one line that says whether its state is saved."""
-
-
 @dataclass(frozen=True)
 class State:
     """All of an unfinished run that is not a function of its settings.

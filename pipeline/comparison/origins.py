@@ -77,7 +77,7 @@ def _split_hash(results: ResultSet, key: ResultKey) -> str | None:
 
 
 def _compare_clips(one: ResultSet, other: ResultSet, dataset: DataSet, paths: DataSetPaths) -> dict[str, Any]:
-    """What `stages.audit --from --to` says, or why it cannot."""
+    """What `hacm audit --from --to` says, or why it cannot."""
     if one.rev == other.rev:
         return {"unknown": "both lie in one revision, which has but one of the versions"}
     try:

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from hacm.errors import UserError
+from hacm.errors import run_program
 
 
 def main() -> int:
@@ -43,7 +43,4 @@ def report_hand_over() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    run_program(main)

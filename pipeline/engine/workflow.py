@@ -9,7 +9,7 @@ from typing import Any
 from snakemake.io import report
 from snakemake_interface_common.exceptions import WorkflowError
 
-from hacm.errors import UserError
+from hacm.errors import UserError, show_traceback
 from hacm.files import read_json
 from pipeline.engine import mending
 from pipeline.engine.needs import Most, Needs
@@ -46,6 +46,7 @@ class Workflow:
         try:
             self.plan = mending.mend() if workflow.is_main_process and self._alone else plans.load()
         except UserError as error:
+            show_traceback()
             raise WorkflowError(str(error)) from None
         self.kinds = self.plan.kinds
 

@@ -31,11 +31,11 @@ HASHES = FOLDER / "hashes.json"
 PARAMS_FILE = Path("params.yaml")
 
 SHOWING = (
-    "stages.shared.arguments",
     "stages.shared.box",
-    "stages.shared.console",
+    "stages.shared.command",
     "stages.shared.costs",
     "stages.shared.launching",
+    "stages.shared.progress",
     "pipeline.graph",
     "pipeline.results.machine",
 )
@@ -46,6 +46,9 @@ CHECKING = (
     "stages.shared.parameters",
 )
 """What finds or refuses and changes nothing: what it lets through is part of the fingerprint itself."""
+
+COMMAND_LINE = "command_line"
+"""The function of a stage that says what options it has and what their help texts are."""
 
 READER = ("pipeline.datasets.definition", "DataSet.reader_object")
 PROTOCOL = ("hacm.protocols", "find")
@@ -149,8 +152,8 @@ def hash_reader(dataset: DataSet) -> str:
 
 
 def decides_nothing(module: str, name: str) -> bool:
-    """Whether a definition is of SHOWING or CHECKING."""
-    return any(
+    """Whether a definition is of SHOWING or CHECKING, or says how a stage is called."""
+    return (module.startswith("stages.") and name == COMMAND_LINE) or any(
         module == one or module.startswith(f"{one}.") or f"{module}:{name}" == one for one in (*SHOWING, *CHECKING)
     )
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hacm.errors import SettingsError
 from pipeline.kinect_sim.performance import PROGRAMS, Performance, perform
 from pipeline.kinect_sim.sensor import AZIMUTHS, find_camera, observe
 from pipeline.kinect_sim.tracks import draw_plan, follow
@@ -29,7 +30,7 @@ COMPRESSION = 4  # a third of level 6's time for 5 % more bytes
 
 def _check(condition: bool, message: str) -> None:
     if not condition:
-        raise ValueError(message)
+        raise SettingsError(message)
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def find_target(graph: RecordedGraph, text: str) -> Target:
     makers = graph.makers_of(path)
     if not makers:
         raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
-                        "stages.tools.lineage affected-by")  # fmt: skip
+                        "hacm lineage affected-by")  # fmt: skip
     if len(makers) > 1:
         raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")
     return _expect_made(graph, Target(makers[0], path, None if metric == path else metric))

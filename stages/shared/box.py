@@ -18,8 +18,8 @@ from pipeline.graph import fingerprint as fingerprints
 from pipeline.graph.declared import FILE, Declared, declare, kinds, options_of
 from pipeline.graph.fingerprint import Fingerprint
 from pipeline.graph.finished import Shelf
-from stages.shared import console, places
-from stages.shared.console import say
+from stages.shared import command, places
+from stages.shared.progress import say
 
 HOW = ("device", "rows", "timeout", "workers")
 """Options that say how to compute; any other than these and the stage's names makes it another work."""
@@ -45,7 +45,7 @@ current: Job | None = None
 
 def run(main: Callable[[], None], kind: str) -> NoReturn:
     """Run a stage of dvc.yaml as a program."""
-    console.run(partial(work, main, kind))
+    command.run(partial(work, main, kind))
 
 
 def work(main: Callable[[], None], kind: str, arguments: Sequence[str] | None = None) -> None:

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from hacm.errors import UserError
 from hacm.files import read_json, write_json
 
@@ -26,7 +24,7 @@ class Meter:
     """
 
     def __init__(self, device: str, kept: Path | None = None, work: str = "") -> None:
-        self.on_gpu = torch.device(device).type == "cuda"
+        self.on_gpu = device.startswith("cuda")
         self._began = time.monotonic()
         self._energy = self._read_energy()
         self._kept, self._work = kept, work
@@ -38,6 +36,8 @@ class Meter:
         machine's packages (RAPL) and GPUs (NVML) since then, whoever used them, where every counter can be read."""
         found: dict[str, Any] = {"seconds": round(time.monotonic() - self._began, 1), "memory_mb": peak_memory()}
         if self.on_gpu:
+            import torch
+
             found["gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / MEGABYTE)
         joules = used_between(self._energy, self._read_energy())
         return add_up(self._earlier, found if joules is None else found | {"energy_joules": joules})

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from hacm.checkpoints import checkpoint
-from hacm.errors import UserError
+from hacm.errors import DamagedModel, UserError
 from hacm.model.network import HACM
 from stages.shared.places import Run
 
@@ -38,7 +38,7 @@ class Encoder:
             "variant": self.run.variant,
             "seed": self.run.seed,
             "encoder_hash": checkpoint.encoder_hash(self.model),
-            "released": self.facts.get("released"),  # only stages.tools.import_released states it
+            "released": self.facts.get("released"),  # only `hacm import-released` states it
             "settings": asdict(settings),
             "device": self.device,
         }
@@ -48,7 +48,7 @@ def load_encoder(run: Run, device: str) -> Encoder:
     """The encoder in the checkpoint of a pretraining; UserError if it is absent or damaged."""
     try:
         model, facts = checkpoint.load(run.model, device)
-    except (OSError, ValueError) as error:
+    except DamagedModel as error:
         raise UserError(f"{error}; run dvc repro to train it anew") from error
     if not ("data_version" in facts and "augment" in facts.get("settings", {})):
         raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it anew")

@@ -7,38 +7,41 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from stages.shared import console
+from hacm.errors import USER_MISTAKE, ending_of, show_traceback
+from stages.shared import command
 
 SECONDS_TO_BE_ENDED = 10.0
 
 
 def run(main: Callable[[], None]) -> NoReturn:
-    """As console.run; as one of several processes, the reason of a failure also goes into torchrun's own report.
+    """As command.run; as one of several processes, the reason of a failure also goes into torchrun's own report.
 
     A process that merely lost the others waits for torchrun to end it, so that torchrun finds the one that failed first
     and names that one as the cause. After a failure nothing is waited for: a device may be at work with processes that
     are gone.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        console.run(main)
+        command.run(main)
     from hacm.training.distributed import PeersLost
 
+    code = 0
     try:
-        console.run(recorded(main))
-    except SystemExit as end:
-        code = end.code
+        recorded(main)()
     except PeersLost as error:
         say(str(error))
         time.sleep(SECONDS_TO_BE_ENDED)
-        code = 1
-    except BaseException:
-        traceback.print_exc()
-        code = 1
+        code = USER_MISTAKE
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else bool(end.code)
+    except BaseException as error:
+        line, code = ending_of(error) or ("", USER_MISTAKE)
+        if line:
+            show_traceback()
+            say(line)
+        else:
+            traceback.print_exc()
     if not code:
         sys.exit(0)
-    if isinstance(code, str):
-        say(code)
-        code = 1
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(int(code))

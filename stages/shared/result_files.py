@@ -13,8 +13,8 @@ from hacm.evaluation.result import Result
 from pipeline.graph.git import describe_code
 from pipeline.results.machine import describe_machine
 from pipeline.results.writing import Summary, name_figure, write_results
-from stages.shared.console import say
 from stages.shared.loading import Benchmark
+from stages.shared.progress import say
 
 BOOTSTRAP_SEED = 0
 """The same resamples for every result, so that two intervals differ by their results alone."""

@@ -3,6 +3,35 @@
 Variants, seeds and protocols that are not given stay as they are; without --transfer-from there is no transfer.
 """
 
+from stages.shared import command
+
+ALL = "all"
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, example="utd-mhad-xsub --variants hacm random --seeds 0 1 2")
+    parser.add_argument(
+        "benchmarks",
+        nargs="+",
+        metavar="BENCHMARK",
+        help=f"benchmarks of params.yaml{command.list_known('benchmarks')}",
+    )
+    for name, what in {
+        "variants": f"variants, or {ALL}; those active now if not given{command.list_known('variants')}",
+        "protocols": f"protocols, or {ALL}; those active now if not given{command.list_protocols()}",
+        "transfer-from": "transfer: benchmarks whose encoders are evaluated on others; none if not given",
+        "transfer-to": "transfer: benchmarks that they are evaluated on; none if not given",
+    }.items():
+        parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=what)
+    parser.add_argument(
+        "--seeds", nargs="+", type=command.seed, default=[], metavar="N", help="seeds; those active now if not given"
+    )
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +42,8 @@ from hacm import protocols
 from hacm.errors import UserError
 from pipeline.datasets.registry import find_benchmark
 from pipeline.yaml_tree import read_yaml, write_yaml
-from stages.shared import arguments, parameters
-from stages.shared.console import run, say
-
-ALL = "all"
+from stages.shared import parameters
+from stages.shared.progress import say
 
 
 def main() -> None:
@@ -46,26 +73,8 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument("benchmarks", nargs="+", metavar="BENCHMARK", help="such as utd-mhad-xsub")
-    for name, what in {
-        "variants": "keys of `variants` in params.yaml",
-        "protocols": "ways to evaluate an encoder",
-    }.items():
-        help_text = f"{what}, or {ALL}; those active now if not given"
-        parser.add_argument(f"--{name}", nargs="+", default=argparse.SUPPRESS, metavar="NAME", help=help_text)
-    seeds = "those active now if not given"
-    parser.add_argument("--seeds", nargs="+", type=arguments.seed, default=argparse.SUPPRESS, metavar="N", help=seeds)
-    for name, what in {"from": "pretrained on these", "to": "evaluated on these"}.items():
-        help_text = f"transfer: encoders {what}; none if not given"
-        parser.add_argument(
-            f"--transfer-{name}", nargs="+", default=argparse.SUPPRESS, metavar="BENCHMARK", help=help_text
-        )
-    nothing: dict[str, list[Any]] = {
-        name: [] for name in ("variants", "protocols", "seeds", "transfer_from", "transfer_to")
-    }
-    options = argparse.Namespace(**nothing | vars(parser.parse_args()))
+    """The command line; UserError for half of a transfer."""
+    options = command_line().parse_args()
     if bool(options.transfer_from) != bool(options.transfer_to):
         raise UserError("--transfer-from and --transfer-to: give both, or neither")
     return options
@@ -88,7 +97,3 @@ def announce(active: Any) -> None:
     if transfer["sources"]:
         say(f"transfer: from {', '.join(transfer['sources'])} to {', '.join(transfer['targets'])}")
     say(f"pretrainings: {pretrainings}")
-
-
-if __name__ == "__main__":
-    run(main)

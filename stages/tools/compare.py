@@ -4,6 +4,25 @@ A, B, C: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]; a revision is `work
 experiment. Without a run: all results that all of them have.
 """
 
+from stages.shared import command
+
+FORM = "REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]"
+REVISIONS = "a revision is workspace, a git revision, a tag or an experiment"
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, example="HEAD workspace:hacm/seed-0/linear")
+    parser.add_argument("first", metavar="A", help=f"what the others are compared with: {FORM}")
+    parser.add_argument("others", metavar="B", nargs="+", help=f"compared with it; {REVISIONS}")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
+    output.add_argument("--markdown", action="store_true", help="print Markdown")
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 import json
 from typing import Any
@@ -12,14 +31,13 @@ from hacm.errors import UserError
 from pipeline import text_tables
 from pipeline.comparison import comparison_tables, figures, origins
 from pipeline.comparison.result_sets import match_results, open_result_sets
-from stages.audit import paths_of
-from stages.shared import arguments
-from stages.shared.console import run, table_console
+from stages.shared.auditing import paths_of
+from stages.shared.progress import table_console
 
 
 def main() -> None:
-    options = parse()
-    with open_result_sets(options.compared) as sets:
+    options = command_line().parse_args()
+    with open_result_sets([options.first, *options.others]) as sets:
         matches = match_results(sets)
         found = origins.describe_origins(sets, matches, paths_of)
         try:
@@ -30,21 +48,6 @@ def main() -> None:
     write(found, options)
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments.parser(__doc__)
-    form = "REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]"
-    parser.add_argument("first", metavar="A", help=f"what the others are compared with: {form}")
-    parser.add_argument("others", metavar="B", nargs="+", help="compared with it; a revision is workspace, a git "
-                        "revision, a tag or an experiment")  # fmt: skip
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
-    output.add_argument("--markdown", action="store_true", help="print Markdown")
-    options = parser.parse_args()
-    options.compared = [options.first, *options.others]
-    return options
-
-
 def write(found: dict[str, Any], options: argparse.Namespace) -> None:
     """On standard output."""
     if options.json:
@@ -53,7 +56,3 @@ def write(found: dict[str, Any], options: argparse.Namespace) -> None:
         print(text_tables.markdown_page(comparison_tables.tabulate_comparison(found)), end="")
     else:
         text_tables.show_tables(table_console(), comparison_tables.tabulate_comparison(found))
-
-
-if __name__ == "__main__":
-    run(main)

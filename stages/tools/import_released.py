@@ -1,12 +1,39 @@
 """Turn a checkpoint that the authors of HA-CM or MAMP released into one of this project, without running its code.
 
-For example `python -m stages.tools.import_released FILE.pth --out models/ntu60-xsub/released/seed-0`, then
+Written into models/BENCHMARK/released/seed-0, it is evaluated like any other:
 `python -m stages.evaluate --benchmark ntu60-xsub --variant released --protocol linear`.
 """
 
+from pathlib import Path
+
+from stages.shared import command
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, example="FILE.pth --out models/ntu60-xsub/released/seed-0")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the released file, usually .pth")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the checkpoint")
+    parser.add_argument("--topology", default="kinect-v2-25", metavar="NAME", help="its skeleton")
+    parser.add_argument(
+        "--heads",
+        type=int,
+        metavar="N",
+        help="attention heads, which weights do not tell (8 if not given, as published)",
+    )
+    parser.add_argument(
+        "--stream",
+        choices=("joint", "motion", "bone"),
+        default="joint",
+        help="its input stream, which weights do not tell",
+    )
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,43 +42,22 @@ from hacm.checkpoints import checkpoint, released
 from hacm.errors import UserError
 from hacm.files import hash_file, replace_directory
 from hacm.settings import AugmentSettings
-from pipeline.datasets.registry import find_topology, known_topologies
-from stages.shared import arguments
-from stages.shared.console import run, say
+from pipeline.datasets.registry import find_topology
 from stages.shared.loading import skeleton_of
+from stages.shared.progress import say
 
 
 def main() -> None:
-    options = parse()
+    options = command_line().parse_args()
     skeleton = skeleton_of(find_topology(options.topology))
     if options.out.exists() and not (options.out.is_dir() and not any(options.out.iterdir())):
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
-    try:
-        imported = released.load(options.file, skeleton, options.heads)
-    except ValueError as error:
-        raise UserError(str(error)) from error
+    options.heads = options.heads or released.PUBLISHED_HEADS
+    imported = released.load(options.file, skeleton, options.heads)
     facts = describe(imported, options.file, AugmentSettings(stream=options.stream))
     with replace_directory(options.out) as folder:
         checkpoint.save(folder, imported.model, facts)
     announce(imported, options)
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument("file", type=Path, metavar="FILE", help="the released file, as a rule .pth")
-    parser.add_argument("--out", type=Path, required=True, help="new folder for the checkpoint")
-    parser.add_argument("--topology", default="kinect-v2-25", help=f"its skeleton: {', '.join(known_topologies())}")
-    parser.add_argument(
-        "--heads", type=int, default=released.PUBLISHED_HEADS, help="attention heads, which weights do not tell"
-    )
-    parser.add_argument(
-        "--stream",
-        choices=("joint", "motion", "bone"),
-        default="joint",
-        help="its input stream, which weights do not tell",
-    )
-    return parser.parse_args()
 
 
 def describe(imported: released.Imported, path: Path, augment: AugmentSettings) -> dict[str, Any]:
@@ -94,7 +100,3 @@ def announce(imported: released.Imported, options: argparse.Namespace) -> None:
     for reason, names in (("never used by its code", imported.unused), ("unknown", imported.unknown)):
         if names:
             say(f"not used, {reason}: {', '.join(names)}")
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,49 +1,50 @@
 """Where a result comes from (behind), and what depends on a raw file, code or a parameter (affected-by).
 
-Nothing is run, and nothing but hashes is kept. Exit code 1 with --strict if something is stale.
+Nothing is run, and nothing but hashes is kept.
 """
 
-import argparse
-import json
-from typing import Any
-
-from hacm.errors import UserError
-from pipeline.graph.revisions import read_lock_at
-from pipeline.lineage import affected, behind, display
-from pipeline.lineage.artefacts import ArtefactReader
-from pipeline.lineage.clip_history import trace_clip
-from pipeline.lineage.recorded_graph import RecordedGraph
-from stages.shared import arguments
-from stages.shared.console import run, table_console
-
-PARAMS: tuple[str, ...] = ()
+from stages.shared import command
 
 
-def main() -> None:
-    options = parse()
-    graph = RecordedGraph.read()
-    try:
-        options.show(graph, options)
-    finally:
-        graph.keep_hashes()
-
-
-def parse() -> argparse.Namespace:
-    parser = arguments.parser(__doc__)
-    directions = parser.add_subparsers(required=True, metavar="DIRECTION")
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, example="behind results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear")
+    directions = parser.add_subparsers(dest="direction", required=True, metavar="DIRECTION")
     backward = directions.add_parser("behind", help="from a result to the raw files, parameters, code and checkpoint")
     backward.add_argument("thing", metavar="RESULT", help="a file, with or without :METRIC, or a stage such as report")
     backward.add_argument("--rev", help="as recorded in this git revision's dvc.lock")
     backward.add_argument("--clip", metavar="NAME", help="of this clip alone: raw file, cleaning, part, prediction")
     backward.add_argument("--files", action="store_true", help="list every raw recording, a line each")
-    backward.set_defaults(show=show_behind)
     forward = directions.add_parser("affected-by", help="from a raw file, a recording, code or a parameter to results")
     forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording, a stage")
-    forward.set_defaults(show=show_affected)
     for direction in (backward, forward):
         direction.add_argument("--json", action="store_true", help="print facts instead of tables")
-        direction.add_argument("--strict", action="store_true", help="exit code 1 if something is stale")
-    return parser.parse_args()
+        direction.add_argument("--strict", action="store_true", help="exit code 2 if something is stale")
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
+import argparse
+import json
+from typing import Any
+
+from hacm.errors import FailedCheck
+from pipeline.graph.revisions import read_lock_at
+from pipeline.lineage import affected, behind, display
+from pipeline.lineage.artefacts import ArtefactReader
+from pipeline.lineage.clip_history import trace_clip
+from pipeline.lineage.recorded_graph import RecordedGraph
+from stages.shared.progress import table_console
+
+
+def main() -> None:
+    options = command_line().parse_args()
+    graph = RecordedGraph.read()
+    try:
+        (show_behind if options.direction == "behind" else show_affected)(graph, options)
+    finally:
+        graph.keep_hashes()
 
 
 def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
@@ -65,7 +66,7 @@ def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
         show(facts, display.show_behind, options)
     stale = [name for name in trace.chain if graph.state_of(name).state != "current"] if options.strict else []
     if stale:
-        raise UserError(
+        raise FailedCheck(
             f"{trace.target.stage}: stale; {len(stale)} stages behind it are not current, from {stale[0]} on"
         )
 
@@ -75,7 +76,7 @@ def show_affected(graph: RecordedGraph, options: argparse.Namespace) -> None:
     facts = affected.describe_effects(graph, affected.find_cause(graph, options.thing))
     show(facts, display.show_affected, options)
     if options.strict and facts["counts"]["stale"]:
-        raise UserError(f"{facts['cause']}: {facts['counts']['stale']} stages that depend on it are stale")
+        raise FailedCheck(f"{facts['cause']}: {facts['counts']['stale']} stages that depend on it are stale")
 
 
 def show(facts: dict[str, Any], draw: Any, options: argparse.Namespace) -> None:
@@ -84,7 +85,3 @@ def show(facts: dict[str, Any], draw: Any, options: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
     draw(table_console(), facts)
-
-
-if __name__ == "__main__":
-    run(main)

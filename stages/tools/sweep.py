@@ -1,16 +1,42 @@
 """Run the graph under many settings, and show what came of each in one table and one chart. What is done stays done.
 
-    python -m stages.tools.sweep tau --set train.masking.tau=0.7,0.8,0.9
-    python -m stages.tools.sweep tau                                          # goes on, or shows
+    hacm sweep tau --set train.masking.tau=0.7,0.8,0.9
+    hacm sweep tau                                          # resumes, or shows
 
 Points are DVC experiments (`--engine queue`: any key) or variants (`--engine snakemake`: keys of `train`). What a
 sweep consists of, its table and its chart lie in sweeps/NAME.
 """
 
+from pathlib import Path
+
+from stages.shared import command
+
+ENGINES = ("queue", "snakemake")
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, example="tau --set train.masking.tau=0.7,0.8,0.9")
+    parser.add_argument("name", metavar="NAME", help="name of the sweep; its points are called NAME-KEY-VALUE")
+    given = parser.add_mutually_exclusive_group()
+    given.add_argument(
+        "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="every combination of these"
+    )
+    given.add_argument("--points", type=Path, metavar="FILE", help="YAML: a list of mappings from keys to values")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs it (queue, or as it was begun)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points, or with snakemake cores, at a time")
+    parser.add_argument("--show", action="store_true", help="run nothing")
+    output = parser.add_mutually_exclusive_group()
+    output.add_argument("--json", action="store_true", help="print facts")
+    output.add_argument("--markdown", action="store_true", help="print Markdown")
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
 import argparse
 import json
 import subprocess
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,14 +47,12 @@ from pipeline.comparison.result_sets import ResultSet
 from pipeline.sweeps import experiments, sweep_results, variant_points
 from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
 from pipeline.yaml_tree import editor, read_yaml
-from stages.shared import arguments, parameters, places
-from stages.shared.console import run, say, table_console
-
-ENGINES = ("queue", "snakemake")
+from stages.shared import parameters, places
+from stages.shared.progress import say, table_console
 
 
 def main() -> None:
-    options = parse()
+    options = command_line().parse_args()
     folder = places.sweep(options.name)
     engine, points = define(options, folder)
     if not options.show:
@@ -42,24 +66,6 @@ def main() -> None:
     facts = sweep_results.gather_results(options.name, points, find_results(points, engine))
     write(facts, folder)
     show(facts, options)
-
-
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments.parser(__doc__)
-    parser.add_argument("name", help="of the sweep; its points are called NAME-KEY-VALUE")
-    given = parser.add_mutually_exclusive_group()
-    given.add_argument(
-        "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="every combination of these"
-    )
-    given.add_argument("--points", type=Path, metavar="FILE", help="YAML: a list of mappings from keys to values")
-    parser.add_argument("--engine", choices=ENGINES, help="who runs it (queue, or as it was begun)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points, or with snakemake cores, at a time")
-    parser.add_argument("--show", action="store_true", help="run nothing")
-    output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts")
-    output.add_argument("--markdown", action="store_true", help="print Markdown")
-    return parser.parse_args()
 
 
 def define(options: argparse.Namespace, folder: Path) -> tuple[str, list[Point]]:
@@ -97,7 +103,7 @@ def run_variants(points: list[Point], cores: int) -> None:
     variant_points.add_variants(points, parameters.PARAMS_FILE, parameters.check_file)
     command = ["snakemake", "--profile", "profiles/local", "--cores", str(cores)]
     if subprocess.run(command, check=False).returncode:
-        raise UserError("snakemake failed; what it did is kept, the same command goes on")
+        raise UserError("snakemake failed; what it did is kept, the same command resumes")
 
 
 def find_results(points: list[Point], engine: str) -> dict[str, str]:
@@ -128,7 +134,3 @@ def show(facts: dict[str, Any], options: argparse.Namespace) -> None:
         print(text_tables.markdown_page([sweep_results.tabulate_sweep(facts)]), end="")
     else:
         text_tables.show_tables(table_console(), [sweep_results.tabulate_sweep(facts)])
-
-
-if __name__ == "__main__":
-    run(main)

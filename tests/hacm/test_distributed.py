@@ -272,7 +272,7 @@ def test_sigterm_to_one_process_ends_all_after_the_same_step(rank: int, tmp_path
     assert codes == [1, 1]
     assert (
         found
-        == ["Terminated: pretraining ended by SIGTERM after step 7 of 18; its state is saved, start it again to go on"]
+        == ["Terminated: pretraining ended by SIGTERM after step 7 of 18; its state is saved, the same command resumes"]
         * 2
     )
     assert_goes_on(tmp_path / "again", state, straight, after=7)

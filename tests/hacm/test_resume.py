@@ -13,10 +13,11 @@ from typing import BinaryIO
 import pytest
 import torch
 
+from hacm.errors import Terminated
 from hacm.model.network import HACM
 from hacm.training import engine
 from hacm.training.engine import EpochRecord, Pretraining, Step, pretrain
-from hacm.training.resume import FILE, State, StateFile, Terminated, Termination
+from hacm.training.resume import FILE, State, StateFile, Termination
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
 
 EPOCHS = 6  # of 3 steps; saved after epochs 2, 4 and 6

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from hacm.clips.augment import Batch, sample_batch, seeded
 from hacm.clips.ragged import pack_clips
+from hacm.errors import NotFinite
 from hacm.evaluation import metrics, transfer, tuning
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Classifier, Tuning
@@ -251,7 +252,7 @@ def test_what_cannot_be_trained_is_said(model: HACM, task: Task) -> None:
         Tuning(model, task, TRAIN[:1], RECIPE, 0, "cpu")
     with torch.no_grad():
         nn.init.constant_(model.encoder.norm.weight, torch.nan)
-    with pytest.raises(ValueError, match="not finite; lower lr"):
+    with pytest.raises(NotFinite, match="not finite; lower lr"):
         Tuning(model, task, TRAIN, RECIPE, 0, "cpu").score(TEST)
 
 

@@ -11,7 +11,7 @@ from tests.conftest import run
 
 
 def audit(folder, *options, check=True):
-    return run(folder, "python", "-m", "stages.audit", *options, check=check)
+    return run(folder, "hacm", "audit", *options, check=check)
 
 
 def test_it_leaves_what_the_report_shows(small_project):
@@ -44,7 +44,7 @@ def test_by_hand_on_a_store_anywhere_it_writes_nothing(small_project, tmp_path):
 def test_strict_fails_on_what_it_is_told_to(small_project):
     store = str(small_project / "data/kinect-sim/clips")
     done = audit(small_project, "--store", store, "--strict", "leak-subject", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "error: kinect-sim: 1 findings that --strict names; the first: xview: " in done.stderr
     assert "Traceback" not in done.stderr
     assert audit(small_project, "--store", store, "--strict", "counts", "leak-near", "error").returncode == 0
@@ -74,7 +74,7 @@ def test_verify_names_what_changed(project_copy, damage):
         split.with_columns(part=moved).write_parquet(path)
         words = [f"changed: split kinect-sim-xsub: {name}: is in test", "subjects are on both sides"]
     done = audit(project_copy, "--dataset", "kinect-sim", "--verify", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     for text in words:
         assert text in done.stdout
     assert done.stderr.splitlines()[-1].startswith("error: data/kinect-sim/clips: ")
@@ -101,7 +101,7 @@ def test_revisions_are_compared_without_checking_them_out(project_copy):
     assert [(one["what"], one["before"], one["after"]) for one in facts["causes"]] == [("cleaning.max_frames", 300, 70)]
     done = audit(project_copy, "--from", "paper", "--to", "HEAD", "--strict")
     assert "The same clips, labels, values and parts." in done.stdout
-    assert audit(project_copy, "--from", "paper", "--strict", "--no-values", check=False).returncode == 1
+    assert audit(project_copy, "--from", "paper", "--strict", "--no-values", check=False).returncode == 2
     done = audit(project_copy, "--from", "nothing", check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: nothing: no git revision, tag or experiment")

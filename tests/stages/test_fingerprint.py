@@ -67,7 +67,7 @@ def project(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 # What the modules that only show and measure have to say is replaced by next to nothing.
 SILENT = {
-    "stages/shared/console.py": """
+    "stages/shared/progress.py": """
 def say(text): pass
 class Silent(Work):
     def __init__(self, title, total, unit): self.total = self.done = 0
@@ -177,6 +177,18 @@ def test_comments_and_docstrings_start_nothing(project: Path) -> None:
         assert fingerprints(project) == first
     finally:
         put_back(before)
+
+
+def test_a_help_text_starts_nothing(project: Path) -> None:
+    first = fingerprints(project)
+    path = project / "stages/pretrain.py"
+    text = path.read_text(encoding="utf-8")
+    assert text.count("seconds after which") == 1
+    path.write_text(text.replace("seconds after which", "how many seconds after which"), encoding="utf-8")
+    try:
+        assert fingerprints(project) == first
+    finally:
+        path.write_text(text, encoding="utf-8")
 
 
 def test_another_data_set_starts_nothing(project: Path) -> None:

@@ -1,7 +1,6 @@
 """The command that takes in a released checkpoint, and what stages.evaluate makes of it."""
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +9,9 @@ import torch
 
 from hacm.checkpoints import checkpoint
 from hacm.errors import UserError
-from stages.shared import console
 from stages.shared.loading import expect_version
 from stages.tools import import_released
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, end_of, run
 from tests.release_format import made_up
 
 
@@ -25,17 +23,9 @@ def file(tmp_path):
     return path
 
 
-def call(monkeypatch, *options) -> str | int:
-    """What the command ends with, run in this process."""
-    monkeypatch.setattr(sys, "argv", ["import_released", *map(str, options)])
-    with pytest.raises(SystemExit) as ended:
-        console.run(import_released.main)
-    return ended.value.code
-
-
 @pytest.mark.parametrize("stream", ["motion", "bone"])
 def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys, stream):
-    assert call(monkeypatch, file, "--out", tmp_path / "model", "--stream", stream) == 0
+    assert end_of(import_released.main, file, "--out", tmp_path / "model", "--stream", stream) == ""
     said = capsys.readouterr().err
     assert "HA-CM, D 16, 1 + 1 blocks, 24 segments of 3 frames, 18 joints" in said
     assert f"taken on trust, as the file does not say: --heads 8, --stream {stream}" in said
@@ -63,7 +53,7 @@ def test_a_checkpoint_with_all_facts(file, tmp_path, monkeypatch, capsys, stream
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(options, words, file, tmp_path, monkeypatch):
-    code = call(monkeypatch, *options.format(file=file, tmp=tmp_path).split())
+    code = end_of(import_released.main, *options.format(file=file, tmp=tmp_path).split())
     assert isinstance(code, str)  # which Python prints and ends with 1
     assert code.startswith("error: ")
     assert words in code
@@ -73,7 +63,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(options, words, file, tmp_path
 
 def test_exit_code_of_the_program(tmp_path):
     (tmp_path / "page.pth").write_text("<html>404</html>")
-    command = ["python", "-m", "stages.tools.import_released", f"{tmp_path}/page.pth", "--out", f"{tmp_path}/model"]
+    command = ["hacm", "import-released", f"{tmp_path}/page.pth", "--out", f"{tmp_path}/model"]
     done = run(PROJECT, *command, check=False)
     assert done.returncode == 1
     assert done.stderr == f"error: {tmp_path}/page.pth: damaged, or not a file of torch.save\n"
@@ -90,7 +80,7 @@ def test_no_data_version_fits_every_store():
 def test_it_can_be_judged_on_a_benchmark(file, project_copy):
     name = "kinect-sim-xsub"
     model = f"models/{name}/released/seed-0"
-    run(project_copy, "python", "-m", "stages.tools.import_released", str(file), "--out", model)
+    run(project_copy, "hacm", "import-released", str(file), "--out", model)
     options = ("--benchmark", name, "--variant", "released", "--protocol", "knn")
     run(project_copy, "python", "-m", "stages.evaluate", *options)
     results = project_copy / "results/benchmarks" / name / "released/seed-0/knn"

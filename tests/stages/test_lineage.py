@@ -13,11 +13,11 @@ import polars as pl
 import pytest
 
 import stages.tools.lineage
+from hacm.errors import run_program
 from hacm.files import hash_file, read_json
 from pipeline.graph import content
 from pipeline.graph.content import hash_path
 from pipeline.store.manifest import notes_of
-from stages.shared import console
 from tests.conftest import run
 
 RESULT = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear"
@@ -40,15 +40,13 @@ def lineage(folder, *options, check=True):
     """The command in this process, which need not load everything again; its exit code as a shell would have it."""
     out, err = io.StringIO(), io.StringIO()
     with (
-        contextlib.chdir(folder), contextlib.redirect_stdout(out), pytest.MonkeyPatch.context() as patch,
-        pytest.raises(SystemExit) as end,
+        contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as end,
     ):  # fmt: skip
-        patch.setattr(sys, "argv", ["lineage", *options])
-        console.run(stages.tools.lineage.main)
-    message = end.value.code if isinstance(end.value.code, str) else ""
-    err.write(message)
-    code = 1 if message else end.value.code
-    assert code == 0 or not check, message
+        patch.setattr(sys, "argv", ["hacm lineage", *options])
+        run_program(stages.tools.lineage.main)
+    code = end.value.code or 0
+    assert code == 0 or not check, err.getvalue()
     return subprocess.CompletedProcess(options, code, out.getvalue(), err.getvalue())
 
 
@@ -165,17 +163,17 @@ def test_what_became_stale_is_shown_and_strict_fails_on_it(project_copy):
     with open(project_copy / "hacm/cleaning.py", "a") as file:
         file.write("# another\n")
     done = lineage(project_copy, "behind", RESULT, "--strict", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "train.masking.tau: 0.9 → 0.8" in done.stdout
     assert "hacm/cleaning.py is not what it read" in done.stdout
     assert "stale; 6 stages behind it are not current, from normalize@kinect-sim on" in done.stderr
     assert "Traceback" not in done.stderr
     facts = facts_of(project_copy, "affected-by", "train.masking.tau")
     assert facts["counts"] == {"stale": 4, "current": 0, "never made": 0}
-    assert lineage(project_copy, "affected-by", "train.masking.tau", "--strict", check=False).returncode == 1
+    assert lineage(project_copy, "affected-by", "train.masking.tau", "--strict", check=False).returncode == 2
     # What is before the change is as it was.
     assert lineage(project_copy, "behind", "ingest@kinect-sim", "--strict").returncode == 0
-    assert lineage(project_copy, "affected-by", "evaluate.knn", "--strict", check=False).returncode == 1
+    assert lineage(project_copy, "affected-by", "evaluate.knn", "--strict", check=False).returncode == 2
     listed = run(project_copy, "dvc", "status").stdout
     own = [one["stage"] for one in facts_of(project_copy, "behind", "report")["stages"] if one["differs"]]
     assert {line.rstrip(":") for line in listed.splitlines() if not line.startswith((" ", "\t"))} == set(own)
@@ -193,7 +191,7 @@ def test_results_that_say_what_cannot_be_are_named(project_copy):
 
 
 def test_mistakes_end_in_one_line(project):
-    done = run(project, "python", "-m", "stages.tools.lineage", "behind", "nothing", check=False)
+    done = run(project, "hacm", "lineage", "behind", "nothing", check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("error: nothing: no stage of dvc.yaml")
     for options, words in (

@@ -329,7 +329,7 @@ def test_a_split_orders_labels_for_so_many_draws(edited):
 
 def test_the_editors_schema_is_current_and_fits_the_file():
     text = (PROJECT / SCHEMA).read_text(encoding="utf-8")
-    assert text == write_schema(), "run python -m stages.tools.check --schema"
+    assert text == write_schema(), "run hacm check --schema"
     schema = json.loads(text)
     jsonschema.Draft202012Validator.check_schema(schema)
     tree = plain(read_yaml(SHIPPED))

@@ -11,8 +11,7 @@ import pytest
 from pipeline.results.writing import name_figure
 from pipeline.yaml_tree import editor, merge, read_yaml
 from stages import evaluate, split, transfer
-from stages.shared import console
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, end_of, run
 
 BENCHMARK = "kinect-sim-xsub"
 
@@ -54,10 +53,7 @@ def change_params(folder, changes):
 def call(monkeypatch, folder, stage, *options):
     """Run a stage in this process, in that project."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", [stage.__name__, *map(str, options)])
-    with pytest.raises(SystemExit) as ended:
-        console.run(stage.main)
-    return ended.value.code
+    return end_of(stage.main, *options)
 
 
 def test_a_new_protocol_is_one_file_and_its_settings(project_copy):
@@ -97,13 +93,13 @@ def ablation_commands(*options):
     """What `make ablations` runs, but for setting the environment up."""
     command = ["make", "-n", "-f", str(PROJECT / "Makefile"), "ablations", *options]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    return [line for line in lines if line.startswith(("python -m stages", "dvc"))]
+    return [line for line in lines if line.startswith(("hacm ", "dvc "))]
 
 
 def test_ablations_run_what_is_missing_and_then_nothing(project_copy):
     commands = ablation_commands(f"BENCHMARKS={BENCHMARK}", "VARIANTS=hacm random", "SEEDS=0", "PROTOCOLS=knn")
     assert [command.split()[:3] for command in commands] == [
-        ["python", "-m", "stages.tools.activate"], ["dvc", "repro", "--keep-going"],
+        ["hacm", "activate", BENCHMARK], ["dvc", "repro", "--keep-going"],
     ]  # fmt: skip
 
     def ablate():
@@ -150,9 +146,9 @@ def test_transfer_to_another_benchmark(project_copy, monkeypatch):
     small = {"epochs": 3, "warmup_epochs": 1, "batch": 8, "hidden": 16}
     recipe = {"train": {"augment": {"min_frames": 32}}, "evaluate": {"transfer": small}}
     change_params(project_copy, {"benchmarks": {"kinect-sim-xview": recipe}})
-    assert call(monkeypatch, project_copy, split, "--benchmark", "kinect-sim-xview") == 0
+    assert call(monkeypatch, project_copy, split, "--benchmark", "kinect-sim-xview") == ""
     options = ("--source", BENCHMARK, "--target", "kinect-sim-xview")
-    assert call(monkeypatch, project_copy, transfer, *options) == 0
+    assert call(monkeypatch, project_copy, transfer, *options) == ""
     folder = project_copy / f"results/transfer/{BENCHMARK}/kinect-sim-xview/hacm/seed-0"
     metrics, details = (json.loads((folder / name).read_text()) for name in ("metrics.json", "details.json"))
     evaluated = set(pl.read_parquet(folder / "predictions.parquet")["name"])

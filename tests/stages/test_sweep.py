@@ -11,7 +11,7 @@ import torch
 
 from tests.conftest import environment, run
 
-SWEEP = ("python", "-m", "stages.tools.sweep", "neighbours")
+SWEEP = ("hacm", "sweep", "neighbours")
 
 
 def commit(project):
@@ -80,9 +80,8 @@ def test_a_killed_point_goes_on_with_its_pretraining(project_copy):
     """A queued experiment runs in a folder of its own, which is lost; what it had learnt is not."""
     commit(project_copy)
     sweep = (
-        "python",
-        "-m",
-        "stages.tools.sweep",
+        "hacm",
+        "sweep",
         "long",
         "--set",
         "benchmarks.kinect-sim-xsub.train.pretrain.epochs=100",

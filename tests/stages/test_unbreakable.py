@@ -16,8 +16,7 @@ from hacm.recordings.notes import Kind, Note
 from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
 from stages import download, ingest, normalize
-from stages.shared.console import run as run_stage
-from tests.conftest import PROJECT, environment, shipped_params
+from tests.conftest import PROJECT, end_of, environment, shipped_params
 from tests.pipeline.test_ntu import body, write
 from tests.pipeline.test_utd_mhad import mat, numbers
 
@@ -91,15 +90,7 @@ def set_strict(strict: bool) -> None:
 
 def run(stage: Callable[[], None], dataset: str, monkeypatch) -> str:
     """The stage in this process; the line of its error, if it ends with one."""
-    monkeypatch.setattr(sys, "argv", ["stage", "--dataset", dataset])
-    with pytest.raises(SystemExit) as ended:
-        run_stage(stage)
-    if ended.value.code == 0:
-        return ""
-    message = str(ended.value.code)  # which Python prints, and then exits with 1
-    assert message.startswith("error: ")
-    assert "\n" not in message
-    return message
+    return end_of(stage, "--dataset", dataset)
 
 
 def put(archive: zipfile.ZipFile, path: str, data: bytes, mode: int = stat.S_IFREG | 0o644) -> None:
@@ -258,7 +249,7 @@ UNDER_ANOTHER_PLACE = """
 from pathlib import Path
 from stages import ingest
 from stages.shared import places
-from stages.shared.console import run
+from stages.shared.command import run
 places.raw = lambda dataset: Path("raw")
 run(ingest.main)
 """

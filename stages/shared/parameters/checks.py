@@ -7,7 +7,7 @@ from typing import Any
 
 from hacm import protocols
 from hacm.cleaning import CleaningSettings
-from hacm.errors import UserError
+from hacm.errors import SettingsError, UserError
 from hacm.settings import SHARED, HierarchySettings, TrainSettings, token_budget
 from hacm.skeletons.correspondence import read_joints
 from pipeline.datasets.registry import find_benchmark, known_correspondences, known_datasets
@@ -214,7 +214,7 @@ def _check_tokens(source: Source, benchmark: str, variant: str) -> None:
     joints = len(topology.kept) if settings.model.prune else len(topology.joints)
     try:
         token_budget(joints, settings.model, settings.masking)
-    except ValueError as error:
+    except SettingsError as error:
         sections = list(reversed(layers(source.tree, "train", benchmark=benchmark, variant=variant)))
         source.fail(
             source.key_of(sections, ["masking.ratio", "model.frames"]),

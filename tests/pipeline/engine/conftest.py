@@ -66,7 +66,8 @@ def make_toy(folder: Path) -> Path:
     folder.mkdir(parents=True)
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    shutil.copytree(PROJECT / "pipeline", folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("hacm", "pipeline"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PROJECT / "profiles", folder / "profiles")
     for name in ("Snakefile", ".dvcignore"):
         shutil.copy(PROJECT / name, folder)

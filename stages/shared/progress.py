@@ -1,16 +1,12 @@
-"""What a person at a terminal sees: one-line errors, live progress, plain lines in a log."""
+"""What a person sees while a program works: live progress on a terminal, plain lines in a log; tables at its end."""
 
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
 from types import TracebackType
-from typing import NoReturn
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
-from hacm.errors import UserError
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_MOMENTS = 1.0
@@ -20,20 +16,6 @@ WIDTH_OF_TABLES = 160
 """Where they are not shown on a terminal, in characters."""
 
 console = Console(stderr=True)
-
-
-def run(main: Callable[[], None]) -> NoReturn:
-    """Run a stage: a UserError becomes one line and exit code 1, an interrupt one line and 130."""
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except MemoryError:
-        sys.exit("error: not enough memory; use fewer clips (datasets.NAME.ingest.limit) or a smaller batch")
-    except KeyboardInterrupt:
-        print("interrupted; run the same command again to go on", file=sys.stderr)
-        sys.exit(130)
-    sys.exit(0)
 
 
 def table_console() -> Console:
@@ -58,7 +40,7 @@ class Work:
         self.done = 0
         self._begin = self._last = time.monotonic()
         # The last few moments and what was done by then: a start slower than the rest must not speak for it, nor what
-        # a run that goes on had done before.
+        # a resumed run had done before.
         self._recent: deque[tuple[float, int]] = deque(maxlen=RECENT_MOMENTS)
         self._live: Progress | None = None
         if console.is_terminal:

@@ -3,7 +3,6 @@
 import json
 import pickle
 import shutil
-import sys
 
 import numpy as np
 import polars as pl
@@ -14,20 +13,16 @@ from hacm.skeletons.topology import KINECT_V1
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore, StoreWriter
 from stages import split
-from stages.shared import console
-from stages.tools import export
-from tests.conftest import write_small_params
+from stages.tools import export_clips
+from tests.conftest import end_of, write_small_params
 
 NAME = "kinect-sim-xsub"
 
 
-def call(monkeypatch, stage, folder, *options) -> str | int:
-    """What a stage ends with, run in this process."""
+def call(monkeypatch, stage, folder, *options) -> str:
+    """The line of a stage's error, run in this process."""
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["stage", *map(str, options)])
-    with pytest.raises(SystemExit) as ended:
-        console.run(stage.main)
-    return ended.value.code
+    return end_of(stage.main, *options)
 
 
 @pytest.fixture
@@ -46,7 +41,9 @@ def expected(small_project):
 
 def test_npz_of_a_whole_project(small_project, expected, tmp_path, monkeypatch, capsys):
     out = tmp_path / "new" / "x.npz"
-    assert call(monkeypatch, export, small_project, "--benchmark", NAME, "--format", "ntu-npz", "--out", out) == 0
+    assert (
+        call(monkeypatch, export_clips, small_project, "--benchmark", NAME, "--format", "ntu-npz", "--out", out) == ""
+    )
     version = SkeletonStore.open(small_project / "data/kinect-sim/clips").version
     assert f"x.npz: 16 training and 16 test clips of version {version}" in capsys.readouterr().err
     with np.load(out) as file:
@@ -66,7 +63,7 @@ def test_npz_of_a_whole_project(small_project, expected, tmp_path, monkeypatch, 
 
 def test_pyskl_of_a_whole_project(small_project, expected, tmp_path, monkeypatch):
     out = tmp_path / "x.pkl"
-    assert call(monkeypatch, export, small_project, "--benchmark", NAME, "--format", "pyskl", "--out", out) == 0
+    assert call(monkeypatch, export_clips, small_project, "--benchmark", NAME, "--format", "pyskl", "--out", out) == ""
     read = pickle.loads(out.read_bytes())
     assert read["split"] == {"xsub_train": sorted(expected["train"]), "xsub_val": sorted(expected["test"])}
     clips = expected["train"] | expected["test"]
@@ -100,7 +97,7 @@ def test_pyskl_of_a_whole_project(small_project, expected, tmp_path, monkeypatch
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(options, words, small_project, tmp_path, monkeypatch):
     (tmp_path / "here.npz").write_text("kept")
-    code = call(monkeypatch, export, small_project, *options.format(tmp=tmp_path).split())
+    code = call(monkeypatch, export_clips, small_project, *options.format(tmp=tmp_path).split())
     assert isinstance(code, str)
     assert code.startswith("error: ")
     assert words in code
@@ -110,8 +107,11 @@ def test_a_mistake_is_one_line_and_leaves_nothing(options, words, small_project,
 
 def test_frames_and_compress(small_project, tmp_path, monkeypatch):
     base = ["--benchmark", NAME, "--format", "ntu-npz", "--out"]
-    assert call(monkeypatch, export, small_project, *base, tmp_path / "plain.npz", "--frames", 400) == 0
-    assert call(monkeypatch, export, small_project, *base, tmp_path / "small.npz", "--frames", 400, "--compress") == 0
+    assert call(monkeypatch, export_clips, small_project, *base, tmp_path / "plain.npz", "--frames", 400) == ""
+    assert (
+        call(monkeypatch, export_clips, small_project, *base, tmp_path / "small.npz", "--frames", 400, "--compress")
+        == ""
+    )
     with np.load(tmp_path / "plain.npz") as plain, np.load(tmp_path / "small.npz") as small:
         assert plain["x_train"].shape == (16, 400, 150)
         assert all(np.array_equal(plain[name], small[name]) for name in plain.files)
@@ -130,7 +130,7 @@ def artefacts(small_project, tmp_path):
 def test_another_version_than_the_split_s_is_refused(format, out, artefacts, tmp_path, monkeypatch):
     facts = artefacts / "data/benchmarks" / NAME / "split" / "split.json"
     facts.write_text(json.dumps(json.loads(facts.read_text()) | {"data_version": "f" * 32}))
-    code = call(monkeypatch, export, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
+    code = call(monkeypatch, export_clips, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
     assert "computed from data version ffffffffffff…" in str(code)
     assert not (tmp_path / out).exists()
 
@@ -142,7 +142,7 @@ def test_a_clip_that_is_not_the_manifest_s_is_refused(format, out, artefacts, tm
     hit = manifest["name"].to_list()[7]
     damaged = pl.when(pl.col("name") == hit).then(pl.lit("0" * 32)).otherwise(pl.col("hash")).alias("hash")
     manifest.with_columns(damaged).write_parquet(path)
-    code = call(monkeypatch, export, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
+    code = call(monkeypatch, export_clips, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
     assert f"{hit} is not what the manifest says" in str(code)
     assert [path.name for path in tmp_path.iterdir()] == ["project"]
 
@@ -161,9 +161,9 @@ def test_another_skeleton_in_another_order_with_a_gap(tmp_path, monkeypatch, cap
             who = Identity(name, subject=int(name[4]), action=int(name[1]))
             store.add(Clip(who, 30.0, KINECT_V1, clip), name, "0" * 64)
     write_small_params(tmp_path / "params.yaml")
-    assert call(monkeypatch, split, tmp_path, "--benchmark", "utd-mhad-xsub") == 0
+    assert call(monkeypatch, split, tmp_path, "--benchmark", "utd-mhad-xsub") == ""
     options = ["--benchmark", "utd-mhad-xsub", "--format", "ntu-npz", "--out", "x.npz"]
-    assert call(monkeypatch, export, tmp_path, *options) == 0
+    assert call(monkeypatch, export_clips, tmp_path, *options) == ""
     assert "clips with a frame without a body: 1 (the first a4_s3_t1)" in capsys.readouterr().err
     with np.load(tmp_path / "x.npz") as file:
         assert file["names_train"].tolist() == ["a2_s1_t1", "a2_s3_t1", "a4_s1_t1", "a4_s3_t1"]

@@ -1,13 +1,31 @@
-"""Write the clips of a benchmark in a layout that other codebases read, so that they train on exactly these clips.
+"""Write the clips of a benchmark in a layout that other codebases read, so that they train on exactly these clips."""
 
-By hand, no box of the graph:
-`python -m stages.tools.export --benchmark ntu60-xsub --format ntu-npz --out NTU60_CS.npz`.
-"""
+from pathlib import Path
+
+from stages.shared import command
+
+LAYOUTS = ("ntu-npz", "pyskl")
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "benchmark", example="--benchmark ntu60-xsub --format ntu-npz --out NTU60_CS.npz")
+    parser.add_argument("--format", choices=LAYOUTS, required=True, help="layout of the file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="new file, .npz or .pkl")
+    parser.add_argument(
+        "--frames", type=int, metavar="N", help="of ntu-npz: pad every clip to so many frames (300 if not given)"
+    )
+    parser.add_argument(
+        "--compress", action="store_true", help="of ntu-npz: a smaller file, written and read more slowly"
+    )
+    return parser
+
+
+command.answer_early(command_line, __name__)
 
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,15 +37,14 @@ from pipeline.datasets.registry import find_benchmark
 from pipeline.exports import LabelledClips, ntu_npz, pyskl
 from pipeline.store.manifest import hash_clip
 from pipeline.store.store import SkeletonStore
-from stages.shared import arguments
-from stages.shared.console import Work, run, say
 from stages.shared.loading import list_labels, open_benchmark
+from stages.shared.progress import Work, say
 
-SUFFIXES = {"ntu-npz": ntu_npz.SUFFIX, "pyskl": pyskl.SUFFIX}
+SUFFIXES = dict(zip(LAYOUTS, (ntu_npz.SUFFIX, pyskl.SUFFIX), strict=True))
 
 
 def main() -> None:
-    options = parse()
+    options = command_line().parse_args()
     expect_new_file(options.out, SUFFIXES[options.format])
     padding = padding_of(options)
     clips = open_clips(options.benchmark)
@@ -41,21 +58,9 @@ def main() -> None:
     say(f"{options.out}: {train} training and {test} test clips of version {clips.data_version}")
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = arguments.parser(__doc__, "benchmark")
-    parser.add_argument("--format", choices=SUFFIXES, required=True, help="layout of the file")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="new file, .npz or .pkl")
-    pad = f"of ntu-npz: frames that every clip is padded to ({ntu_npz.FRAMES} if not given)"
-    parser.add_argument("--frames", type=int, default=argparse.SUPPRESS, help=pad)
-    smaller = "of ntu-npz: a smaller file, written and read more slowly"
-    parser.add_argument("--compress", action="store_true", default=argparse.SUPPRESS, help=smaller)
-    return parser.parse_args()
-
-
 def padding_of(options: argparse.Namespace) -> dict[str, Any]:
     """What was given of the options that only ntu-npz has; UserError if another layout was given one."""
-    given = {name: value for name, value in vars(options).items() if name in ("frames", "compress")}
+    given = {name: value for name in ("frames", "compress") if (value := getattr(options, name)) not in (None, False)}
     if given and options.format != "ntu-npz":
         raise UserError(f"--{next(iter(given))}: an option of ntu-npz, not of {options.format}; leave it out")
     return given
@@ -111,7 +116,3 @@ def warn_of_gaps(names: list[str]) -> None:
             f"clips with a frame without a body: {len(names)} (the first {names[0]}); loaders that count the frames "
             "that are not zero leave out as many at their end; frames_train and frames_test hold the true numbers"
         )
-
-
-if __name__ == "__main__":
-    run(main)

@@ -1,0 +1,108 @@
+"""The command `hacm`: the tools around the graph are called `hacm NAME`, its stages `python -m stages.NAME`.
+
+The tools work on a project, that is in a clone's top folder, and belong to the clone: stages/tools/NAME.py. A wheel
+holds this file without them. hacm must not import stages (the law of imports): a tool is found by its name when called.
+"""
+
+import importlib
+import runpy
+import sys
+from pathlib import Path
+
+from hacm import __version__
+from hacm.errors import UserError, run_program
+
+TOOLS = {
+    "activate": "choose the benchmarks, variants, seeds and protocols that the graph covers",
+    "audit": "check a data set's version: leakage, duplicates, faulty values; verify it; compare it with another",
+    "check": "check params.yaml in full, before anything runs",
+    "compare": "compare results of revisions, experiments or runs",
+    "export-clips": "write a benchmark's clips in a layout that other codebases read",
+    "import-released": "convert a checkpoint that the authors of HA-CM or MAMP released",
+    "lineage": "trace where a result comes from, and what depends on an input",
+    "sweep": "run the graph under many settings, and tabulate the results",
+}
+"""Commands that work on a project, each with its line of help; their code is in stages/tools."""
+
+PARAMS, STAGES = Path("params.yaml"), Path("stages")
+
+
+def main() -> None:
+    """The console script."""
+    run_program(lambda: call(sys.argv[1:]))
+
+
+def call(words: list[str]) -> None:
+    """Carry out what was typed after `hacm`; UserError for a command that there is not."""
+    if not words or words[0] in ("-h", "--help"):
+        print(help_text())
+    elif words[0] == "--version":
+        print(f"hacm {__version__}")
+    elif words[0] in TOOLS:
+        call_tool(words[0], words[1:])
+    else:
+        raise UserError(f"{words[0]}: no such command; hacm --help lists them")
+
+
+def help_text() -> str:
+    """The commands, a line each."""
+    lines = [f"  {name:<{max(map(len, TOOLS))}}  {line}" for name, line in TOOLS.items()]
+    return "\n".join(
+        (
+            "usage: hacm COMMAND [--help] …",
+            "",
+            "Self-supervised skeleton action recognition with HA-CM. The stages of the graph: python -m stages",
+            "",
+            "On a project (a clone's top folder):",
+            *lines,
+            "",
+            "  --help       this text; after a command: its options",
+            "  --version    the version",
+            "",
+            "Exit codes: 0 done, 1 a mistake that you can mend, 2 a check that did not pass.",
+            "HACM_TRACEBACK=1 shows the traceback of every error.",
+            "example: hacm compare HEAD workspace",
+        )
+    )
+
+
+def call_tool(name: str, words: list[str]) -> None:
+    """Call a tool of the project in the current folder, with the code of that project."""
+    expect_project(name)
+    if Path(__file__).resolve() != Path("hacm", "__main__.py").resolve() and Path("hacm", "__main__.py").is_file():
+        call_own_code()
+        return
+    put_first(Path.cwd())
+    sys.argv = [f"hacm {name}", *words]
+    importlib.import_module(f"stages.tools.{name.replace('-', '_')}").main()
+
+
+def expect_project(name: str) -> None:
+    """UserError unless the current folder is a project's, with the way to one."""
+    missing = next((path for path in (PARAMS, STAGES) if not path.exists()), None)
+    if missing is None:
+        return
+    if (Path(__file__).parents[1] / STAGES).is_dir():
+        raise UserError(f"hacm {name} works on a project: run it in a clone's top folder (no {missing} here)")
+    raise UserError(
+        f"hacm {name} works on a project (no {missing} here), and hacm was installed without one: git clone its "
+        "repository, run make there, then this command"
+    )
+
+
+def call_own_code() -> None:
+    """Start again with the project's own copy of this package, as `python -m hacm` would have from the beginning."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "hacm"]:
+        del sys.modules[name]
+    put_first(Path.cwd())
+    runpy.run_module("hacm", run_name="__main__", alter_sys=True)
+
+
+def put_first(folder: Path) -> None:
+    """Import from this folder before any other."""
+    if sys.path[0] != str(folder):
+        sys.path.insert(0, str(folder))
+
+
+if __name__ == "__main__":
+    main()

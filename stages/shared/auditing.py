@@ -1,0 +1,30 @@
+"""What the audit in the graph and the command `hacm audit` share."""
+
+from pathlib import Path
+
+from pipeline.audit import Audit, audit
+from pipeline.audit.dataset_revisions import DataSetPaths
+from pipeline.audit.provenance import Origin, find_origin
+from pipeline.datasets.definition import DataSet
+from pipeline.store.store import SkeletonStore
+from stages.shared import places
+
+
+def audit_dataset(dataset: DataSet) -> Audit:
+    """Audit the project's own version of a data set, its origin included."""
+    from pipeline.ingest.gathering import RECEIPT  # brings every archive format with it
+
+    origin = find_origin(places.raw(dataset.name) / RECEIPT, places.recordings(dataset.name))
+    return audit(SkeletonStore.open(places.clips(dataset.name)), dataset, origin)
+
+
+def audit_store(path: Path, dataset: DataSet) -> Audit:
+    """Audit a store that lies anywhere; where its clips come from is not looked for."""
+    return audit(SkeletonStore.open(path), dataset, Origin())
+
+
+def paths_of(dataset: DataSet) -> DataSetPaths:
+    """Where the project keeps its clips and splits."""
+    return DataSetPaths(
+        places.clips(dataset.name), {rule: places.split(f"{dataset.name}-{rule}") for rule in dataset.splits}
+    )

@@ -1,0 +1,106 @@
+"""What becomes one line: the project's own errors. A bug, ours or a library's, keeps its traceback."""
+
+import pytest
+
+from hacm.errors import DamagedModel, FailedCheck, NotFinite, SettingsError, Terminated, UserError
+from tests.conftest import PROJECT, run
+
+BENCHMARK = "kinect-sim-xsub"
+LINE = "error: nonsense: no such command; hacm --help lists them"
+
+
+def program(body: str, *words: str, check: bool = False, **extra: str):
+    """A program whose main is `body`, ended as all are."""
+    code = f"from hacm.errors import *\nfrom stages.shared.command import run\ndef main():\n    {body}\nrun(main)"
+    return run(PROJECT, "python", "-c", code, *words, check=check, **extra)
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(UserError, 1), (FailedCheck, 2), (SettingsError, 1), (DamagedModel, 1), (NotFinite, 1), (Terminated, 1)],
+)
+def test_an_error_of_the_project_is_one_line(kind, code):
+    done = program(f"raise {kind.__name__}('a.yaml:3: k: mend it')")
+    assert (done.returncode, done.stderr) == (code, "error: a.yaml:3: k: mend it\n")
+    shown = program(f"raise {kind.__name__}('a.yaml:3: k: mend it')", HACM_TRACEBACK="1")
+    assert shown.returncode == code
+    assert shown.stderr.startswith("Traceback (most recent call last):")
+    assert shown.stderr.endswith("\nerror: a.yaml:3: k: mend it\n")
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "FloatingPointError", "RuntimeError", "KeyError"])
+def test_any_other_error_keeps_its_traceback(kind):
+    done = program(f"raise {kind}('a bug')")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback (most recent call last):")
+    assert kind in done.stderr.splitlines()[-1]
+
+
+def test_an_interrupt_is_one_line():
+    done = program("raise KeyboardInterrupt")
+    assert (done.returncode, done.stderr) == (130, "interrupted; the same command resumes\n")
+
+
+def test_the_console_command_shows_tracebacks_when_asked():
+    assert run(PROJECT, "hacm", "nonsense", check=False).stderr == f"{LINE}\n"
+    shown = run(PROJECT, "hacm", "nonsense", check=False, HACM_TRACEBACK="1").stderr
+    assert shown.startswith("Traceback")
+    assert shown.endswith(f"\n{LINE}\n")
+
+
+WITH_A_BUG = """
+import importlib
+import torch
+from stages import {stage}
+from stages.shared.command import run
+
+def of_torch(*_, **__):
+    torch.zeros(2) @ torch.zeros(3)
+
+def of_ours(*_, **__):
+    raise ValueError("of a bug")
+
+for place in (importlib.import_module("hacm.{module}"), {stage}):
+    place.{name} = {bug}
+run({stage}.main)
+"""
+"""A stage that meets a bug where it does its work."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "module", "name", "options"),
+    [
+        ("pretrain", "training.engine", "pretrain", f"--benchmark {BENCHMARK}"),
+        ("evaluate", "protocols.knn", "run", f"--benchmark {BENCHMARK} --protocol knn"),
+        ("transfer", "evaluation.transfer", "run", f"--source {BENCHMARK} --target {BENCHMARK}"),
+    ],
+)
+@pytest.mark.parametrize(("bug", "last"), [("of_torch", "RuntimeError: "), ("of_ours", "ValueError: of a bug")])
+def test_a_bug_in_a_stage_is_not_taken_for_a_mistake(project_copy, stage, module, name, options, bug, last):
+    code = WITH_A_BUG.format(stage=stage, module=module, name=name, bug=bug)
+    done = run(project_copy, "python", "-c", code, *options.split(), check=False)
+    assert done.returncode == 1
+    assert "Traceback (most recent call last):" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith(last)
+
+
+def test_impossible_settings_are_one_line_that_names_the_protocol(project_copy):
+    params = project_copy / "params.yaml"
+    params.write_text(params.read_text().replace("knn: {k: 1,", "knn: {k: 5000,").replace("k: 1\n", "k: 5000\n"))
+    done = run(
+        project_copy, "python", "-m", "stages.evaluate", "--benchmark", BENCHMARK, "--protocol", "knn", check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: knn: k 5000 neighbours are asked for, but there are ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_pretraining_that_diverges_is_one_line(project_copy):
+    params = project_copy / "params.yaml"
+    text = params.read_text()
+    assert text.count("lr: 0.0003\n") + text.count("lr: 0.001\n") > 0, "no learning rate to raise"
+    params.write_text(text.replace("lr: 0.0003\n", "lr: 1.0e30\n").replace("lr: 0.001\n", "lr: 1.0e30\n"))
+    done = run(project_copy, "python", "-m", "stages.pretrain", "--benchmark", BENCHMARK, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: pretraining: the gradient is not finite at step ")
+    assert "Traceback" not in done.stderr
