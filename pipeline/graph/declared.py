@@ -41,6 +41,15 @@ def options_of(kind: str) -> tuple[str, ...]:
     return tuple(option for option, _ in OPTION.findall(_body(kind)["cmd"]))
 
 
+def names_of(command: str) -> dict[str, str] | None:
+    """The value of each option in a stage's command; None if it is no command of dvc.yaml's form."""
+    words = command.split()
+    options, values = words[3::2], words[4::2]
+    if words[:2] != ["python", "-m"] or len(options) != len(values):
+        return None
+    return dict(zip((option.removeprefix("--") for option in options), values, strict=True))
+
+
 def kinds() -> tuple[str, ...]:
     """The names of dvc.yaml's stages: download, ingest, …"""
     return tuple(_stages())

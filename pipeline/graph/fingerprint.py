@@ -62,6 +62,10 @@ FACT_FIELDS = ("checksums", "missing", "action_names")
 
 Part = dict[str, str]
 
+CODE = ("dataset", "files", "code")
+"""Parts of a fingerprint that are the project's own, and no parameter or artefact."""
+PARTS = ("params", "inputs", *CODE)
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -84,10 +88,10 @@ class Fingerprint:
         text = json.dumps([getattr(self, field.name) for field in fields(self)], sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
-    def differences(self, now: "Fingerprint") -> list[str]:
+    def differences(self, now: "Fingerprint", parts: Iterable[str] = PARTS) -> list[str]:
         """What is not the same now, in words: parameters with both values, then inputs, data set, files, code."""
         words = []
-        for part in ("params", "inputs", "dataset", "files", "code"):
+        for part in parts:
             before, after = getattr(self, part), getattr(now, part)
             for key in sorted(before.keys() | after.keys()):
                 if before.get(key) != after.get(key):

@@ -27,6 +27,7 @@ RECORDS_KEPT = 20
 """Per stage; only the latest one keeps its outputs here."""
 
 LEDGER = Path("fingerprints.json")
+FOLDER = Path(".state/finished")
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,13 @@ class Shelf:
         had = all(self._source(path, md5) is not None for path, md5 in outs.items())
         return Finished(fingerprint.digest, outs) if had else None
 
-    def latest(self) -> Fingerprint | None:
-        """The fingerprint of what was finished last."""
-        records = sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        parts = _read(records[-1]).get("fingerprint") if records else None
-        return Fingerprint(**parts) if isinstance(parts, dict) else None
+    def fingerprint_of(self, outs: Mapping[str, str]) -> Fingerprint | None:
+        """The fingerprint under which just these outputs were written, MD5 by path; None where that is not known."""
+        for path in sorted(self.folder.glob("*.json")):
+            content = _read(path)
+            if content.get("outs") == outs and isinstance(content.get("fingerprint"), dict):
+                return Fingerprint(**content["fingerprint"])
+        return None
 
     def restore(self, finished: Finished) -> None:
         """Put every output in its place."""

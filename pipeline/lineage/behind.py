@@ -7,10 +7,13 @@ from typing import Any
 
 from hacm.errors import UserError, name_some
 from pipeline.graph.commits import find_commits
+from pipeline.graph.declared import declare, names_of
+from pipeline.graph.fingerprint import CODE, take
+from pipeline.graph.finished import FOLDER, Shelf
 from pipeline.graph.run_records import Difference
 from pipeline.lineage.artefacts import Artefact, ArtefactReader
 from pipeline.lineage.in_force import in_force
-from pipeline.lineage.recorded_graph import RecordedGraph
+from pipeline.lineage.recorded_graph import Node, RecordedGraph
 from pipeline.yaml_tree import ABSENT, flatten
 
 
@@ -83,7 +86,7 @@ def describe_origin(graph: RecordedGraph, reader: ArtefactReader, trace: Trace, 
         "data": [_describe_data(trace, raw) for raw in trace.of_kind("raw")],
         "checkpoints": [_describe_checkpoint(one) for one in trace.of_kind("checkpoint")],
         "run": [_describe_run(one) for one in trace.of_kind("details") if one.stage == target.stage],
-        "contradictions": list(_contradictions(trace)),
+        "contradictions": [*_contradictions(trace), *_other_settings(graph, trace)],
         "stages": [describe_stage(graph, name) for name in trace.chain],
         "parameters": _list_parameters(graph, trace.chain),
         "code": code,
@@ -100,10 +103,25 @@ def describe_stage(graph: RecordedGraph, name: str) -> dict[str, Any]:
         "active": node.active,
         "differs": [fact for one in now.differences for fact in explain(one)],
         "after": list(now.after),
+        "code_changes": _code_changes(node),
         "command": record.cmd if record else node.stage.cmd,
         "inputs": {path: content.md5 for path, content in record.deps.items()} if record else {},
         "outputs": {path: content.md5 for path, content in record.outs.items()} if record else {},
     }
+
+
+def _code_changes(node: Node) -> list[str] | None:
+    """What has changed of the code that the stage can reach since it ran; None where that is not known.
+
+    dvc.yaml names folders, in which something may change that the stage does not use.
+    """
+    names = names_of(node.stage.cmd)
+    if node.record is None or not node.active or names is None:
+        return None
+    shelf = Shelf(FOLDER, declare(node.stage.kind, names))
+    then = shelf.fingerprint_of({path: content.md5 for path, content in node.record.outs.items()})
+    now = take(node.stage.kind, names) if then else None
+    return then.differences(now, CODE) if then and now else None
 
 
 def explain(difference: Difference) -> Iterator[dict[str, Any]]:
@@ -194,6 +212,21 @@ def _contradictions(trace: Trace) -> Iterator[str]:
             yield f"{one.path} is of data version {version}, the clips behind it are of {', '.join(sorted(clips))}"
         if encoders and encoder is not None and encoder not in encoders:
             yield f"{one.path} is of encoder {encoder}, the checkpoint behind it is not"
+
+
+def _other_settings(graph: RecordedGraph, trace: Trace) -> Iterator[str]:
+    """Where an artefact says that it was made with another parameter than dvc.lock recorded for its stage."""
+    for one in trace.artefacts:
+        facts = one.facts.get("facts", {}) if one.kind == "checkpoint" else one.facts
+        settings, record = facts.get("settings"), graph.nodes[one.stage].record
+        if not isinstance(settings, dict) or record is None:
+            continue
+        recorded = in_force(record.params)
+        protocol = facts.get("protocol")
+        said = flatten(settings, f"evaluate.{protocol}" if protocol else "train")
+        for key in sorted(said.keys() & recorded.keys()):
+            if said[key] != recorded[key].value:
+                yield f"{one.path} was made with {key} {said[key]}, dvc.lock records {recorded[key].value}"
 
 
 def _list_parameters(graph: RecordedGraph, chain: Iterable[str]) -> list[dict[str, Any]]:

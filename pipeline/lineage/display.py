@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline.graph.code import PACKAGES
 from pipeline.text_tables import Table, show_tables
 
 COLOURS = {"current": "green", "stale": "bold red", "never made": "yellow"}
@@ -91,10 +92,20 @@ def _state(state: str) -> str:
 
 def _reasons(one: dict[str, Any]) -> str:
     """What differs, of a stage's facts in either direction."""
-    texts = [text if isinstance(text, str) else text["text"] for text in one["differs"]]
+    changes = one.get("code_changes")
+    texts = [text if isinstance(text, str) else text["text"] for text in one["differs"] if not _is_told(text, changes)]
+    if changes is not None and len(texts) < len(one["differs"]):
+        texts += [f"code: {change}" for change in changes] or ["code: in nothing that it uses"]
     texts += [f"after {name}" for name in one["after"]]
     more = [f"… and {len(texts) - MOST_REASONS} more"] if len(texts) > MOST_REASONS else []
     return "\n".join(texts[:MOST_REASONS] + more)
+
+
+def _is_told(difference: Any, changes: list[str] | None) -> bool:
+    """Whether it is a folder of code, and better known what in it has changed."""
+    if changes is None or isinstance(difference, str):
+        return False
+    return difference["kind"] == "input" and difference["what"].split("/")[0] in PACKAGES
 
 
 def _how(one: dict[str, Any]) -> str:
