@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -144,7 +144,7 @@ def reach_of(start: Iterable[Target], datasets: Iterable[DataSet], protocol: str
     dynamic = {READER: [target for dataset in datasets for target in _reader_of(dataset)]}
     if protocol:
         dynamic[PROTOCOL] = [(f"hacm.protocols.{protocol}", "*")]
-    return _code().reach(start, dynamic, ignored=decides_nothing)
+    return Code(index=INDEX).reach(start, dynamic, ignored=decides_nothing)
 
 
 def hash_reader(dataset: DataSet) -> str:
@@ -167,11 +167,6 @@ def datasets_of(names: Mapping[str, str]) -> list[DataSet]:
     benchmarks = [names[part] for part in ("benchmark", "source", "target") if part in names]
     found = [find_benchmark(name)[0] for name in benchmarks]
     return [find_dataset(names["dataset"])] if "dataset" in names else found
-
-
-@cache
-def _code() -> Code:
-    return Code(index=INDEX)
 
 
 def _reader_of(dataset: DataSet) -> list[Target]:

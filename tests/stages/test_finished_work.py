@@ -133,6 +133,30 @@ def test_what_changes_under_a_running_stage_is_not_recorded(project_copy: Path, 
     assert read_json(project_copy / "models/kinect-sim-xsub/hacm/seed-0/checkpoint.json")["facts"]["epochs"] == 40
 
 
+def test_code_that_changes_under_a_running_stage_is_noticed(project_copy: Path) -> None:
+    params, text = project_copy / "params.yaml", (project_copy / "params.yaml").read_text()
+    params.write_text(text.replace("bootstrap: 200", "bootstrap: 260"))
+    ridge = project_copy / "hacm/evaluation/ridge.py"
+    was = ridge.read_text()
+    slow = was.replace("def run(", "import time as waiting\n\n\ndef run(", 1)
+    assert slow != was
+    start = slow.index("def run(")
+    end_of_docstring = slow.index('"""', slow.index('"""', start) + 3) + 3
+    ridge.write_text(slow[:end_of_docstring] + "\n    waiting.sleep(3)\n" + slow[end_of_docstring:])
+    stage = ("python", "-m", "stages.baseline", "--benchmark", "kinect-sim-xsub")
+    process = Popen(stage, cwd=project_copy, env=environment(), stdout=PIPE, stderr=STDOUT, text=True)
+    index = project_copy / ".state/engine/code.json"
+    before = index.stat().st_mtime_ns
+    while index.stat().st_mtime_ns == before and process.poll() is None:
+        time.sleep(0.02)  # until the stage has taken its fingerprint
+    time.sleep(0.5)
+    ridge.write_text(was)
+    output, _ = process.communicate()
+    assert process.returncode == 1, output
+    assert "not recorded" in output
+    assert "hacm/evaluation/ridge.py: run" in output
+
+
 def test_a_comment_does_not_count_as_a_change(project_copy: Path) -> None:
     params, text = project_copy / "params.yaml", (project_copy / "params.yaml").read_text()
     params.write_text(text.replace("bootstrap: 200", "bootstrap: 250"))

@@ -172,7 +172,7 @@ def test_what_became_stale_is_shown_and_strict_fails_on_it(project_copy):
     assert facts["counts"] == {"stale": 4, "current": 0, "never made": 0}
     changes = {one["stage"]: one["code_changes"] for one in facts_of(project_copy, "behind", RESULT)["stages"]}
     assert changes.pop("normalize@kinect-sim") == ["hacm/cleaning.py: _motion"]
-    assert list(changes.values()) == [[]] * 8
+    assert list(changes.values()) == [[]] * 7
     assert lineage(project_copy, "affected-by", "train.masking.tau", "--strict", check=False).returncode == 2
     cleaning.write_text(cleaning.read_text().replace("1.0 * ", "").replace("# another\n", ""))
     # What is before the change is as it was.
