@@ -19,7 +19,8 @@ import os
 from functools import partial
 from pathlib import Path
 
-from hacm.archives.members import UNREAD_SUFFIXES, DamagedFile, members
+from hacm.archives.members import UNREAD_SUFFIXES, members
+from hacm.archives.rules import DamagedFile
 from hacm.errors import UserError
 from hacm.files import hash_file, read_json, replace_file, write_json
 from hacm.recordings import MAIN, RawFile

@@ -15,7 +15,8 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.archives.members import DAMAGE, read_zip_member
+from hacm.archives.rules import DAMAGE
+from hacm.archives.zips import read_zip_member
 from hacm.errors import BadRecording, in_one_line
 
 SUFFIX = ".npy"

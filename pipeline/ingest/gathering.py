@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hacm.archives.members import Refused, is_pack, member_names, members
+from hacm.archives.members import is_pack, member_names, members
+from hacm.archives.rules import Refused
 from hacm.errors import UserError
 from hacm.recordings import MAIN, Excluded, Part, RawFile, RawRecording
 from pipeline.datasets.definition import DataSet

@@ -17,7 +17,8 @@ from typing import Any
 import py7zr
 import pytest
 
-from hacm.archives.members import Refused, member_names, members
+from hacm.archives.members import member_names, members
+from hacm.archives.rules import Refused
 from hacm.errors import UserError
 from hacm.recordings import RawFile
 

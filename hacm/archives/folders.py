@@ -1,0 +1,36 @@
+"""A folder of files, or one file by itself, as members."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from hacm.archives.rules import Entry, is_junk, refusal_of
+
+
+def file_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
+    """The file, as the one member of a folder."""
+    status = path.stat()
+    refusal = refusal_of(path.name, plain=stat.S_ISREG(status.st_mode), size=status.st_size, limit_bytes=limit_bytes)
+    yield Entry(path.name, refusal, path.read_bytes)
+
+
+def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
+    """Every file below a folder, by name; links are refused."""
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    found: list[tuple[str, Path]] = []
+    for directory, subdirectories, files in os.walk(folder, onerror=fail):
+        linked = [name for name in subdirectories if os.path.islink(os.path.join(directory, name))]
+        for name in files + linked:
+            path = Path(directory, name)
+            found.append((path.relative_to(folder).as_posix(), path))
+    for name, path in sorted(found):
+        if not is_junk(name):
+            status = path.lstat()
+            # Not only links: opening a pipe would wait for ever.
+            plain = stat.S_ISREG(status.st_mode)
+            refusal = refusal_of(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
+            yield Entry(name, refusal, path.read_bytes)
