@@ -25,11 +25,11 @@ from rich.table import Table
 
 from benchmarks.processes import PROJECT, Cost, run_module
 from hacm.cleaning import CleaningSettings, clean
+from hacm.cores import count_cores
 from hacm.files import write_json
 from hacm.recordings import RawRecording, ntu, skeleton_text
 from pipeline.datasets.kinect_sim import KINECT_SIM
 from pipeline.ingest.gathering import read_raw
-from pipeline.ingest.workers import count_cores
 from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.results.machine import describe_machine
 from pipeline.store.store import SkeletonStore

@@ -1,1 +1,5 @@
-"""One file a box of the graph: read params, call, write."""
+"""The programs of the graph: one file per box of dvc.yaml."""
+
+from hacm.cores import choose_threading
+
+choose_threading()

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from hacm.archives.members import UNREAD_SUFFIXES, members
 from hacm.archives.rules import DamagedFile
+from hacm.cores import count_cores
 from hacm.errors import UserError
 from hacm.files import hash_file, read_json, replace_file, write_json
 from hacm.recordings import MAIN, RawFile
@@ -28,7 +29,7 @@ from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.ingest.fetching import fetch
 from pipeline.ingest.gathering import RECEIPT, find_files, locate
-from pipeline.ingest.workers import count_cores, map_ahead
+from pipeline.ingest.workers import map_ahead
 from pipeline.kinect_sim import SimulatorSettings, generate
 from stages.shared import box, parameters, places
 from stages.shared.progress import Work, say

@@ -17,6 +17,7 @@ from hacm.errors import run_program
 
 # Tensors are tiny in tests: a second thread only waits, and badly so beside another process.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROJECT = Path(__file__).parents[1]
 SMALL = {

@@ -31,6 +31,7 @@ HASHES = FOLDER / "hashes.json"
 PARAMS_FILE = Path("params.yaml")
 
 SHOWING = (
+    "hacm.cores",
     "stages.shared.box",
     "stages.shared.command",
     "stages.shared.costs",

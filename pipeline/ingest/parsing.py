@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from hacm.cores import count_cores
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawRecording, Recording
 from hacm.recordings.notes import Kind, Note, reason_of
 from pipeline.datasets.definition import DataSet
 from pipeline.graph.fingerprint import hash_reader
-from pipeline.ingest.workers import count_cores, map_ahead
+from pipeline.ingest.workers import map_ahead
 from pipeline.store.manifest import hash_clip, recording_of
 from pipeline.store.rows import RowWindow
 from pipeline.store.store import SkeletonStore

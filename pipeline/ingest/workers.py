@@ -1,6 +1,5 @@
 """Work on several things at a time, in order, with few of them in memory."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,12 +10,6 @@ Result = TypeVar("Result")
 
 AHEAD = 4
 """Items a worker has waiting for it: enough to stay busy, few enough to hold in memory."""
-
-
-def count_cores() -> int:
-    """Processor cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # absent on macOS
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def map_ahead(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
