@@ -183,7 +183,11 @@ def test_own_data_trains_again_only_if_there_is_a_difference(own_data):
     output = run(own_data, "dvc", "repro", "hierarchy@studio", "split@studio-xsub").stdout
     assert "Running stage 'ingest@studio'" in output
     assert "Running stage 'hierarchy@studio'" in output
-    assert "up to date" in run(own_data, "dvc", "status", "pretrain@studio-xsub-hacm-0", "baseline@studio-xsub").stdout
+    done = run(own_data, "dvc", "repro", "pretrain@studio-xsub-hacm-0", "baseline@studio-xsub")
+    started = re.findall(r"Running stage '(\S+)'", output + done.stdout)
+    assert {"pretrain@studio-xsub-hacm-0", "baseline@studio-xsub"} <= set(started)
+    taken = re.findall(r"(\S+): the same code, parameters and inputs", done.stdout + done.stderr)
+    assert {"pretrain@studio-xsub-hacm-0", "baseline@studio-xsub"} <= set(taken)
     file.write_text(before.replace("roots=(0, 1, 3, 6)", "roots=(0, 1)"))
     done = run(own_data, "python", "-m", "stages.baseline", "--benchmark", "studio-xsub", check=False)
     assert done.returncode == 1

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from hacm.clips.augment import sample_batch, seeded, share
+from hacm.errors import UserError
 from hacm.settings import LossSettings, MaskingSettings, SpatialSettings, TemporalSettings
 from hacm.training import engine
 from hacm.training.distributed import ALONE, GradientSum, Processes, device_of, launched
@@ -156,7 +157,7 @@ def test_surroundings_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not launched()
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(
-        ValueError, match="RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT is not; start the run with torchrun"
+        UserError, match="RANK, LOCAL_RANK, MASTER_ADDR, MASTER_PORT is not; start the run with torchrun"
     ):
         launched()
     for name in ("RANK", "LOCAL_RANK", "MASTER_PORT"):
@@ -166,7 +167,7 @@ def test_surroundings_decide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_of("cuda") == "cuda:1"
     assert device_of("cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(ValueError, match="no CUDA device of its own: there are 1"):
+    with pytest.raises(UserError, match="no CUDA device of its own: there are 1"):
         device_of("cuda")
 
 
@@ -320,7 +321,7 @@ def test_a_process_that_hangs_is_given_up(tmp_path: Path) -> None:
 def test_processes_with_other_settings_do_not_start(tmp_path: Path) -> None:
     codes, found = finish(start(tmp_path, train, None, "differ"), tmp_path)
     assert codes == [1, 1]
-    assert found == ["ValueError: process 1 of 2 has other settings, data or code than process 0"] * 2
+    assert found == ["UserError: process 1 of 2 has other settings, data or code than process 0"] * 2
 
 
 def test_the_state_of_one_process_is_taken_up_by_two_and_by_one_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_parts_parsed_beforehand_make_the_same_store(project_copy):
     assert sorted(name for part in parts for name in part) == sorted(names)
     assert all(parts)
     assert not folder.exists()
-    done = run(project_copy, *INGEST)
+    done = run(project_copy, *INGEST, HACM_AGAIN="1")
     assert f"{len(names)} recordings" in done.stderr
     assert f"{len(names)} unchanged and not parsed again" in done.stderr
     assert hash_tree(folder) == expected
@@ -40,7 +40,7 @@ def test_snakemake_parses_in_parts_and_dvc_sees_one_stage(project_copy):
     expected = hash_tree(folder)
     shutil.rmtree(folder)
     shards = ("--config", "shards={kinect-sim: 2}")
-    done = run(project_copy, "snakemake", "--profile", "profiles/local", "--cores", "1", *shards)
+    done = run(project_copy, "snakemake", "--profile", "profiles/local", "--cores", "1", *shards, HACM_AGAIN="1")
     assert done.stderr.count("\nlocalrule ingest_shard:") + done.stderr.count("\nrule ingest_shard:") == 2
     assert "unchanged and not parsed again" in (project_copy / ".state/engine/logs/ingest@kinect-sim.log").read_text()
     assert hash_tree(folder) == expected

@@ -17,7 +17,7 @@ def test_pretraining_shared_by_two_tasks_here(project_copy):
     """The same losses as by one process, and DVC has nothing to do; other stages refuse to be shared."""
     alone, mark = losses(project_copy), f".state/engine/done/pretrain@{NAME}"
     tasks = ("--set-resources", "pretrain:gpu=0", "pretrain:tasks=2", "--forcerun", "pretrain")
-    run(project_copy, *LOCAL, "--cores", "1", *tasks, "--", mark)
+    run(project_copy, *LOCAL, "--cores", "1", *tasks, "--", mark, HACM_AGAIN="1")
     assert details(project_copy)["processes"] == 2
     for one, two in zip(alone, losses(project_copy), strict=True):
         assert two == pytest.approx(one, rel=1e-3)
