@@ -11,7 +11,8 @@ from pipeline.audit.integrity import Verification
 from pipeline.audit.leakage import find_leaks
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
-from pipeline.store.store import FILES, read_parquet
+from pipeline.store.seal import FILES
+from pipeline.store.store import read_parquet
 
 
 def verify_split(path: Path, store: Path, dataset: DataSet, found: Verification) -> None:

@@ -17,7 +17,8 @@ from hacm.errors import UserError
 from hacm.files import hash_file, read_json, replace_directory, write_json
 from hacm.recordings.notes import EXCLUDED, WORDS, Kind, Note
 from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, exclusion, hash_row, version
-from pipeline.store.store import FILES, FORMAT, expect_format, read_parquet, seal_files
+from pipeline.store.seal import FILES, seal_files
+from pipeline.store.store import FORMAT, expect_format, read_parquet
 
 OLD_FORMAT = 3
 REWRITTEN = ("manifest.parquet", "excluded.parquet", "store.json")

@@ -1,6 +1,7 @@
 """One long float32 array on disk, written row block by row block: Zarr v3, sharded, few files.
 
-A *row* is one body in one frame. Legend: R rows, V joints, C coordinates.
+A *row* is one body in one frame. Every read, of all rows or of a few, is checked (pipeline.store.checksums).
+Legend: R rows, V joints, C coordinates.
 """
 
 import os
@@ -16,7 +17,9 @@ import zarrs  # noqa: F401  (the compiled codec pipeline named below)
 from numpy.typing import NDArray
 from zarr.buffer.cpu import NDBuffer
 
-from hacm.errors import UserError
+from hacm.errors import in_one_line
+from pipeline.store.checksums import Checksums, sum_blocks
+from pipeline.store.seal import damaged
 
 CHUNK_ROWS = 256
 SHARD_ROWS = 1 << 19
@@ -59,6 +62,7 @@ class RowWriter:
         self._shard = np.empty((SHARD_ROWS, *row_shape), dtype=np.float32)
         self._filled = 0
         self._written = 0
+        self._path, self._chunk, self._sums = Path(path), CHUNK_ROWS, list[int]()
 
     @property
     def rows(self) -> int:
@@ -82,6 +86,7 @@ class RowWriter:
         end = self._written + self._filled
         self._array.resize((end, *self._shard.shape[1:]))
         self._array[self._written : end] = self._shard[: self._filled]
+        self._sums += sum_blocks(self._shard[: self._filled], self._chunk)
         self._written, self._filled = end, 0
 
     def __enter__(self) -> "RowWriter":
@@ -90,46 +95,84 @@ class RowWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None and self._filled:
+        if kind is not None:
+            return
+        if self._filled:
             self._flush()
+        Checksums.of(self._path, self._written, self._chunk, self._sums).write(self._path)
 
 
 class RowReader:
-    """Reads slices of such an array. Opened again in every process, so it survives fork and pickling."""
+    """Reads slices of such an array. Opened again in every process, so it survives fork and pickling.
 
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self._opened: tuple[int, zarr.Array[Any]] | None = None
+    checked: whether rows are compared with their checksums, where the array has any.
+    """
+
+    def __init__(self, path: Path, *, checked: bool = True) -> None:
+        self.path, self.checked = Path(path), checked
+        self._opened: tuple[int, zarr.Array[Any], Checksums | None] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"path": self.path, "_opened": None}
+        return {"path": self.path, "checked": self.checked, "_opened": None}
 
     @property
     def array(self) -> "zarr.Array[Any]":
         """The open Zarr array; UserError if there is none or it is damaged."""
+        return self._open()[0]
+
+    @property
+    def checksums(self) -> Checksums | None:
+        """What its rows are compared with; UserError as of `array`."""
+        return self._open()[1]
+
+    def _open(self) -> "tuple[zarr.Array[Any], Checksums | None]":
         if self._opened is None or self._opened[0] != os.getpid():
             try:
                 with zarr.config.set(choose_pipeline()):
                     opened = zarr.open_array(str(self.path), mode="r")
             except (FileNotFoundError, KeyError, ValueError) as error:
-                raise UserError(
-                    f"{self.path}: no readable Zarr array ({error}); run dvc repro to write it anew"
-                ) from error
-            self._opened = (os.getpid(), opened)
-        return self._opened[1]
+                raise damaged(self.path, f"no readable Zarr array ({error})", self.path.parent) from error
+            self._opened = (os.getpid(), opened, self._read_checksums(opened) if self.checked else None)
+        return self._opened[1:]
+
+    def _read_checksums(self, opened: "zarr.Array[Any]") -> Checksums | None:
+        """UserError unless the array is as long as they say, and its shards are there with their sizes."""
+        checksums = Checksums.read(self.path)
+        if checksums is not None:
+            if checksums.rows != opened.shape[0]:
+                raise damaged(self.path, f"has {opened.shape[0]} rows, {checksums.rows} were written", self.path.parent)
+            checksums.check_shards(self.path)
+        return checksums
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Rows [start, stop)."""
-        stop = min(stop, len(self))
-        rows = np.empty((max(stop - start, 0), *self.array.shape[1:]), dtype=np.float32)
+        """Rows [start, stop); UserError if they, or others of their blocks, are not those that were written."""
+        array, checksums = self._open()
+        stop = max(start, min(stop, len(self)))
+        begin, end = checksums.widen(start, stop) if checksums and start < stop else (start, stop)
+        rows = np.empty((end - begin, *array.shape[1:]), dtype=np.float32)
         try:
             # Decoded where it is to be: what zarr would return is fresh memory, which is copied from once more.
-            self.array.get_basic_selection(slice(start, start + len(rows)), out=NDBuffer.from_numpy_array(rows))
-            return rows
+            array.get_basic_selection(slice(begin, end), out=NDBuffer.from_numpy_array(rows))
         except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"{self.path}: rows {start} to {stop} cannot be read ({error}); the store is damaged, run dvc repro"
+            raise damaged(
+                self._shard_of(begin), f"rows {start} to {stop} cannot be read ({in_one_line(error)})", self.path.parent
             ) from error
+        damage = checksums.find_damage(rows, begin) if checksums else None
+        if damage:
+            raise damaged(
+                self._shard_of(damage[0]),
+                "rows {} to {} are not those that were written".format(*damage),
+                self.path.parent,
+            )
+        if (begin, end) == (start, stop):
+            return rows
+        part = rows[start - begin : stop - begin]
+        return part.copy() if 2 * len(part) < len(rows) else part  # a clip must not hold on to its neighbours
+
+    def _shard_of(self, row: int) -> Path:
+        """The file that a row lies in."""
+        shards = self.array.shards or self.array.chunks
+        return self.path.joinpath("c", str(row // shards[0]), *["0"] * (self.array.ndim - 1))
 
     def __len__(self) -> int:
         return int(self.array.shape[0])

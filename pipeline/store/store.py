@@ -3,15 +3,13 @@
     store.json         what it is: data set, topology, counts, version
     manifest.parquet   one row a clip (pipeline.store.manifest.SCHEMA)
     excluded.parquet   one row a recording that is not in it, with the reason
-    joints.zarr/       float32 (rows, V, 3), sharded; row = one body in one frame
+    joints.zarr/       float32 (rows, V, 3), sharded; row = one body in one frame; with checksums of its rows
     files.json         SHA-256 of each of the above, and of what it says itself
 
 Raw recordings (with NaN where a track was not seen) and cleaned clips are stored in the same way.
 Legend: M bodies, T frames, V joints, C coordinates, R rows.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
@@ -24,19 +22,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording, UserError
-from hacm.files import hash_tree, read_json, replace_directory, write_json
+from hacm.files import read_json, replace_directory, write_json
 from hacm.recordings import Clip, Recording
 from hacm.recordings.notes import Kind, Note, reason_of
 from hacm.skeletons.topology import Topology
 from pipeline.store import manifest as manifests
 from pipeline.store.manifest import Source
 from pipeline.store.rows import WINDOW_ROWS, RowReader, RowWindow, RowWriter
+from pipeline.store.seal import check_folder, seal_folder
 
 FORMAT = 4
 CONVERTIBLE = (3,)
 """Earlier formats that pipeline.store.format_3 converts."""
-
-FILES = "files.json"
 
 
 def read_parquet(path: Path) -> pl.DataFrame:
@@ -45,12 +42,6 @@ def read_parquet(path: Path) -> pl.DataFrame:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it anew") from error
-
-
-def seal_files(digests: dict[str, str]) -> str:
-    """The text of files.json: SHA-256 by file and, under its own name, that of the others as JSON, its seal."""
-    seal = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
-    return json.dumps(digests | {FILES: seal}, indent=2) + "\n"
 
 
 def expect_format(path: Path, facts: dict[str, Any]) -> None:
@@ -150,18 +141,24 @@ class StoreWriter:
             **self.facts,
         }
         write_json(self._temporary / "store.json", facts)
-        (self._temporary / FILES).write_text(seal_files(hash_tree(self._temporary)), encoding="utf-8")
+        seal_folder(self._temporary)
 
 
 class SkeletonStore:
-    """A store opened for reading: `store[name]` is (M, T, V, 3) float32; len, iteration over names, bulk reads."""
+    """A store opened for reading: `store[name]` is (M, T, V, 3) float32; len, iteration over names, bulk reads.
+
+    Every file is checked when it is opened, and rows as they are read. has_checksums: whether the rows can be; stores
+    that earlier versions of this project wrote have none.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.facts: dict[str, Any] = read_json(self.path / "store.json")
         expect_format(self.path, self.facts)
+        check_folder(self.path)
         self.manifest = self.table("manifest")
         self.rows = RowReader(self.path / "joints.zarr")
+        self.has_checksums = self.rows.checksums is not None
         self._place = {name: index for index, name in enumerate(self.manifest["name"])}
 
     @classmethod

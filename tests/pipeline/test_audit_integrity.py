@@ -16,7 +16,8 @@ from pipeline.audit.split_artefacts import verify_split
 from pipeline.datasets.splits import assign
 from pipeline.store import rows
 from pipeline.store.manifest import version
-from pipeline.store.store import FILES, SkeletonStore, seal_files
+from pipeline.store.seal import FILES, seal_files
+from pipeline.store.store import SkeletonStore
 from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
 
 VICTIM = "a2_s3_t1"

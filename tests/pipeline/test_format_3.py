@@ -22,7 +22,8 @@ from pipeline.audit.integrity import verify
 from pipeline.store.format_3 import convert_store, update_excluded, update_manifest
 from pipeline.store.manifest import notes_of
 from pipeline.store.rows import RowReader
-from pipeline.store.store import FILES, SkeletonStore, seal_files
+from pipeline.store.seal import FILES, seal_files
+from pipeline.store.store import SkeletonStore
 
 SOURCE = Path(__file__).parent / "format_3_store"
 

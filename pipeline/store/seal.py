@@ -1,0 +1,43 @@
+"""The file that says what a folder holds: the SHA-256 of every other file in it, and of what it says itself."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from hacm.errors import UserError
+from hacm.files import hash_file, hash_tree, read_json
+
+FILES = "files.json"
+SHARDS = "/c/"
+"""In the path of every file that holds an array's rows: these are checked as they are read (pipeline.store.rows)."""
+
+
+def seal_files(digests: dict[str, str]) -> str:
+    """The text of files.json: SHA-256 by file and, under its own name, that of the others as JSON, its seal."""
+    seal = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return json.dumps(digests | {FILES: seal}, indent=2) + "\n"
+
+
+def seal_folder(folder: Path) -> None:
+    """Write files.json for what a folder holds."""
+    (folder / FILES).write_text(seal_files(hash_tree(folder)), encoding="utf-8")
+
+
+def check_folder(folder: Path) -> None:
+    """UserError unless every file that files.json lists is there with the bytes that it had; of shards, that it is."""
+    recorded = read_json(folder / FILES)
+    if not isinstance(recorded, dict) or not all(isinstance(digest, str) for digest in recorded.values()):
+        raise damaged(folder / FILES, "is no table of checksums", folder)
+    recorded.pop(FILES, None)
+    if (folder / FILES).read_text(encoding="utf-8") != seal_files(recorded):
+        raise damaged(folder / FILES, "its seal does not fit what it says", folder)
+    for name, digest in recorded.items():
+        if not (folder / name).is_file():
+            raise damaged(folder / name, "is missing", folder)
+        if SHARDS not in name and hash_file(folder / name) != digest:
+            raise damaged(folder / name, f"its bytes are not those recorded in {FILES}", folder)
+
+
+def damaged(path: Path, what: str, folder: Path) -> UserError:
+    """The error for a file that is not as it was written; folder: the artefact that it is part of."""
+    return UserError(f"{path}: {what}; delete {folder} and run dvc repro to bring it back")
