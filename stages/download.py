@@ -28,7 +28,7 @@ from hacm.recordings import MAIN, RawFile
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.ingest.fetching import fetch
-from pipeline.ingest.gathering import RECEIPT, find_files, locate
+from pipeline.ingest.gathering import RECEIPT, content_line, find_files, hash_content, locate
 from pipeline.ingest.workers import map_ahead
 from pipeline.kinect_sim import SimulatorSettings, generate
 from stages.shared import box, parameters, places
@@ -196,9 +196,9 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
             contents = hashlib.sha256()
             found = members(path, wanted=partial(_belongs, dataset, path))
             files_inside = (member for member in found if isinstance(member, RawFile))
-            for member, digest in map_ahead(_hash_content, files_inside, count_cores()):
+            for member, digest in map_ahead(hash_content, files_inside, count_cores()):
                 name = member.path.rsplit("/", 1)[-1]
-                contents.update(f"{digest}  {name}\n".encode())
+                contents.update(content_line(member, digest))
                 if name in known and digest != known[name]:
                     accept = f"set datasets.{dataset.name}.source.verify to false in params.yaml to accept it"
                     raise DamagedFile(
@@ -219,10 +219,6 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
             files[0], f"{len(missing)} recordings are missing, the first is {missing[0]}", "fetch it again"
         )
     return digests, len(recordings)
-
-
-def _hash_content(file: RawFile) -> tuple[RawFile, str]:
-    return file, hashlib.sha256(file.data).hexdigest()
 
 
 def _belongs(dataset: DataSet, file: Path, name: str) -> bool:

@@ -25,10 +25,12 @@ from hacm.skeletons.topology import Topology
 from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.splits import assign, select
 from pipeline.store.rows import RowWriter
+from pipeline.store.seal import seal_folder
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
 from stages.shared.loading import expect_skeleton, skeleton_of
 from stages.shared.progress import Work, say
+from stages.shared.stores import open_store
 
 PARAMS = parameters.keys(parameters.HIERARCHY, parameters.TREE_SPLIT)
 
@@ -38,7 +40,7 @@ def main() -> None:
     dataset = find_dataset(options.dataset)
     params = parameters.load(parameters.HIERARCHY, parameters.TREE_SPLIT, dataset=dataset.name)
     settings = params.get(parameters.HIERARCHY)
-    store = SkeletonStore.open(places.clips(dataset.name))
+    store = open_store(places.clips(dataset.name))
     expect_skeleton(store, dataset.topology)
     training = select(assign(store.manifest, dataset.splits), params.get(parameters.TREE_SPLIT), "train")
     bones = measure_mean_bones(store.read(training.to_list())[0], dataset.topology)
@@ -47,6 +49,7 @@ def main() -> None:
         mean_N = write_frames(folder / "hierarchy.zarr", store, dataset.topology, settings)
         write_json(folder / "hierarchy.json", {"data_version": store.version, "settings": asdict(settings)})
         np.save(folder / "tree_points.npy", tree.points_VD, allow_pickle=False)
+        seal_folder(folder)
     with replace_directory(places.dataset_results(dataset.name) / "hierarchy") as folder:
         write_json(folder / "metrics.json", summarize(tree, settings, mean_N))
         tabulate(tree, dataset.topology, bones).write_csv(folder / "tree.csv")

@@ -15,9 +15,10 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings.notes import Note
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.manifest import recording_of
-from pipeline.store.store import SkeletonStore, StoreWriter
+from pipeline.store.store import StoreWriter
 from stages.shared import box, parameters, places
 from stages.shared.progress import Work, say
+from stages.shared.stores import open_store
 
 PARAMS = parameters.keys(parameters.CLEANING)
 
@@ -26,7 +27,7 @@ def main() -> None:
     options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(parameters.CLEANING, dataset=dataset.name).get(parameters.CLEANING)
-    source = SkeletonStore.open(places.recordings(dataset.name))
+    source = open_store(places.recordings(dataset.name))
     facts = {
         "kind": "clips",
         "synthetic": dataset.synthetic,

@@ -18,6 +18,7 @@ from hacm.files import hash_tree, read_json, write_json
 from stages.shared import box, places
 from stages.shared.loading import expect_version, open_benchmark
 from stages.shared.progress import say
+from stages.shared.stores import open_hierarchies
 
 PARAMS: tuple[str, ...] = ()
 
@@ -26,7 +27,8 @@ def main() -> None:
     name = command_line().parse_args().benchmark
     dataset, store, _ = open_benchmark(name)
     folder = places.hierarchy(dataset.name)
-    expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)
+    version, _ = open_hierarchies(folder, dataset.name, whole=True)
+    expect_version(store, version, folder)
     facts = {
         "benchmark": name,
         "dataset": dataset.name,

@@ -13,8 +13,6 @@ def command_line() -> command.Parser:
 
 command.answer_early(command_line, __name__)
 
-import hashlib
-
 import polars as pl
 
 from hacm.errors import UserError, name_some
@@ -22,9 +20,11 @@ from hacm.files import read_json, replace_directory, write_json
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
+from pipeline.store.split_files import hash_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
 from stages.shared.progress import say
+from stages.shared.stores import open_store
 
 PARAMS = parameters.keys(parameters.INGEST)
 
@@ -33,7 +33,7 @@ def main() -> None:
     name = command_line().parse_args().benchmark
     dataset, rule = find_benchmark(name)
     settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
-    store = SkeletonStore.open(places.clips(dataset.name))
+    store = open_store(places.clips(dataset.name))
     splits = assign(store.manifest, dataset.splits)
     counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))
     check_counts(
@@ -48,7 +48,7 @@ def main() -> None:
         "rule": rule,
         "train": counts[0],
         "test": counts[1],
-        "split_hash": hashlib.blake2b(split.write_csv().encode(), digest_size=16).hexdigest(),
+        "split_hash": hash_split(split),
         "data_version": store.version,
         "store_files": read_json(store.path / "files.json"),
     }

@@ -1,6 +1,5 @@
 """Whether a split on disk is the one that its rule makes of the store's manifest."""
 
-import hashlib
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +11,7 @@ from pipeline.audit.leakage import find_leaks
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import assign
 from pipeline.store.seal import FILES
+from pipeline.store.split_files import hash_split
 from pipeline.store.store import read_parquet
 
 
@@ -27,8 +27,7 @@ def verify_split(path: Path, store: Path, dataset: DataSet, found: Verification)
         found.add("split", place, str(error))
         return
     found.files += 2
-    digest = hashlib.blake2b(split.write_csv().encode(), digest_size=16).hexdigest()
-    if digest != facts.get("split_hash"):
+    if hash_split(split) != facts.get("split_hash"):
         found.add("split", place, "split.parquet is not the one that split.json has the hash of")
     if facts.get("data_version") != stored_version:
         found.add("split", place, f"was made of version {facts.get('data_version')}, the store is {stored_version}")

@@ -11,8 +11,9 @@ from hacm.errors import UserError, name_some
 from pipeline.comparison.naming import PRETRAIN, ResultKey
 from pipeline.comparison.result_sets import Match, ResultSet
 from pipeline.report.comparisons import compare_scores
-from pipeline.report.predictions import PREDICTIONS, Scores, read_scores
+from pipeline.report.predictions import Scores, read_scores
 from pipeline.results.significance import over_seeds
+from pipeline.results.writing import PREDICTIONS
 
 PAIRED = {"top1": 1, "top5": 5}
 """Figures that are a share of the test clips, and of how many guesses one must be right."""
@@ -47,7 +48,8 @@ def describe_outcomes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> di
 
 def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
     """The predictions of a result; UserError if they are absent or damaged."""
-    scores = read_scores(results.path(key.folder / PREDICTIONS))
+    results.details(key)  # fetched, for the predictions' checksum is in it
+    scores = read_scores(results.path(key.folder / PREDICTIONS), key.folder / PREDICTIONS)
     order = np.argsort(np.array(scores.names))
     arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
     return Evaluated(arranged, tuple(pl.read_csv(results.path(key.folder / "per_class.csv"))["class"].cast(pl.String)))

@@ -5,15 +5,18 @@ are read before: archives hold files in any order, and data sets come in several
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from hacm.archives.members import is_pack, member_names, members
 from hacm.archives.rules import Refused
+from hacm.cores import count_cores
 from hacm.errors import UserError
+from hacm.files import hash_file
 from hacm.recordings import MAIN, Excluded, Part, RawFile, RawRecording
 from pipeline.datasets.definition import DataSet
+from pipeline.ingest.workers import map_ahead
 
 RECEIPT = "receipt.json"
 """The file beside the raw files that says what was verified."""
@@ -25,6 +28,41 @@ Companions = dict[str | None, dict[str, RawFile]]
 def locate(file: Path, name: str) -> str:
     """Path of a member as readers see it: from its archive's or folder's name on."""
     return f"{file.name}/{name}" if is_pack(file) else name
+
+
+def content_line(member: RawFile, digest: str) -> bytes:
+    """What a file adds to the hash of the folder that it is in. digest: SHA-256 of its content."""
+    return f"{digest}  {member.path.rsplit('/', 1)[-1]}\n".encode()
+
+
+def hash_content(file: RawFile) -> tuple[RawFile, str]:
+    """A file with the SHA-256 of its content."""
+    return file, hashlib.sha256(file.data).hexdigest()
+
+
+def hash_raw(file: Path, dataset: DataSet) -> str:
+    """SHA-256 of a raw file, or of the names and sums of what a folder holds of the data set, as in the receipt."""
+    if not file.is_dir():
+        return hash_file(file)
+    found = members(file, wanted=lambda name: dataset.part_of(locate(file, name)) is not None)
+    digest = hashlib.sha256()
+    for member, content in map_ahead(hash_content, (one for one in found if isinstance(one, RawFile)), count_cores()):
+        digest.update(content_line(member, content))
+    return digest.hexdigest()
+
+
+def check_verified(folder: Path, digests: Mapping[str, str], dataset: DataSet) -> None:
+    """UserError unless a data set's raw files are those that were verified. digests: of the receipt, by name."""
+    for name in digests:
+        if not (folder / name).exists():
+            raise UserError(f"{folder / name}: is missing; run python -m stages.download --dataset {dataset.name}")
+    found = map_ahead(lambda name: (name, hash_raw(folder / name, dataset)), digests, count_cores())
+    for name, digest in found:
+        if digest != digests[name]:
+            raise UserError(
+                f"{folder / name}: is not what was verified and recorded in {folder / RECEIPT}; put that one back, or "
+                f"delete {folder / RECEIPT} and run python -m stages.download --dataset {dataset.name} to accept this"
+            )
 
 
 def find_files(folder: Path, dataset: DataSet) -> list[Path]:

@@ -11,8 +11,9 @@ from hacm.errors import UserError
 from pipeline.report.charts import RANDOM
 from pipeline.report.collecting import Benchmark, Run
 from pipeline.report.model import Estimate
-from pipeline.report.predictions import PREDICTIONS, Hits, Scores, fuse, read_scores, read_untrained_hits
+from pipeline.report.predictions import Hits, Scores, fuse, read_scores, read_untrained_hits
 from pipeline.results.significance import mcnemar, paired_interval
+from pipeline.results.writing import PREDICTIONS
 
 BOOTSTRAP_SEED = 0
 FUSIONS = (("joint", "bone"), ("joint", "bone", "motion"))

@@ -7,7 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from hacm.files import replace_directory, write_json
+from hacm.files import hash_file, replace_directory, write_json
+
+PREDICTIONS = "predictions.parquet"
+RECORDED = "predictions_sha256"
+"""Where details.json, beside them, has the predictions' checksum."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,13 @@ def write_results(folder: Path, summary: Summary, details: dict[str, Any]) -> No
     confusion = summary.predictions.select(names).rename({"label": "actual"})
     with replace_directory(folder) as temporary:
         write_json(temporary / "metrics.json", summary.metrics)
-        write_json(temporary / "details.json", details)
         summary.accuracy.write_csv(temporary / "accuracy.csv")
         summary.per_class.write_csv(temporary / "per_class.csv")
         confusion.write_csv(temporary / "confusion.csv")
         if summary.conditions is not None:
             summary.conditions.write_csv(temporary / "conditions.csv")
-        summary.predictions.write_parquet(temporary / "predictions.parquet")
+        summary.predictions.write_parquet(temporary / PREDICTIONS)
+        write_json(temporary / "details.json", details | {RECORDED: hash_file(temporary / PREDICTIONS)})
 
 
 def name_figure(kind: str, level: float) -> str:

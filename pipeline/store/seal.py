@@ -23,8 +23,11 @@ def seal_folder(folder: Path) -> None:
     (folder / FILES).write_text(seal_files(hash_tree(folder)), encoding="utf-8")
 
 
-def check_folder(folder: Path) -> None:
-    """UserError unless every file that files.json lists is there with the bytes that it had; of shards, that it is."""
+def check_folder(folder: Path, *, whole: bool = False) -> None:
+    """UserError unless every file that files.json lists is there with the bytes that it had; of shards, that it is.
+
+    whole: the bytes of shards, too.
+    """
     recorded = read_json(folder / FILES)
     if not isinstance(recorded, dict) or not all(isinstance(digest, str) for digest in recorded.values()):
         raise damaged(folder / FILES, "is no table of checksums", folder)
@@ -34,7 +37,7 @@ def check_folder(folder: Path) -> None:
     for name, digest in recorded.items():
         if not (folder / name).is_file():
             raise damaged(folder / name, "is missing", folder)
-        if SHARDS not in name and hash_file(folder / name) != digest:
+        if (whole or SHARDS not in name) and hash_file(folder / name) != digest:
             raise damaged(folder / name, f"its bytes are not those recorded in {FILES}", folder)
 
 

@@ -6,8 +6,8 @@ from pipeline.audit import Audit, audit
 from pipeline.audit.dataset_revisions import DataSetPaths
 from pipeline.audit.provenance import Origin, find_origin
 from pipeline.datasets.definition import DataSet
-from pipeline.store.store import SkeletonStore
 from stages.shared import places
+from stages.shared.stores import open_store
 
 
 def audit_dataset(dataset: DataSet) -> Audit:
@@ -15,12 +15,12 @@ def audit_dataset(dataset: DataSet) -> Audit:
     from pipeline.ingest.gathering import RECEIPT  # brings every archive format with it
 
     origin = find_origin(places.raw(dataset.name) / RECEIPT, places.recordings(dataset.name))
-    return audit(SkeletonStore.open(places.clips(dataset.name)), dataset, origin)
+    return audit(open_store(places.clips(dataset.name)), dataset, origin)
 
 
 def audit_store(path: Path, dataset: DataSet) -> Audit:
     """Audit a store that lies anywhere; where its clips come from is not looked for."""
-    return audit(SkeletonStore.open(path), dataset, Origin())
+    return audit(open_store(path), dataset, Origin())
 
 
 def paths_of(dataset: DataSet) -> DataSetPaths:

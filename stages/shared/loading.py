@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from hacm.clips.ragged import Clips
 from hacm.errors import UserError
 from hacm.evaluation.task import Task
-from hacm.files import read_json
 from hacm.settings import AugmentSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
-from pipeline.store.rows import RowReader
-from pipeline.store.store import SkeletonStore, read_parquet
+from pipeline.store.split_files import read_split
+from pipeline.store.store import SkeletonStore
 from stages.shared import places
+from stages.shared.stores import open_hierarchies, open_store
 
 SESSION_BLOCKS = 10
 
@@ -88,10 +88,11 @@ def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
     UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
     """
     dataset, _ = find_benchmark(name)
-    store = SkeletonStore.open(places.clips(dataset.name))
+    store = open_store(places.clips(dataset.name))
     expect_skeleton(store, dataset.topology)
-    expect_version(store, read_json(places.split(name) / "split.json")["data_version"], places.split(name))
-    return dataset, store, read_parquet(places.split(name) / "split.parquet")
+    split, facts = read_split(places.split(name))
+    expect_version(store, facts["data_version"], places.split(name))
+    return dataset, store, split
 
 
 def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
@@ -145,6 +146,6 @@ def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
 def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:
     """Per-frame hierarchies, (R, J); UserError if they were computed from other clips."""
     folder = places.hierarchy(dataset_name)
-    expect_version(store, read_json(folder / "hierarchy.json")["data_version"], folder)
-    reader = RowReader(folder / "hierarchy.zarr")
+    version, reader = open_hierarchies(folder, dataset_name)
+    expect_version(store, version, folder)
     return reader.read(0, len(reader))
