@@ -16,11 +16,11 @@ command.answer_early(command_line, __name__)
 import polars as pl
 
 from hacm.errors import UserError, name_some
-from hacm.files import read_json, replace_directory, write_json
+from hacm.files import read_json, replace_directory
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
-from pipeline.store.split_files import hash_split
+from pipeline.store.split_files import hash_split, write_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
 from stages.shared.progress import say
@@ -53,8 +53,7 @@ def main() -> None:
         "store_files": read_json(store.path / "files.json"),
     }
     with replace_directory(places.split(name)) as folder:
-        split.write_parquet(folder / "split.parquet")
-        write_json(folder / "split.json", facts)
+        write_split(folder, split, facts)
     say(f"{name}: {counts[0]} training and {counts[1]} test clips of version {store.version}")
 
 
