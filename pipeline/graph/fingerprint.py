@@ -32,6 +32,7 @@ PARAMS_FILE = Path("params.yaml")
 
 SHOWING = (
     "hacm.cores",
+    "stages:<module>",
     "stages.shared.box",
     "stages.shared.command",
     "stages.shared.costs",
