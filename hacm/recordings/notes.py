@@ -34,6 +34,9 @@ class Kind(Enum):
     FRAMES_WITHOUT_REMAINING_BODY = (
         "frames dropped", f"{STANDARD}, step 3d", "frames without remaining body dropped: {frames}"
     )  # fmt: skip
+    SUM_ZERO = (
+        "frames dropped", f"{STANDARD}, step 4", "body-frames whose coordinates add up to 0 taken as absent: {count}"
+    )  # fmt: skip
     TRACK_BEYOND_TWO = "track dropped", "cleaning.strategy: none", "track {track} dropped: a clip has two bodies"
     TRUNCATED = "truncated", "cleaning.max_frames", "frames truncated: {frames} to {limit}"
     BODY_COPIED = "body copied", "cleaning.single_body: copy", "body {body} copied to body {target}"
