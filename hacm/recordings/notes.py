@@ -44,6 +44,7 @@ class Kind(Enum):
     LINE_ENDS_MIXED = "read", READER, "mixed line ends: {count} of {of} CRLF"
     BODY_TWICE = "read", READER, "body id twice in a frame, first kept: {count}"
     NOT_FINITE = "read", READER, "body-frames with non-finite coordinates taken as absent: {count}"
+    GAP = "read", READER, "frames that its numbers or times leave out, taken as absent: {frames} of {of}"
     FIRST_BODY_ABSENT = "read", READER, "first body never seen: the second is alone"
     NOT_READ = "read", READER, "not read: {words}"
     REMARK = "read", READER, "{words}"

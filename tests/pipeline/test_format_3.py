@@ -26,7 +26,7 @@ from pipeline.store.seal import FILES, seal_files
 from pipeline.store.store import SkeletonStore
 
 SOURCE = Path(__file__).parent / "format_3_store"
-LATER = {Kind.SUM_ZERO}
+LATER = {Kind.SUM_ZERO, Kind.GAP}
 """Kinds that there was no sentence for yet."""
 
 
