@@ -20,6 +20,7 @@ from fuzzing.words import NUMBERS, mutate_text
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
+from hacm.recordings.frame_numbers import MOST_TIMES_LONGER
 from hacm.recordings.matlab import MOST_UNPACKED_BYTES
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
 
@@ -107,7 +108,7 @@ def _read_ui_prmd(data: bytes) -> Iterator[Recording]:
 ARRAYS = ArrayReader(seeds.STICK, names="a{action}", fps=25)
 CSV_WORDS = (
     *NUMBERS, b"hip x", b"hip y", b"left hand z", b"Left_Hand.Z", b"subject", b"action", b"fps", b'"', b'""', b'"a,b"',
-    b"'", b",,,", b"hip x,hip y,hip z", b"x" * 200,
+    b"'", b",,,", b";", b"\t", b"frame", b"time", b"person", b"NA", b"1,5", b"hip x,hip y,hip z", b"x" * 200,
 )  # fmt: skip
 
 
@@ -140,10 +141,14 @@ FORMATS = {
         partial(mutate_text, words=CSV_WORDS),
         partial(_read_arrays, "csv"),
         seeds.STICK,
-        lambda n: n + 1,
+        lambda n: 8 * MOST_TIMES_LONGER * (n + 1),  # every line may be a person's, with gaps in between
     ),
     "npz": Format(
-        seeds.npz_files, mutate_npz, partial(_read_arrays, "npz"), seeds.STICK, lambda n: min(1100 * n, MOST_NUMBERS)
+        seeds.npz_files,
+        mutate_npz,
+        partial(_read_arrays, "npz"),
+        seeds.STICK,
+        lambda n: MOST_TIMES_LONGER * min(1100 * n, MOST_NUMBERS),
     ),
     "matlab": Format(
         seeds.matlab_files, mutate_matlab, _read_matlab, KINECT_V1, lambda size: min(1100 * size, MOST_UNPACKED_BYTES)

@@ -68,11 +68,17 @@ def csv_texts() -> list[bytes]:
     named = "\n".join([",".join(names), *rows])
     facts = "\n".join([",".join((*names, "subject", "action", "note")), *(f"{row},3,1,{row[:3]}" for row in rows)])
     quoted = "\r\n".join([",".join(f'"{name}"' for name in names), *rows])
+    placed = "\n".join(
+        [",".join((*names, "frame", "person")), *(f"{row},{3 * number},7" for number, row in enumerate(rows))]
+    )
     texts = [
         plain,
         named,
         facts,
         quoted,
+        placed.replace(",3,7", ",1,7"),
+        named.replace(",", ";").replace(".", ","),
+        named.replace(",", "\t"),
         plain.replace("-", ",").replace(",,", ","),
         ",".join("1" * 9) + "\n,,,,,,,,\n",
     ]

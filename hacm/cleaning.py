@@ -1,4 +1,4 @@
-"""The field's standard cleaning of Kinect recordings (data.md §1), on which all published NTU RGB+D numbers rest.
+"""Recordings → clips: the field's standard cleaning (data.md §1), behind all published NTU RGB+D numbers, or none.
 
 Its order and its ties matter: a step is one short function, and `denoise` and `clean` say in which order they run.
 Tracks are numbered from 0 in order of first appearance; notes refer to them so.
@@ -88,13 +88,11 @@ def clean(recording: Recording, settings: CleaningSettings) -> Clip:
 
     BadRecording if nothing is left, or if coordinates are too large for float32 arithmetic.
     """
-    clip = denoise(recording, settings)
+    clip, present_MT = _separate(recording, settings)
     bodies_MTVC = clip.bodies_MTVC
     notes = list(clip.notes)
     if settings.translate == "first_frame":
-        # Missing bodies of a one-body clip exist only where no frame was dropped.
-        restore = len(bodies_MTVC) == MOST_BODIES or settings.strategy == "none"
-        bodies_MTVC = _translate(bodies_MTVC, clip.topology.centre, restore_missing=restore)
+        bodies_MTVC = _translate(bodies_MTVC, present_MT, clip.topology.centre)
     frames = bodies_MTVC.shape[1]
     if frames > settings.max_frames:
         bodies_MTVC = bodies_MTVC[:, : settings.max_frames]
@@ -112,18 +110,24 @@ def denoise(recording: Recording, settings: CleaningSettings) -> Clip:
 
     BadRecording if nothing is left.
     """
+    return _separate(recording, settings)[0]
+
+
+def _separate(recording: Recording, settings: CleaningSettings) -> tuple[Clip, NDArray[np.bool_]]:
+    """The clip of `denoise`, and in which frames each of its bodies is present (M, T)."""
     joints = len(recording.topology.joints)
     if recording.bodies_MTVC.ndim != 4 or recording.bodies_MTVC.shape[2:] != (joints, 3):
         shape = recording.bodies_MTVC.shape
         raise BadRecording(f"bodies of shape {shape} do not fit topology {recording.topology.name} of {joints} joints")
     notes = list(recording.notes)
     if settings.strategy == "none":
-        bodies_MTVC = _take_as_they_are(recording.bodies_MTVC, notes)
+        bodies_MTVC, present_MT = _take_as_they_are(recording.bodies_MTVC, notes)
     else:
         bodies_MTVC = _find_bodies(_drop_empty_frames(recording.bodies_MTVC, notes), settings, notes)
+        present_MT = _present_by_sum(bodies_MTVC, notes)
     if not bodies_MTVC[0].any():
         raise BadRecording(Note(Kind.FIRST_BODY_ZERO))
-    return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes))
+    return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes)), present_MT
 
 
 def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -131,15 +135,32 @@ def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
     return cast(NDArray[np.bool_], np.isfinite(bodies_MTVC).all(axis=(2, 3)))
 
 
-def _take_as_they_are(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
-    """Strategy `none`: the first two tracks that were seen at all, zeros where they were not."""
+def _present_by_sum(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.bool_]:
+    """(M, T): where step 4 of the standard cleaning takes a body to be; what it takes for absent is noted.
+
+    Of a clip of two bodies, a body whose coordinates add up to 0 is missing. A clip of one has no frame without it.
+    """
+    if len(bodies_MTVC) < MOST_BODIES:
+        return np.ones(bodies_MTVC.shape[:2], dtype=bool)
+    present_MT: NDArray[np.bool_] = bodies_MTVC.sum(axis=(2, 3), dtype=np.float64) != 0
+    seen = int(np.count_nonzero(bodies_MTVC.any(axis=(2, 3)) & ~present_MT))
+    if seen:
+        notes.append(Note(Kind.SUM_ZERO, count=seen))
+    return present_MT
+
+
+def _take_as_they_are(
+    bodies_MTVC: NDArray[np.float32], notes: list[Note]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Strategy `none`: the first two tracks that were seen at all, zeros where they were not; and where they were."""
     present_MT = _present(bodies_MTVC)
     seen = np.flatnonzero(present_MT.any(axis=1))
     if len(seen) == 0:
         raise BadRecording(Note(Kind.NO_BODY))
     notes.extend(Note(Kind.TRACK_BEYOND_TWO, track=int(number)) for number in seen[MOST_BODIES:])
     taken = seen[:MOST_BODIES]
-    return np.where(present_MT[taken][:, :, np.newaxis, np.newaxis], bodies_MTVC[taken], np.float32(0))
+    taken_MTVC = np.where(present_MT[taken][:, :, np.newaxis, np.newaxis], bodies_MTVC[taken], np.float32(0))
+    return taken_MTVC, present_MT[taken]
 
 
 def _drop_empty_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
@@ -263,16 +284,12 @@ def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> ND
     return bodies_MTVC[:, filled_T]
 
 
-def _translate(bodies_MTVC: NDArray[np.float32], centre: int, *, restore_missing: bool) -> NDArray[np.float32]:
-    """Step 4: the origin is body 0's centring joint in its first frame that is not all zero.
-
-    restore_missing: body-frames that were missing (coordinates summing to 0) are zero again afterwards.
-    """
+def _translate(bodies_MTVC: NDArray[np.float32], present_MT: NDArray[np.bool_], centre: int) -> NDArray[np.float32]:
+    """Step 4: the origin is body 0's centring joint in its first frame that is not all zero; absent ones stay zero."""
     first = int(np.argmax(bodies_MTVC[0].any(axis=(1, 2))))
     with np.errstate(over="ignore"):
         translated_MTVC = bodies_MTVC - bodies_MTVC[0, first, centre]
-    if restore_missing:
-        translated_MTVC[bodies_MTVC.sum(axis=(2, 3), dtype=np.float64) == 0] = 0
+    translated_MTVC[~present_MT] = 0
     if not np.isfinite(translated_MTVC).all():
         raise BadRecording(Note(Kind.TOO_LARGE))
     return translated_MTVC

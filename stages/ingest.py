@@ -34,8 +34,11 @@ from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import RECEIPT, check_verified, find_files, read_raw
 from pipeline.ingest.parsing import Reading, read_recordings
+from pipeline.ingest.sizes import check_sizes, measure_size
+from pipeline.store.losses import READING, find_losses
 from pipeline.store.store import StoreWriter
 from stages.shared import box, parameters, places
+from stages.shared.losses import tell_losses
 from stages.shared.progress import Work, say
 
 PARAMS = parameters.keys(parameters.INGEST)
@@ -58,18 +61,26 @@ def main() -> None:
     target = whole if shard is None else shards / "{}-of-{}".format(*shard)
     earlier = [whole, *(sorted(shards.iterdir()) if shards.is_dir() else ())]
     reused = 0
+    sizes: list[float] = []
     with (
         StoreWriter(target, dataset.name, dataset.topology, facts) as store,
         Work("parsing", (limit or receipt["recordings"]) // options.of, "recordings") as work,
     ):
         for reading in read_recordings(read_raw(files, dataset, limit, shard), dataset, earlier, options.workers):
             add(store, reading, dataset, strict=settings.strict)
+            sizes += [size for one in reading.found if isinstance(one, Recording) and (size := measure_size(one))]
             reused += reading.reused
             work.advance()
+        lines: list[str] = []
         if shard is None:
             check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
+            lines = check_sizes(dataset.name, sizes)
+            losses = find_losses(store.manifest(), store.exclusions(), READING)
+            lines += tell_losses(dataset.name, losses, settings.strict)
     if shard is None:
         shutil.rmtree(shards, ignore_errors=True)
+    for line in lines:
+        say(line)
     kept = f", {reused} unchanged and not parsed again" if reused else ""
     say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded{kept}")
 
@@ -87,6 +98,13 @@ def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool)
     """Put what was read into the store, or record why it is left out; under `strict`, stop instead."""
     for found in reading.found:
         if isinstance(found, Recording):
+            earlier = store.source_of(found.identity.name)
+            if strict and earlier is not None:
+                raise UserError(
+                    f"{reading.source}: called {found.identity.name} like {earlier}; name them apart (the reader of "
+                    "arrays: folders=1), or remove one, or set "
+                    f"datasets.{dataset.name}.ingest.strict to false to leave it out"
+                )
             store.add(found, reading.source, reading.sha256, reading.fingerprint)
         elif strict and found.reason != Note(Kind.LISTED_MISSING):
             raise UserError(

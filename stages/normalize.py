@@ -10,23 +10,32 @@ def command_line() -> command.Parser:
 
 command.answer_early(command_line, __name__)
 
+import polars as pl
+
 from hacm.cleaning import clean
 from hacm.errors import BadRecording, UserError
-from hacm.recordings.notes import Note
+from hacm.recordings.notes import Kind, Note
 from pipeline.datasets.registry import find_dataset
+from pipeline.store.losses import CLEANING, find_losses
 from pipeline.store.manifest import recording_of
 from pipeline.store.store import StoreWriter
+from pipeline.yaml_tree import ABSENT, look_up
 from stages.shared import box, parameters, places
+from stages.shared.losses import tell_losses
 from stages.shared.progress import Work, say
 from stages.shared.stores import open_store
 
-PARAMS = parameters.keys(parameters.CLEANING)
+PARAMS = parameters.keys(parameters.CLEANING, parameters.INGEST)
 
 
 def main() -> None:
     options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
-    settings = parameters.load(parameters.CLEANING, dataset=dataset.name).get(parameters.CLEANING)
+    params = parameters.load(parameters.CLEANING, parameters.INGEST, dataset=dataset.name)
+    settings = params.get(parameters.CLEANING)
+    strict = params.get(parameters.INGEST).strict
+    own = look_up(params.source.tree, f"datasets.{dataset.name}.cleaning.max_frames")
+    asked = () if own is ABSENT else (Kind.TRUNCATED,)
     source = open_store(places.recordings(dataset.name))
     facts = {
         "kind": "clips",
@@ -49,6 +58,11 @@ def main() -> None:
             work.advance()
         if len(store) == 0:
             raise UserError(f"{dataset.name}: cleaning left no clip; the first reason: {store.first_reason}")
+        known = source.table("excluded")["name"].implode()
+        excluded = store.exclusions().filter(~pl.col("name").is_in(known))
+        lines = tell_losses(dataset.name, find_losses(store.manifest(), excluded, CLEANING), strict, asked)
+    for line in lines:
+        say(line)
     say(f"{dataset.name}: {len(store)} clips, {store.excluded} excluded, version {store.version}")
 
 

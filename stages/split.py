@@ -20,6 +20,7 @@ from hacm.files import read_json, replace_directory
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.datasets.splits import assign, rank_labels, select
+from pipeline.store.losses import find_without_part
 from pipeline.store.split_files import hash_split, write_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
@@ -34,6 +35,7 @@ def main() -> None:
     dataset, rule = find_benchmark(name)
     settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
     store = open_store(places.clips(dataset.name))
+    tell_without_part(name, dataset, rule, store, strict=settings.strict)
     splits = assign(store.manifest, dataset.splits)
     counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))
     check_counts(
@@ -55,6 +57,21 @@ def main() -> None:
     with replace_directory(places.split(name)) as folder:
         write_split(folder, split, facts)
     say(f"{name}: {counts[0]} training and {counts[1]} test clips of version {store.version}")
+
+
+def tell_without_part(name: str, dataset: DataSet, rule: str, store: SkeletonStore, *, strict: bool) -> None:
+    """Say how many clips are in neither part because they do not say what the rule goes by; under strict, stop."""
+    column = dataset.splits[rule].column
+    names = find_without_part(store.manifest, column)
+    if not names:
+        return
+    share = f"{len(names)} of {len(store)} clips ({len(names) / len(store):.1%})"
+    line = f"{name}: {share} have no {column} and are in neither part: {name_some(names)}"
+    if strict:
+        raise UserError(
+            f"{line}; say it in their names or files, or set datasets.{dataset.name}.ingest.strict to false"
+        )
+    say(line)
 
 
 def left_out(store: SkeletonStore, dataset: DataSet) -> list[str]:

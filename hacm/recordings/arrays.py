@@ -1,8 +1,10 @@
-"""Recordings as plain arrays, one file each: NumPy's `.npz`, or `.csv` (docs/own-data.md) → Recording.
+"""Recordings as plain arrays, one file each: NumPy's `.npz` or `.npy`, or `.csv` (docs/own-data.md) → Recording.
 
     .npz    joints: (T, V, 3) or (M, T, V, 3); and single numbers: subject, action, camera, setup, replication, fps
-    .csv    one line a frame of one body: V·3 numbers, joint after joint; or, under a line of column names, NAME x,
-            NAME y and NAME z for each joint in any order, and the same single numbers, the same in every line
+    .npy    the array joints alone
+    .csv    one line per frame: V·3 numbers, joint after joint; or, under a line of column names, NAME x, NAME y and
+            NAME z for each joint in any order, and the same single numbers, the same in every line. Columns of frame
+            numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
 
 What the single numbers say may instead be said by the file's name.
 
@@ -12,7 +14,7 @@ Shape suffixes: T frames, V joints, R rows, K columns.
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
@@ -22,16 +24,19 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording
-from hacm.recordings.bodies import as_bodies
+from hacm.recordings.bodies import MOST_BODIES, as_bodies
 from hacm.recordings.csv_table import read_csv
+from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
 from hacm.recordings.notes import Kind, Note
-from hacm.recordings.npz import read_arrays
+from hacm.recordings.npz import read_arrays, read_single_array
 from hacm.skeletons.topology import Topology
 
 JOINTS = "joints"
 IDENTITY = ("subject", "action", "camera", "setup", "replication")
 FPS = "fps"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
+PLACE_COLUMNS = (*FRAME_COLUMNS, *TIME_COLUMNS, *PERSON_COLUMNS)
+SUFFIXES = (".npz", ".npy", ".csv")
 LARGEST_NUMBER = 2**31 - 1  # what a manifest can hold
 
 # Two hours of 25 joints at 60 frames a second are a third of that.
@@ -43,12 +48,14 @@ Facts = dict[str, float]
 
 @dataclass(frozen=True)
 class ArrayReader:
-    """A reader (hacm.recordings) of recordings as arrays; every `.npz` and `.csv` file is one.
+    """A reader (hacm.recordings) of recordings as arrays; every file of SUFFIXES is one.
 
     topology: the skeleton, whose order the joints of an array have. names: what file names look like, without suffix:
     `s{subject}_a{action}_t{replication}`, or with folders `{subject}/{action}-{camera}`; {…} is one of IDENTITY and
     stands for digits. None: names say nothing. fps: frames per second of files that do not say. metres: the unit of
-    coordinates. up: the axis that points up. first_action: the number of the first action. A subject is not needed.
+    coordinates. up: the axis that points up. first_action: the number of the first action. folders: without `names`,
+    how many of the folders above a file are part of its recording's name. most_bodies: more are refused. A subject is
+    not needed.
     UserError if the settings are impossible.
     """
 
@@ -58,6 +65,8 @@ class ArrayReader:
     metres: float = 1.0
     up: Literal["y", "z"] = "y"
     first_action: int = 1
+    folders: int = 0
+    most_bodies: int = MOST_BODIES
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -67,12 +76,18 @@ class ArrayReader:
             raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
         if self.up not in ("y", "z"):
             raise UserError(f"ArrayReader: up {self.up!r} must be 'y' or 'z'")
+        if self.folders < 0 or (self.folders and self.names is not None):
+            raise UserError(
+                f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
+            )
+        if self.most_bodies < 1:
+            raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
         self._pattern  # noqa: B018  (a pattern that cannot be is told now)
 
     def part_of(self, path: str) -> Part | None:
-        """Every file of the two suffixes is a recording, called as its name pattern says."""
+        """Every file of SUFFIXES is a recording, called as its name pattern says."""
         place = PurePosixPath(path)
-        return Part("_".join(self._named(place))) if place.suffix.lower() in (".npz", ".csv") else None
+        return Part("_".join(self._named(place))) if place.suffix.lower() in SUFFIXES else None
 
     def read(self, raw: RawRecording) -> Iterator[Recording]:
         """The one recording of a file; BadRecording if it is damaged or does not say what it must."""
@@ -82,11 +97,45 @@ class ArrayReader:
         """The recording in a file's content; what is not read of it is noted."""
         place = PurePosixPath(path)
         told = self._told_by_name(place)
-        read = self._read_npz if place.suffix.lower() == ".npz" else self._read_csv
-        joints, inside, notes = read(data)
-        identity, fps = self._identify("_".join(self._named(place)), told, inside)
-        bodies_MTVC, absent = as_bodies(joints, self.topology, metres=self.metres, up=self.up)
-        return Recording(identity, fps, self.topology, bodies_MTVC, notes + absent)
+        read = {".npz": self._read_npz, ".npy": self._read_npy, ".csv": self._read_csv}[place.suffix.lower()]
+        content = read(data)
+        identity, fps = self._identify("_".join(self._named(place)), told, content.facts)
+        joints, gaps = self._put_in_place(content, fps)
+        bodies_MTVC, absent = as_bodies(
+            joints, self.topology, metres=self.metres, up=self.up, most_bodies=self.most_bodies
+        )
+        return Recording(identity, fps, self.topology, bodies_MTVC, content.notes + gaps + absent)
+
+    def _put_in_place(self, content: "Content", fps: float) -> tuple[NDArray[Any], tuple[Note, ...]]:
+        """joints with every line where its frame number, time and person put it; NaN where there is none."""
+        joints = content.joints
+        axis = joints.ndim - 3
+        if not content.places or axis not in (0, 1):
+            return joints, ()
+        lines = joints.shape[axis]
+        for name, values_R in content.places.items():
+            if values_R.shape != (lines,):
+                raise BadRecording(f"{name} has shape {values_R.shape} instead of ({lines},), one number per frame")
+        found = find_places(
+            lines,
+            _first_of(content.places, FRAME_COLUMNS),
+            _first_of(content.places, TIME_COLUMNS),
+            _first_of(content.places, PERSON_COLUMNS),
+            fps,
+            content.first_line,
+        )
+        if found.bodies > self.most_bodies:
+            raise BadRecording(f"{found.bodies} persons: at most {self.most_bodies} can be (most_bodies)")
+        if found.frames == lines and (found.frame_R == np.arange(lines)).all():
+            return joints, ()
+        if axis:
+            placed = np.full((len(joints), found.frames, *joints.shape[2:]), np.nan)
+            placed[:, found.frame_R] = joints
+        else:
+            placed = np.full((found.bodies, found.frames, *joints.shape[1:]), np.nan)
+            placed[found.body_R, found.frame_R] = joints
+        notes = (Note(Kind.GAP, frames=found.gaps, of=found.frames),) if found.gaps else ()
+        return placed, notes
 
     @cached_property
     def _pattern(self) -> re.Pattern[str] | None:
@@ -102,7 +151,7 @@ class ArrayReader:
 
     def _named(self, place: PurePosixPath) -> tuple[str, ...]:
         """The end of a path that the pattern speaks of, without suffix."""
-        depth = self.names.count("/") + 1 if self.names else 1
+        depth = self.names.count("/") + 1 if self.names else self.folders + 1
         return place.with_suffix("").parts[-depth:]
 
     def _told_by_name(self, place: PurePosixPath) -> Facts:
@@ -115,49 +164,78 @@ class ArrayReader:
 
     def _identify(self, name: str, told: Facts, inside: Facts) -> tuple[Identity, float]:
         """Identity and frames per second from what file name and content say; BadRecording where they differ."""
-        for field in sorted(told.keys() & inside.keys()):
-            if told[field] != inside[field]:
-                raise BadRecording(f"{field} is {told[field]:g} by its name, but {inside[field]:g} inside")
+        for fact in sorted(told.keys() & inside.keys()):
+            if told[fact] != inside[fact]:
+                raise BadRecording(f"{fact} is {told[fact]:g} by its name, but {inside[fact]:g} inside")
         facts = {FPS: self.fps} | told | inside
         fps, action = facts.pop(FPS), facts.get("action")
         if fps is None or not 0 < fps < math.inf:
             raise BadRecording("fps is not said" if fps is None else f"fps is {fps:g}, not positive")
         if action is None:
             raise BadRecording("action is not said, neither by its name nor inside")
-        numbers: dict[str, Any] = {field: _whole(field, value) for field, value in facts.items() if value is not None}
+        numbers: dict[str, Any] = {fact: _whole(fact, value) for fact, value in facts.items() if value is not None}
         label = numbers.pop("action") - self.first_action
         if label < 0:
             raise BadRecording(f"action is {action:g}, but the first is {self.first_action}")
         return Identity(name=name, subject=numbers.pop("subject", None), action=label, **numbers), float(fps)
 
-    def _read_npz(self, data: bytes) -> tuple[NDArray[Any], Facts, tuple[Note, ...]]:
-        arrays, others = read_arrays(data, (JOINTS, *SINGLE_NUMBERS), MOST_BYTES)
+    def _read_npz(self, data: bytes) -> "Content":
+        arrays, others = read_arrays(data, (JOINTS, *SINGLE_NUMBERS, *FRAME_COLUMNS, *TIME_COLUMNS), MOST_BYTES)
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
         joints = arrays.pop(JOINTS)
         if joints.size > MOST_NUMBERS:
             raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
+        places = {
+            name: arrays.pop(name).astype(np.float64).reshape(-1)
+            for name in (*FRAME_COLUMNS, *TIME_COLUMNS)
+            if name in arrays
+        }
         for name, values in arrays.items():
             if values.size != 1:
                 raise BadRecording(f"{name} has shape {values.shape}, not a single number")
-        return joints, {name: float(values.item()) for name, values in arrays.items()}, _note_unread(others)
+        facts = {name: float(values.item()) for name, values in arrays.items()}
+        return Content(joints, facts, places, _note_unread(others))
 
-    def _read_csv(self, data: bytes) -> tuple[NDArray[np.float64], Facts, tuple[Note, ...]]:
+    def _read_npy(self, data: bytes) -> "Content":
+        joints = read_single_array(data, JOINTS, MOST_BYTES)
+        if joints.size > MOST_NUMBERS:
+            raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
+        return Content(joints)
+
+    def _read_csv(self, data: bytes) -> "Content":
         joints = len(self.topology.joints)
-        names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS)
+        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.joints for axis in "xyz"]
+        known = {*wanted, *SINGLE_NUMBERS, *PLACE_COLUMNS}
+        names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS, lambda name: _plain(name) in known)
         if names is None:
-            return table_RK.reshape(-1, joints, 3), {}, notes
+            return Content(table_RK.reshape(-1, joints, 3), notes=notes)
         place = {_plain(name): column for column, name in enumerate(names)}
         if len(place) < len(names):
             raise BadRecording("line 1: column names differ in capitals or punctuation only")
-        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.joints for axis in "xyz"]
         missing = [name for name in wanted if name not in place]
         if missing:
             raise BadRecording(f"line 1: no column {missing[0]!r} (of {len(missing)} missing); found: {_listed(names)}")
         inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
-        others = [name for name in names if _plain(name) not in {*wanted, *inside}]
+        places = {name: table_RK[:, place[name]] for name in PLACE_COLUMNS if name in place}
+        others = [name for name in names if _plain(name) not in known]
         values_RK = table_RK[:, [place[name] for name in wanted]]
-        return values_RK.reshape(-1, joints, 3), inside, notes + _note_unread(others)
+        return Content(values_RK.reshape(-1, joints, 3), inside, places, notes + _note_unread(others), first_line=2)
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What a file holds: joints line by line, single numbers, columns that say where a line belongs, and notes."""
+
+    joints: NDArray[Any]
+    facts: Facts = field(default_factory=dict)
+    places: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+    first_line: int = 1
+
+
+def _first_of(places: dict[str, NDArray[np.float64]], names: tuple[str, ...]) -> NDArray[np.float64] | None:
+    return next((places[name] for name in names if name in places), None)
 
 
 def _whole(name: str, value: float) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
+from hacm.recordings.impostors import refuse_impostor
 
 HEADER_BYTES = 128
 LEVEL_5, LEVEL_7_3 = 1, 2  # upper byte of the version
@@ -49,6 +50,7 @@ class Variable:
 
 def read_numbers(data: bytes, name: str) -> NDArray[np.float64]:
     """The array of real numbers of that name, in its shape. BadRecording if there is none or the file is damaged."""
+    refuse_impostor(data)
     try:
         return _find(data, name)
     except (struct.error, zlib.error, UnicodeDecodeError) as error:

@@ -34,6 +34,9 @@ class Kind(Enum):
     FRAMES_WITHOUT_REMAINING_BODY = (
         "frames dropped", f"{STANDARD}, step 3d", "frames without remaining body dropped: {frames}"
     )  # fmt: skip
+    SUM_ZERO = (
+        "frames dropped", f"{STANDARD}, step 4", "body-frames whose coordinates add up to 0 taken as absent: {count}"
+    )  # fmt: skip
     TRACK_BEYOND_TWO = "track dropped", "cleaning.strategy: none", "track {track} dropped: a clip has two bodies"
     TRUNCATED = "truncated", "cleaning.max_frames", "frames truncated: {frames} to {limit}"
     BODY_COPIED = "body copied", "cleaning.single_body: copy", "body {body} copied to body {target}"
@@ -41,6 +44,7 @@ class Kind(Enum):
     LINE_ENDS_MIXED = "read", READER, "mixed line ends: {count} of {of} CRLF"
     BODY_TWICE = "read", READER, "body id twice in a frame, first kept: {count}"
     NOT_FINITE = "read", READER, "body-frames with non-finite coordinates taken as absent: {count}"
+    GAP = "read", READER, "frames that its numbers or times leave out, taken as absent: {frames} of {of}"
     FIRST_BODY_ABSENT = "read", READER, "first body never seen: the second is alone"
     NOT_READ = "read", READER, "not read: {words}"
     REMARK = "read", READER, "{words}"

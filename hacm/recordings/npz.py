@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from hacm.archives.rules import DAMAGE
 from hacm.archives.zips import read_zip_member
 from hacm.errors import BadRecording, in_one_line
+from hacm.recordings.impostors import refuse_impostor
 
 SUFFIX = ".npy"
 MAGIC = b"\x93NUMPY"
@@ -44,6 +45,7 @@ def read_arrays(
     """
     if not data:
         raise BadRecording("the file is empty")
+    refuse_impostor(data)
     # Each entry becomes an object before anything else is known of the file.
     if data.count(ZIP_DIRECTORY_ENTRY) > MOST_ENTRIES:
         raise BadRecording(f"holds more than {MOST_ENTRIES} arrays")
@@ -61,6 +63,16 @@ def read_arrays(
     except DAMAGE as error:
         raise BadRecording(f"not an .npz file, or damaged ({in_one_line(error)})") from error
     return found, others
+
+
+def read_single_array(data: bytes, name: str, most_bytes: int) -> NDArray[np.generic]:
+    """The array in a `.npy` file; name: what messages call it. BadRecording as from read_arrays."""
+    if not data:
+        raise BadRecording("the file is empty")
+    refuse_impostor(data)
+    if len(data) > most_bytes + LONGEST_HEADER:
+        raise BadRecording(f"{name} has {len(data)} bytes, over the limit of {most_bytes}")
+    return _read_array(data, name)
 
 
 def _read_array(data: bytes, name: str) -> NDArray[np.generic]:

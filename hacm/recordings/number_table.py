@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings.decimals import NEWLINE, read_decimal, skip_blanks
+from hacm.recordings.impostors import refuse_impostor
 
 # What can be wrong with a table. Compiled code cannot raise with a message, so it returns one of these.
 FINE = 0
@@ -34,6 +35,7 @@ def read_table(data: bytes, columns: int, most_rows: int, *, first_line: int = 1
     first_line: the number of its first line, where others went before it. Blank lines may follow the last row.
     BadRecording, naming the line, for anything else; memory is bounded by the text's size.
     """
+    refuse_impostor(data)
     text_N = np.frombuffer(bytearray(data.translate(COMMAS_TO_BLANKS) + b"\n"), dtype=np.uint8)
     least_row_bytes = 2 * columns  # each number is one character and a separator at the least
     table_RK = np.empty((min(text_N.size // least_row_bytes, most_rows), columns))

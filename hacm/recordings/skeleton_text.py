@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 from hacm.recordings.decimals import BLANK, MINUS, NEWLINE, NINE, PLUS, RETURN, TAB, ZERO, read_decimal, skip_blanks
+from hacm.recordings.impostors import refuse_impostor
 
 JOINTS = 25
 BODY_FIELDS = 10
@@ -73,6 +74,7 @@ def read(data: bytes) -> BodyFrames:
     """
     if not data.strip():
         raise BadRecording("line 1: the file is empty")
+    refuse_impostor(data)
     text_N = np.empty(len(data) + 1, dtype=np.uint8)
     text_N[:-1] = np.frombuffer(data, dtype=np.uint8)
     text_N[-1] = NEWLINE  # every loop below ends at a newline, so none has to look for the end

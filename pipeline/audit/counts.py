@@ -5,8 +5,10 @@ from typing import Any
 import polars as pl
 
 from hacm.errors import name_some
+from hacm.recordings.notes import Kind
 from pipeline.audit.findings import Finding
 from pipeline.datasets.definition import DataSet
+from pipeline.store.losses import READING, UNASKED, find_losses, find_without_part
 
 UNEVEN = 10.0
 """The largest class (or person) has so many times the clips of the smallest."""
@@ -90,7 +92,24 @@ def find_count_faults(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: Data
     if left_out:
         text = f"{len(left_out)} clips are left out that their authors count: {name_some(left_out)}"
         findings.append(Finding("counts", "note" if dataset.synthetic else "warning", tuple(left_out), text))
-    return findings + _find_unevenness(clips)
+    return findings + _find_lost(clips, excluded, dataset) + _find_unevenness(clips)
+
+
+def _find_lost(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> list[Finding]:
+    """What reading and cleaning lost beside the standard cleaning, and clips in no part of a split."""
+    severity = "note" if dataset.synthetic else "warning"
+    findings = [
+        Finding("lost", severity, loss.names, loss.text)
+        for loss in find_losses(clips, excluded, (*READING, *UNASKED, Kind.SUM_ZERO))
+        if not loss.excluded  # these are a finding of their own
+    ]
+    for rule, definition in dataset.splits.items():
+        names = find_without_part(clips, definition.column)
+        if names:
+            share = f"{len(names)} of {len(clips)} clips ({len(names) / len(clips):.1%})"
+            text = f"{rule}: {share} have no {definition.column} and are in neither part: {name_some(names)}"
+            findings.append(Finding("no-part", "warning", names, text))
+    return findings
 
 
 def _find_absent_classes(clips: pl.DataFrame, rule: str, dataset: DataSet) -> list[Finding]:

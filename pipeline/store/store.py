@@ -57,7 +57,7 @@ class StoreWriter:
 
     def __init__(self, path: Path, dataset: str, topology: Topology, facts: dict[str, Any]) -> None:
         self.path, self.dataset, self.topology, self.facts = Path(path), dataset, topology, facts
-        self._names: set[str] = set()
+        self._sources: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
         self._excluded: list[dict[str, Any]] = []
         self._folder: AbstractContextManager[Path] = replace_directory(self.path)
@@ -72,10 +72,10 @@ class StoreWriter:
         self, clip: Recording | Clip, source: str, source_sha256: str, source_fingerprint: str | None = None
     ) -> None:
         """Append a clip; a name that is already there is excluded with that reason."""
-        if clip.identity.name in self._names:
+        if clip.identity.name in self._sources:
             self.exclude(clip.identity.name, source, Note(Kind.NAME_TAKEN))
             return
-        self._names.add(clip.identity.name)
+        self._sources[clip.identity.name] = source
         bodies, frames, joints, coordinates = clip.bodies_MTVC.shape
         offset = self._joints.append(clip.bodies_MTVC.reshape(bodies * frames, joints, coordinates))
         self._rows.append(manifests.describe(clip, offset, Source(source, source_sha256, source_fingerprint)))
@@ -96,6 +96,14 @@ class StoreWriter:
     def excluded(self) -> int:
         """How many recordings are left out so far."""
         return len(self._excluded)
+
+    def source_of(self, name: str) -> str | None:
+        """The raw file of the recording of that name, if there is one so far."""
+        return self._sources.get(name)
+
+    def exclusions(self) -> pl.DataFrame:
+        """The recordings that are left out so far."""
+        return pl.DataFrame(self._excluded, schema=manifests.EXCLUDED_SCHEMA)
 
     @property
     def first_reason(self) -> str:
@@ -126,7 +134,7 @@ class StoreWriter:
 
     def _finish(self) -> None:
         manifest = self.manifest()
-        excluded = pl.DataFrame(self._excluded, schema=manifests.EXCLUDED_SCHEMA)
+        excluded = self.exclusions()
         for name, table in {"manifest": manifest, "excluded": excluded}.items():
             table.write_parquet(self._temporary / f"{name}.parquet")
         facts = {

@@ -410,6 +410,36 @@ def test_strategy_none_keeps_tracks_and_frames() -> None:
     assert seen_frames(centred.bodies_MTVC[0]) == [2, 3, 4]
 
 
+def centred_on_centroid(frames: int) -> np.ndarray:
+    """A person of whole millimetres over 2^10, so that each frame's coordinates add up to exactly 0."""
+    joints = np.round(person(frames).astype(np.float64) * 2**10)
+    joints[:, :, :] -= np.round(joints.mean(axis=1, keepdims=True))
+    joints[:, 0] -= joints.sum(axis=1)
+    centred = (joints / 2**10).astype(np.float32)
+    assert (centred.sum(axis=(1, 2), dtype=np.float64) == 0).all()
+    return centred
+
+
+@pytest.mark.parametrize("others", [[], [(range(3, 6), person(3))]])
+@pytest.mark.parametrize("translate", ["first_frame", "none"])
+def test_under_none_a_frame_is_present_whatever_its_coordinates_add_up_to(translate: Any, others: Any) -> None:
+    joints = centred_on_centroid(7)
+    clip = clean(recording(9, ([0, 1, 2, 3, 4, 6, 8], joints), *others), CleaningSettings("none", translate=translate))
+    origin = joints[0, CENTRE] if translate == "first_frame" else 0
+    same(clip.bodies_MTVC[0, [0, 1, 2, 3, 4, 6, 8]], joints - origin)
+    assert seen_frames(clip.bodies_MTVC[0]) == [0, 1, 2, 3, 4, 6, 8]
+    assert said(clip) == ()
+
+
+def test_the_standard_cleaning_says_what_it_takes_for_absent() -> None:
+    joints = person(20)
+    joints[4] = centred_on_centroid(1)
+    clip = clean(recording(20, (range(20), joints), (range(20), person(20, mark=3))), FIELD)
+    body = 0 if not clip.bodies_MTVC[0, 4].any() else 1
+    assert not clip.bodies_MTVC[body, 4].any()
+    assert "body-frames whose coordinates add up to 0 taken as absent: 1" in said(clip)
+
+
 def test_nothing_but_zeros_is_refused() -> None:
     zeros = np.zeros((20, 25, 3), dtype=np.float32)
     point = zeros + 1

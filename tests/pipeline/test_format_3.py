@@ -26,6 +26,8 @@ from pipeline.store.seal import FILES, seal_files
 from pipeline.store.store import SkeletonStore
 
 SOURCE = Path(__file__).parent / "format_3_store"
+LATER = {Kind.SUM_ZERO, Kind.GAP}
+"""Kinds that there was no sentence for yet."""
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_every_sentence_is_the_note_that_says_it(path: Path) -> None:
     texts = [reason.text for reason in reasons]
     assert texts == store.table("excluded")["reason"].to_list() == read_old("excluded")["reason"].to_list()
     found = Counter(note.kind for note in (*(note for of in notes for note in of), *reasons))
-    assert set(found) == set(Kind)
+    assert set(found) == set(Kind) - LATER
     assert {kind for kind, count in found.items() if count > 1} == {Kind.REMARK, Kind.UNREADABLE}
     assert all(reason.kind.action == EXCLUDED for reason in reasons)
     assert Note(Kind.TRACK_NOISY, track=3, frames=14, of=20) in notes[1]

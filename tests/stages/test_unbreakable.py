@@ -49,7 +49,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "line 1: the file is empty"),
     "blank": (b"\r\n\r\n", "line 1: the file is empty"),
     "more than announced": (GOOD + b"0\n", "text after the last frame"),
-    "something else": (b"<html>please log in</html>", "line 1: expected one whole number, a count"),
+    "something else": (b"<html>please log in</html>", "this is an HTML page, not the file itself; download it again"),
 }  # fmt: skip
 """What → its content and the reason."""
 

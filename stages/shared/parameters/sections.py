@@ -49,7 +49,8 @@ class SourceSettings(Section):
 class IngestSettings(Section):
     """How raw files are read. limit: this many recordings only, spread over the data set (null: all).
 
-    strict: a recording that cannot be read stops the run; otherwise it is excluded, named and counted.
+    strict: a recording that cannot be read, or anything else that is lost and that neither a setting nor the authors
+    asked for, stops the run; otherwise it is named and counted.
     allow_partial: accept another number of clips than the data set's authors state.
     """
 

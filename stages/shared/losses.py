@@ -1,0 +1,22 @@
+"""Losses on the way from raw files to clips: a line each, and the end of the run under `strict`."""
+
+from collections.abc import Collection, Sequence
+
+from hacm.errors import UserError
+from hacm.recordings.notes import Kind
+from pipeline.store.losses import UNASKED, Loss
+
+
+def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Collection[Kind] = ()) -> list[str]:
+    """The line of each loss; under `strict` UserError with those that no setting asked for.
+
+    asked: kinds that the data set's own section asks for.
+    """
+    stopping = [loss for loss in losses if loss.excluded or (loss.kind in UNASKED and loss.kind not in asked)]
+    if strict and stopping:
+        reasons = "; ".join(loss.text for loss in stopping)
+        remedy = f"mend them, or set datasets.{dataset}.ingest.strict to false"
+        if any(loss.kind is Kind.TRUNCATED for loss in stopping):
+            remedy = f"set datasets.{dataset}.cleaning.max_frames, or {remedy}"
+        raise UserError(f"{dataset}: {reasons}; {remedy}")
+    return [f"{dataset}: {loss.text}" for loss in losses]

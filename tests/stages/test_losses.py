@@ -1,0 +1,149 @@
+"""Nothing of a data set of one's own is lost without a word: each loss is one line, and stops a strict run."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pipeline.datasets.registry
+import pipeline.own
+from pipeline.audit import audit
+from pipeline.datasets.registry import find_dataset, find_own
+from pipeline.store.store import SkeletonStore
+from stages import download, ingest, normalize, split
+from tests.conftest import end_of, shipped_params
+
+LAB = """
+from hacm.recordings.arrays import ArrayReader
+from hacm.skeletons import Topology
+from pipeline.datasets import DataSet, SplitRule
+
+BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
+DATASET = DataSet(
+    name="lab", title="Lab", topology=BODY, reader=ArrayReader(BODY, fps=25),
+    splits={"xsub": SplitRule("subject", frozenset({1}))}, actions=("wave", "sit"), contents="one .npz a recording",
+)
+"""
+SECTION = """
+  lab:
+    source: {{verify: false}}
+    ingest: {{limit: null, strict: {strict}, allow_partial: false}}
+    cleaning: {{{cleaning}}}
+    tree_split: xsub
+"""
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A project's folder to be in, with a data set `lab`: lab(strict, {path: arrays}, cleaning)."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "lab.py").write_text(LAB)
+    monkeypatch.setattr(pipeline.own, "__path__", [str(own)])
+    monkeypatch.setattr(pipeline.datasets.registry, "OWN", own)
+    monkeypatch.setattr(pipeline.datasets.definition, "OWN", own)
+    monkeypatch.chdir(tmp_path)
+    find_own.cache_clear()
+
+    def make(strict: bool, files: dict[str, dict[str, Any]], cleaning: str = "") -> None:
+        text = shipped_params()
+        section = SECTION.format(strict=str(strict).lower(), cleaning=cleaning)
+        text = text.replace("\ncleaning:", f"{section.rstrip()}\n\ncleaning:", 1)
+        text = text.replace("\nbenchmarks:", "\nbenchmarks:\n  lab-xsub: {train: {}, evaluate: {}} #", 1)
+        Path("params.yaml").write_text(text)
+        for name, arrays in files.items():
+            path = Path("data/lab/raw", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.savez(path, **arrays)
+
+    yield make
+    find_own.cache_clear()
+    sys.modules.pop("pipeline.own.lab", None)
+    vars(pipeline.own).pop("lab", None)
+
+
+def take(frames: int, subject: int | None, action: int = 1, **changes: Any) -> dict[str, Any]:
+    generator = np.random.default_rng(frames + action + (subject or 0))
+    joints = np.array([[0, 1, 0], [-0.5, 1.5, 0], [0.5, 1.5, 0]]) + generator.normal(0, 0.05, (frames, 3, 3))
+    facts = {} if subject is None else {"subject": subject}
+    return {"joints": joints, "action": action, **facts, **changes}
+
+
+STAGES: tuple[tuple[Callable[[], None], str, str], ...] = (
+    (download.main, "--dataset", "lab"),
+    (ingest.main, "--dataset", "lab"),
+    (normalize.main, "--dataset", "lab"),
+    (split.main, "--benchmark", "lab-xsub"),
+)
+
+
+def run() -> str:
+    """All stages; the line of the first error."""
+    return next((line for main, *words in STAGES if (line := end_of(main, *words))), "")
+
+
+GOOD = {"a.npz": take(20, 1), "b.npz": take(20, 2)}
+PARTLY = take(20, 1)
+PARTLY["joints"] = PARTLY["joints"].copy()
+PARTLY["joints"][3:5, 1] = np.nan
+GONE = take(20, 2)
+GONE["joints"] = np.full((20, 3, 3), np.nan)
+THREE = take(20, 1)
+THREE["joints"] = np.stack([THREE["joints"] + shift for shift in range(3)])
+
+LOSSES = {
+    "too long": ({"long.npz": take(301, 1)}, "1 of 3 recordings (33.3%): frames truncated: … to …; long", "lost"),
+    "no subject": ({"c.npz": take(20, None)}, "1 of 3 clips (33.3%) have no subject and are in neither part: c", "no-part"),
+    "a missing joint": (
+        {"c.npz": PARTLY}, "1 of 3 recordings (33.3%): body-frames with non-finite coordinates taken as absent: …; c", "lost",
+    ),
+    "nobody": ({"c.npz": GONE}, "1 of 3 recordings (33.3%): left out, no body in any frame; c", "counts"),
+    "three people": ({"c.npz": THREE}, "1 of 3 recordings (33.3%): track … dropped: a clip has two bodies; c", "lost"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_loss_is_a_line_a_finding_and_the_end_of_a_strict_run(lab, capsys, loss):
+    files, line, kind = LOSSES[loss]
+    lab(True, GOOD | files)
+    message = run()
+    assert line in message
+    assert "datasets.lab.ingest.strict to false" in message
+    lab(False, {})
+    assert run() == ""
+    assert line in capsys.readouterr().err
+    found = audit(SkeletonStore.open(Path("data/lab/clips")), find_dataset("lab"))
+    told = [one for one in found.findings if one.kind == kind]
+    assert any(one.clips == (line.rsplit(maxsplit=1)[-1],) for one in told)
+    assert kind == "counts" or line in [one.text.removeprefix("xsub: ") for one in told]
+
+
+def test_a_strict_run_may_cut_what_the_data_set_says(lab, capsys):
+    lab(True, GOOD | {"long.npz": take(301, 1)}, "max_frames: 300")
+    assert run() == ""
+    assert "frames truncated" in capsys.readouterr().err
+
+
+def test_equal_names_in_other_folders(lab, capsys):
+    files = {f"session{one}/kick.npz": take(20, one) for one in (1, 2, 3)}
+    lab(True, files)
+    message = run()
+    assert "session1/kick.npz" in message
+    assert "session2/kick.npz" in message
+    lab(False, {})
+    end_of(ingest.main, "--dataset", "lab")
+    assert "2 of 3 recordings (66.7%): left out, duplicate name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("unit", "line"), [(1000.0, "a body spans 1"), (100.0, "a body spans"), (0.001, "a body spans 0.0")]
+)
+def test_another_unit_is_told_when_the_files_are_read(lab, unit, line):
+    lab(False, {name: file | {"joints": file["joints"] * unit} for name, file in GOOD.items()})
+    message = run()
+    assert line in message
+    assert "so its coordinates are not metres; set metres" in message
+    assert not Path("data/lab/recordings").exists()
