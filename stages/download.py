@@ -24,6 +24,7 @@ from hacm.archives.rules import DamagedFile
 from hacm.cores import count_cores
 from hacm.errors import UserError
 from hacm.files import hash_file, read_json, replace_file, write_json
+from hacm.interrupts import RESUMES
 from hacm.recordings import MAIN, RawFile
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.registry import find_dataset
@@ -242,4 +243,4 @@ def check_recorded(digests: dict[str, str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "download")
+    box.run(main, "download", RESUMES)
