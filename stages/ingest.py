@@ -32,7 +32,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
-from pipeline.ingest.gathering import RECEIPT, find_files, read_raw
+from pipeline.ingest.gathering import find_files, find_receipt, read_raw
 from pipeline.ingest.parsing import Reading, read_recordings
 from pipeline.store.store import StoreWriter
 from stages.shared import box, parameters, places
@@ -51,7 +51,7 @@ def main() -> None:
             raise UserError(f"{option}: must be at least 1")
     shard = shard_of(options)
     facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader(dataset)}
-    receipt = read_json(places.raw(dataset.name) / RECEIPT)
+    receipt = read_json(find_receipt(places.raw(dataset.name), dataset.name))
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     whole, shards = places.recordings(dataset.name), places.shards(dataset.name)
     target = whole if shard is None else shards / "{}-of-{}".format(*shard)

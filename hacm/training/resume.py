@@ -16,6 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from hacm.files import explain_disk_errors, settle, settle_folder
 from hacm.interrupts import let_next_interrupt_end
 
 FORMAT = 1
@@ -57,13 +58,14 @@ class StateFile:
         """Write under a temporary name, then rename: a kill at any moment leaves the old state or the new one."""
         content = {"format": FORMAT, "fingerprint": self.fingerprint}
         content |= {field.name: getattr(state, field.name) for field in fields(State)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         path_temporary = self.path.with_suffix(".part")
-        with path_temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(path_temporary, self.path)
+        with explain_disk_errors(path_temporary):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with path_temporary.open("wb") as file:
+                torch.save(content, file)
+            settle(path_temporary)
+            os.replace(path_temporary, self.path)
+            settle_folder(self.path.parent)
 
     def load(self) -> State | None:
         """The state, on the CPU; None without one. One that is damaged or of another run is left alone, with a warning.

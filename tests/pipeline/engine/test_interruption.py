@@ -109,7 +109,8 @@ def test_pretraining_begun_one_way_and_ended_is_resumed_another(
     The signal reaches all that was started, as a terminal's does and that of a cluster.
     """
     write_small_params(project_copy / "params.yaml", LONGER)
-    begin = [*LOCAL, "--cores", "1"] if first is LOCAL else DVC
+    begin = [*LOCAL, "--cores", "1"] if first is LOCAL else first
+    shutil.rmtree(project_copy / f"models/{FOLDER}")  # as the engines do
     process = subprocess.Popen(
         begin, cwd=project_copy, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE, text=True,
