@@ -4,9 +4,15 @@ The tools work on a project, that is in a clone's top folder, and belong to the 
 holds this file without them. hacm must not import stages (the law of imports): a tool is found by its name when called.
 """
 
+import sys
+
+from hacm.interrupts import RESUMES, STARTS_AGAIN, end_when_interrupted
+
+if __name__ == "__main__" or sys.argv[0].endswith("hacm"):
+    end_when_interrupted()
+
 import importlib
 import runpy
-import sys
 from pathlib import Path
 
 from hacm import __version__
@@ -29,7 +35,8 @@ PARAMS, STAGES = Path("params.yaml"), Path("stages")
 
 def main() -> None:
     """The console script."""
-    run_program(lambda: call(sys.argv[1:]))
+    words = sys.argv[1:]
+    run_program(lambda: call(words), RESUMES if words[:1] == ["sweep"] else STARTS_AGAIN)
 
 
 def call(words: list[str]) -> None:

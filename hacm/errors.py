@@ -6,12 +6,15 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from hacm import interrupts
+from hacm.interrupts import STARTS_AGAIN
+
 MOST_NAMED = 10
 LONGEST_WORDS = 150
 
 USER_MISTAKE = 1
 FAILED_CHECK = 2
-INTERRUPTED = 130
+INTERRUPTED = interrupts.EXIT_CODE
 """Exit codes of every program here; 0 is success."""
 
 TRACEBACK = "HACM_TRACEBACK"
@@ -49,35 +52,46 @@ class Terminated(UserError):
     """The run was asked to end by SIGTERM. The message is one line that says whether its state is saved."""
 
 
+class Interrupted(UserError):
+    """The run was asked to end by Ctrl-C, and says in one line whether its state is saved. Exit code 130."""
+
+    exit_code = INTERRUPTED
+
+
 class BadRecording(Exception):
     """A recording that cannot be used. The message is the reason written into the table of excluded clips."""
 
 
-def run_program(main: Callable[[], int | None]) -> NoReturn:
+def run_program(main: Callable[[], int | None], interrupted: str = STARTS_AGAIN) -> NoReturn:
     """Run a program's `main` and end the process with the exit code it returns (None: 0), or with one line.
 
-    A UserError ends with its exit code, an interrupt with 130. Any other exception is a bug, here or in a library: it
-    keeps its traceback.
+    A UserError ends with its exit code, an interrupt with 130 and the line `interrupted`. Any other exception is a bug,
+    here or in a library: it keeps its traceback.
     """
     try:
+        interrupts.raise_when_interrupted()
         code = main()
     except BaseException as error:
-        ending = ending_of(error)
+        ending = ending_of(error, interrupted)
         if ending is None:
             raise
+        if ending[1] == INTERRUPTED:
+            interrupts.let_next_interrupt_end()
         end(*ending)
     sys.exit(code)
 
 
-def ending_of(error: BaseException) -> tuple[str, int] | None:
+def ending_of(error: BaseException, interrupted: str = STARTS_AGAIN) -> tuple[str, int] | None:
     """The one line and the exit code that a program ends with because of an error; None for a bug."""
+    if isinstance(error, Interrupted):
+        return str(error), error.exit_code
     if isinstance(error, UserError):
         return f"error: {error}", error.exit_code
     if isinstance(error, MemoryError):
         line = "error: not enough memory; use fewer clips (datasets.NAME.ingest.limit) or a smaller batch"
         return line, USER_MISTAKE
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; the same command resumes", INTERRUPTED
+        return interrupted, INTERRUPTED
     return None
 
 

@@ -38,6 +38,30 @@ def explain_disk_errors(path: Path) -> Iterator[None]:
         raise UserError(f"{getattr(error, 'filename', None) or path}: {reasons[number]}") from error
 
 
+def settle(path: Path) -> None:
+    """Bring a file, or all of a folder, onto the disk: after a loss of power it is what it was when this returned."""
+    if path.is_symlink() or not path.exists():
+        return
+    paths = [path]
+    if path.is_dir():
+        paths = [Path(top, name) for top, _, files in os.walk(path, topdown=False) for name in (*files, "")]
+    for one in paths:
+        if not one.is_symlink() and (one.is_dir() or one.is_file()):
+            settle_folder(one)
+
+
+def settle_folder(path: Path) -> None:
+    """Bring a file, or the names in a folder (not what they name), onto the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a disk that cannot: of some networks, a folder
+            raise
+    finally:
+        os.close(number)
+
+
 @contextmanager
 def replace_directory(path: Path) -> Iterator[Path]:
     """A new empty folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
@@ -53,10 +77,12 @@ def replace_directory(path: Path) -> Iterator[Path]:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        settle(temporary)
         # Set aside before it is deleted: nothing half-deleted is ever found under the name.
         if path.is_symlink() or path.exists():
             path.rename(replaced)
         temporary.rename(path)
+        settle_folder(path.parent)
         _delete(replaced)
 
 
@@ -76,7 +102,9 @@ def replace_file(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
+            settle(temporary)
             os.replace(temporary, path)
+            settle_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -16,19 +16,29 @@ command.answer_early(command_line, __name__)
 
 import hashlib
 import os
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from hacm.archives.members import UNREAD_SUFFIXES, members
-from hacm.archives.rules import DamagedFile
+from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
 from hacm.errors import UserError
-from hacm.files import hash_file, read_json, replace_file, write_json
+from hacm.files import hash_file, read_json, replace_file
+from hacm.interrupts import RESUMES
 from hacm.recordings import MAIN, RawFile
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.ingest.fetching import fetch
-from pipeline.ingest.gathering import RECEIPT, content_line, find_files, hash_content, locate
+from pipeline.ingest.gathering import (
+    RECEIPT,
+    content_line,
+    find_files,
+    find_receipt,
+    hash_content,
+    locate,
+    write_receipt,
+)
 from pipeline.ingest.workers import map_ahead
 from pipeline.kinect_sim import SimulatorSettings, generate
 from stages.shared import box, parameters, places
@@ -54,8 +64,8 @@ def main() -> None:
     except DamagedFile as damage:
         fetch_again(damage, dataset, os.environ.get("HACM_MIRROR"))
         digests, count = check()
-    check_recorded(digests, folder)
-    write_json(folder / RECEIPT, {"dataset": dataset.name, "files": digests, "recordings": count})
+    check_recorded(digests, folder, dataset.name)
+    write_receipt(folder, dataset.name, {"dataset": dataset.name, "files": digests, "recordings": count})
     where = ", ".join(map(str, files)) if len(files) <= MOST_NAMED else f"{len(files)} files of {folder}"
     say(f"{dataset.name}: {count} recordings in {where}, verified")
 
@@ -195,7 +205,7 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
         for path in files:
             contents = hashlib.sha256()
             found = members(path, wanted=partial(_belongs, dataset, path))
-            files_inside = (member for member in found if isinstance(member, RawFile))
+            files_inside = _refuse_links(found, dataset, path)
             for member, digest in map_ahead(hash_content, files_inside, count_cores()):
                 name = member.path.rsplit("/", 1)[-1]
                 contents.update(content_line(member, digest))
@@ -221,13 +231,25 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     return digests, len(recordings)
 
 
+def _refuse_links(found: Iterator[RawFile | Refused], dataset: DataSet, path: Path) -> Iterator[RawFile]:
+    """The files that are read; UserError at a link that would hide recordings."""
+    for member in found:
+        if isinstance(member, RawFile):
+            yield member
+        elif member.linked and ((path / member.path).is_dir() or _belongs(dataset, path, member.path)):
+            raise UserError(
+                f"{path / member.path}: {member.reason}, which is not followed here; put what it leads to in its place,"
+                f" or link the whole of {path}"
+            )
+
+
 def _belongs(dataset: DataSet, file: Path, name: str) -> bool:
     return dataset.part_of(locate(file, name)) is not None
 
 
-def check_recorded(digests: dict[str, str], folder: Path) -> None:
+def check_recorded(digests: dict[str, str], folder: Path, dataset: str) -> None:
     """UserError if a file is not the one that was here when it was first seen."""
-    receipt = folder / RECEIPT
+    receipt = find_receipt(folder, dataset)
     recorded = read_json(receipt)["files"] if receipt.exists() else {}
     for name, digest in digests.items():
         if recorded.get(name, digest) != digest:
@@ -238,4 +260,4 @@ def check_recorded(digests: dict[str, str], folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "download")
+    box.run(main, "download", RESUMES)

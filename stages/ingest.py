@@ -32,7 +32,7 @@ from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_dataset
 from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
-from pipeline.ingest.gathering import RECEIPT, check_verified, find_files, read_raw
+from pipeline.ingest.gathering import check_verified, find_files, find_receipt, read_raw
 from pipeline.ingest.parsing import Reading, read_recordings
 from pipeline.ingest.sizes import check_sizes, measure_size
 from pipeline.store.losses import READING, find_losses
@@ -54,7 +54,7 @@ def main() -> None:
             raise UserError(f"{option}: must be at least 1")
     shard = shard_of(options)
     facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader(dataset)}
-    receipt = read_json(places.raw(dataset.name) / RECEIPT)
+    receipt = read_json(find_receipt(places.raw(dataset.name), dataset.name))
     check_verified(places.raw(dataset.name), receipt["files"], dataset)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     whole, shards = places.recordings(dataset.name), places.shards(dataset.name)

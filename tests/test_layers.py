@@ -6,7 +6,18 @@ import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
-GROUND = {"bootstrap", "cores", "errors", "files", "settings", "skeletons", "archives", "recordings", "cleaning"}
+GROUND = {
+    "archives",
+    "bootstrap",
+    "cleaning",
+    "cores",
+    "errors",
+    "files",
+    "interrupts",
+    "recordings",
+    "settings",
+    "skeletons",
+}
 """Of hacm: what stands without torch, and all that pipeline may import of it."""
 GRAPH = {"pipeline", "stages", "yaml", "ruamel", "dvc", "snakemake", "zarr"}
 """What hacm must not import: a wheel holds hacm alone."""

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hacm.archives.rules import Entry, is_junk, refusal_of
+from hacm.archives.rules import LINK, Entry, is_junk, refusal_of
 
 
 def file_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
@@ -33,4 +33,6 @@ def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
             # Not only links: opening a pipe would wait for ever.
             plain = stat.S_ISREG(status.st_mode)
             refusal = refusal_of(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
+            if path.is_symlink():
+                refusal = f"{LINK}{path.readlink()}"
             yield Entry(name, refusal, path.read_bytes)

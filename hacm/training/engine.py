@@ -20,7 +20,7 @@ from torch import Tensor
 
 from hacm.clips.augment import Batch, seeded, share
 from hacm.clips.ragged import Clips, Rows
-from hacm.errors import NotFinite, SettingsError, Terminated
+from hacm.errors import Interrupted, NotFinite, SettingsError, Terminated
 from hacm.model.masking import draw_uniform
 from hacm.model.network import HACM, Losses, PerSequence
 from hacm.settings import TrainSettings
@@ -81,13 +81,13 @@ def pretrain(
     """Train a model on the clips `train_index` (int64, CPU); labels are not looked at.
 
     state_dir: where the unfinished state lies; it is taken up if its fingerprint is this one, written every
-    checkpoint_epochs, at the end, and on SIGTERM, and never removed here. None: nothing is saved. on_step: called at
-    most five times a second and after each epoch's last step. processes: those that share the work; the first alone
-    reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
+    checkpoint_epochs, at the end, and on SIGTERM or Ctrl-C, and never removed here. None: nothing is saved. on_step:
+    called at most five times a second and after each epoch's last step. processes: those that share the work; the first
+    alone reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
 
     SettingsError or ValueError if the clips do not fit (check_fit); NotFinite naming the first step with a gradient
-    that is not finite (nothing from after it is saved); Terminated on SIGTERM to any of the processes; PeersLost if
-    one of them has ended.
+    that is not finite (nothing from after it is saved); Terminated on SIGTERM and Interrupted on Ctrl-C to any
+    of the processes; PeersLost if one of them has ended.
     """
     processes.check_same(fingerprint, "settings, data or code")
     run = Pretraining(clips, train_index, skeleton, settings, seed, device, processes=processes, rows=rows)
@@ -96,7 +96,7 @@ def pretrain(
     if state is not None:
         run.restore(state)
     clock = Clock(run.step)
-    with Termination() as termination:
+    with Termination(repeated=processes.count > 1) as termination:
         while run.step < run.steps:
             run.advance()
             stop = processes.any(termination.requested or processes.deserted)
@@ -112,10 +112,13 @@ def pretrain(
             if on_step is not None and processes.first:
                 on_step(report)
             if stop:
+                interrupted = processes.any(termination.interrupted)
                 processes.wait_for_all()  # so that none ends, and has the others ended, before the state is saved
-                saved = "nothing is saved" if file is None else "its state is saved, the same command resumes"
-                cause = "with its launcher" if processes.deserted else "by SIGTERM"
-                raise Terminated(f"pretraining ended {cause} after step {run.step} of {run.steps}; {saved}")
+                saved = "nothing is saved" if file is None else "saved; the same command resumes"
+                where = f"after step {run.step} of {run.steps}, {saved}"
+                if interrupted:
+                    raise Interrupted(f"stopped {where}")
+                raise Terminated(f"stopped {'with its launcher' if processes.deserted else 'by SIGTERM'} {where}")
     return run.model, run.records
 
 

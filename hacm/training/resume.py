@@ -1,4 +1,4 @@
-"""Killed runs go on where they stopped: the state on disk, and SIGTERM turned into a request."""
+"""Killed runs resume where they stopped: the state on disk, and SIGTERM and Ctrl-C turned into a request."""
 
 import io
 import logging
@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 import threading
+import time
 import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,8 +16,14 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from hacm.files import explain_disk_errors, settle, settle_folder
+from hacm.interrupts import let_next_interrupt_end
+
 FORMAT = 1
 FILE = "state.pt"
+
+SECONDS_OF_ONE_INTERRUPT = 1.0
+"""torchrun repeats the Ctrl-C that its processes got from the terminal themselves."""
 
 log = logging.getLogger(__name__)
 
@@ -51,13 +58,14 @@ class StateFile:
         """Write under a temporary name, then rename: a kill at any moment leaves the old state or the new one."""
         content = {"format": FORMAT, "fingerprint": self.fingerprint}
         content |= {field.name: getattr(state, field.name) for field in fields(State)}
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         path_temporary = self.path.with_suffix(".part")
-        with path_temporary.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(path_temporary, self.path)
+        with explain_disk_errors(path_temporary):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with path_temporary.open("wb") as file:
+                torch.save(content, file)
+            settle(path_temporary)
+            os.replace(path_temporary, self.path)
+            settle_folder(self.path.parent)
 
     def load(self) -> State | None:
         """The state, on the CPU; None without one. One that is damaged or of another run is left alone, with a warning.
@@ -95,29 +103,43 @@ class StateFile:
 
 
 class Termination:
-    """While entered, SIGTERM only sets `requested`; the former handler is back afterwards.
+    """While entered, SIGTERM and the first Ctrl-C only set `requested`; the former handlers are back afterwards.
 
-    Signals reach the main thread alone, so elsewhere nothing is changed and nothing is ever requested.
+    A second Ctrl-C raises KeyboardInterrupt, a third ends the process. interrupted: whether Ctrl-C was the request.
+    repeated: whether a launcher may repeat a Ctrl-C, so that a second at once is still the first. Signals reach the
+    main thread alone, so elsewhere nothing is changed and nothing is ever requested; nor is an ignored Ctrl-C noticed.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
-        self._entered = False
-        self._previous: Any = None
+    def __init__(self, *, repeated: bool = False) -> None:
+        self.requested = self.interrupted = False
+        self._seconds = SECONDS_OF_ONE_INTERRUPT if repeated else 0.0
+        self._interrupted_at = 0.0
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, self._note)
-            self._entered = True
+            self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, self._terminate)
+            if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+                self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, self._interrupt)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._entered:
+        while self._previous:
+            number, handler = self._previous.popitem()
             # None: the former handler was not installed from Python and cannot be put back by it.
-            signal.signal(signal.SIGTERM, signal.SIG_DFL if self._previous is None else self._previous)
-            self._entered = False
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if not self.interrupted:
+            self.requested = self.interrupted = True
+            self._interrupted_at = now
+            log.warning("stopping after this step, to save it; Ctrl-C again ends at once")
+        elif now - self._interrupted_at >= self._seconds:
+            let_next_interrupt_end()
+            raise KeyboardInterrupt

@@ -29,6 +29,7 @@ UTD_MHAD = DataSet(
             ),
         ),
     ),
+    folder="Skeleton",
     checksums="utd-mhad.sha256",
     action_names="utd-mhad-actions.txt",
     licence="authors: 'freely available', 'public domain dataset' (Chen, Jafari, Kehtarnavaz, ICIP 2015)",

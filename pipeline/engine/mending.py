@@ -12,6 +12,7 @@ from pipeline.graph import run_records
 from pipeline.graph.content import Content
 from pipeline.graph.damage import mend_dvc_files
 from pipeline.graph.lock import LOCK_FILE
+from pipeline.graph.no_git import tell_dvc_of_git
 from pipeline.graph.plan import Locked, Plan, Stage
 from pipeline.graph.run_records import Contents, Record
 
@@ -27,6 +28,7 @@ def mend() -> Plan:
     A stage is up to date by its own record, or by what dvc.lock says of it, whichever is true now: after `dvc repro` or
     `dvc pull` Snakemake has nothing to do.
     """
+    tell_dvc_of_git()
     mend_dvc_files(partial(print, file=sys.stderr))
     plan = plans.load()
     contents = Contents()

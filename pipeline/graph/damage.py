@@ -4,18 +4,26 @@
 """
 
 import filecmp
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 from hacm.errors import UserError
 from hacm.files import read_json, replace_file
-from pipeline.graph.lock import LOCK_FILE
+from pipeline.graph.lock import LOCK_FILE, read_lock
 
 KEPT = Path(".state/dvc.lock")
 """A copy of the last whole one."""
 FOLDER = Path(".dvc/tmp")
+
+SURELY_WHOLE = re.compile(rb"schema: '2\.0'\r?\n(?s:.*)\n +(size|nfiles): \d+\r?\n\Z")
+"""What DVC writes begins and ends so."""
+CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
+LAST_LINE = re.compile(r" +(size|nfiles): \d+|schema: .*|stages: \{\}")
+MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def mend_dvc_files(show: Callable[[str], None]) -> None:
@@ -23,6 +31,12 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
     if _is_damaged(FOLDER / "rwlock", _is_json, guard="rwlock.lock"):
         (FOLDER / "rwlock").unlink()
         show(f"{FOLDER / 'rwlock'}: left half written by a DVC that was killed; removed, DVC makes it anew")
+    if LOCK_FILE.exists() and (conflict := CONFLICT.search(LOCK_FILE.read_bytes())):
+        line = LOCK_FILE.read_bytes().count(b"\n", 0, conflict.start()) + 1
+        raise UserError(
+            f"{LOCK_FILE}:{line}: a merge conflict; take one side (git checkout --ours {LOCK_FILE}, or --theirs), then "
+            "dvc repro: what either side ran it takes from its cache"
+        )
     if _is_damaged(LOCK_FILE, _is_whole_lock, guard="lock"):
         show(f"{LOCK_FILE}: left half written by a DVC that was killed; {_put_back()}")
     elif LOCK_FILE.exists() and not (KEPT.exists() and filecmp.cmp(LOCK_FILE, KEPT, shallow=False)):
@@ -58,22 +72,57 @@ def _is_json(path: Path) -> bool:
 
 
 def _is_whole_lock(path: Path) -> bool:
-    """All but certain, and in no time: to read the YAML of a thousand stages takes seconds."""
+    """Whether nothing is missing from it. It is parsed, which takes seconds for a thousand stages, only in doubt."""
     content = path.read_bytes()
-    return content.startswith(b"schema:") and content.endswith(b"\n")
+    if SURELY_WHOLE.match(content):
+        return True
+    if not content.strip() or (not content.endswith(b"\n") and _is_beginning(content)):
+        return False
+    try:
+        text = content.decode()
+        stages = read_lock(text).values()
+    except (UserError, UnicodeDecodeError):
+        return False
+    # A text that was cut may be YAML all the same; then something of its last stage is missing.
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return (
+        bool(LAST_LINE.fullmatch(lines[-1]))
+        and (bool(stages) or "stages: {}" in lines)
+        and all(
+            stage.outs and all(MD5.fullmatch(str(md5)) for md5 in (*stage.deps.values(), *stage.outs.values()))
+            for stage in stages
+        )
+    )
+
+
+def _is_beginning(content: bytes) -> bool:
+    """Whether it is the last whole one, cut: by more than the end of its last line."""
+    kept = KEPT.read_bytes() if KEPT.exists() else b""
+    return kept.startswith(content) and bool(kept[len(content) :].strip())
 
 
 def _put_back() -> str:
+    """Replace the damaged file, if there is something to replace it with; what is rejected stays beside it."""
+    empty = LOCK_FILE.stat().st_size == 0
+    if not empty and not KEPT.exists():
+        raise UserError(
+            f"{LOCK_FILE}: half written, by a DVC that was killed; git checkout {LOCK_FILE}, or delete it: dvc repro"
+            " takes what ran before from its cache"
+        )
+    kept = "" if empty else f" (it is kept as {_set_aside()})"
     if KEPT.exists():
         _copy(KEPT, LOCK_FILE)
-        return "put back as it was before; what ran since, dvc repro takes from its cache"
-    if LOCK_FILE.stat().st_size == 0:
-        LOCK_FILE.unlink()
-        return "nothing was in it, removed; what ran before, dvc repro takes from its cache"
-    raise UserError(
-        f"{LOCK_FILE}: half written, by a DVC that was killed; git checkout {LOCK_FILE}, or delete it: dvc repro takes"
-        " what ran before from its cache"
-    )
+        return f"put back as it was before{kept}; what ran since, dvc repro takes from its cache"
+    LOCK_FILE.unlink()
+    return "nothing was in it, removed; what ran before, dvc repro takes from its cache"
+
+
+def _set_aside() -> Path:
+    """A copy of dvc.lock under a name that is free."""
+    names = (LOCK_FILE.with_name(f"{LOCK_FILE.name}.damaged{number or ''}") for number in count())
+    aside = next(path for path in names if not path.exists())
+    _copy(LOCK_FILE, aside)
+    return aside
 
 
 def _copy(source: Path, target: Path) -> None:

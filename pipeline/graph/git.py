@@ -26,6 +26,12 @@ def is_as_committed(commit: str, *paths: str) -> bool:
     return ask_git("diff", "--quiet", commit, "--", *paths) is not None
 
 
+def inside_repository() -> bool:
+    """Whether the working directory is in a git repository, be git installed or not."""
+    here = Path.cwd()
+    return any((folder / ".git").exists() for folder in (here, *here.parents))
+
+
 def folder_in_repository() -> str:
     """Where the working directory lies in git's repository: "" at its top, else the path from there, as `project/`."""
     return (ask_git("rev-parse", "--show-prefix") or "").removesuffix("\n")

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hacm.errors import UserError, in_one_line
-from pipeline.graph.git import ask_git, folder_in_repository, is_as_committed
+from pipeline.graph.git import ask_git, folder_in_repository, inside_repository, is_as_committed
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
+from pipeline.graph.no_git import WITHOUT
 
 WORKSPACE = "workspace"
 
@@ -77,6 +78,8 @@ def resolve_revision(rev: str) -> str:
     from dvc.scm import resolve_rev
     from scmrepo.exceptions import SCMError
 
+    if not inside_repository():
+        raise UserError(f"{rev}: {WITHOUT}")
     try:
         with Repo(".") as repo:
             return str(resolve_rev(repo.scm, rev))

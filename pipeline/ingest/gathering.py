@@ -4,25 +4,51 @@ Main files are read one at a time, because together they can be far larger than 
 are read before: archives hold files in any order, and data sets come in several archives.
 """
 
+import errno
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hacm.archives.members import is_pack, member_names, members
 from hacm.archives.rules import Refused
 from hacm.cores import count_cores
 from hacm.errors import UserError
-from hacm.files import hash_file
+from hacm.files import hash_file, read_json, write_json
 from hacm.recordings import MAIN, Excluded, Part, RawFile, RawRecording
 from pipeline.datasets.definition import DataSet
 from pipeline.ingest.workers import map_ahead
 
 RECEIPT = "receipt.json"
 """The file beside the raw files that says what was verified."""
+RECEIPTS = Path(".state/receipts")
+"""Where it is, in a folder of the data set's name, if the raw files are on a disk that cannot be written to."""
 
 Companions = dict[str | None, dict[str, RawFile]]
 """By raw recording and role; None: those that belong to every recording."""
+
+
+def find_receipt(folder: Path, dataset: str) -> Path:
+    """The record of what was verified in a raw folder, be it there already or to be written."""
+    beside = folder / RECEIPT
+    elsewhere = RECEIPTS / dataset / RECEIPT
+    return elsewhere if elsewhere.exists() and not beside.exists() else beside
+
+
+def write_receipt(folder: Path, dataset: str, content: dict[str, Any]) -> None:
+    """Write it beside the raw files; in RECEIPTS where those cannot be written beside."""
+    elsewhere = RECEIPTS / dataset / RECEIPT
+    receipt = find_receipt(folder, dataset)
+    if receipt.exists() and read_json(receipt) == content:
+        return
+    try:
+        write_json(folder / RECEIPT, content)
+        elsewhere.unlink(missing_ok=True)
+    except UserError as error:
+        if not isinstance(error.__cause__, OSError) or error.__cause__.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        write_json(elsewhere, content)
 
 
 def locate(file: Path, name: str) -> str:

@@ -12,9 +12,9 @@ from stages.shared.stores import open_store
 
 def audit_dataset(dataset: DataSet) -> Audit:
     """Audit the project's own version of a data set, its origin included."""
-    from pipeline.ingest.gathering import RECEIPT  # brings every archive format with it
+    from pipeline.ingest.gathering import find_receipt  # brings every archive format with it
 
-    origin = find_origin(places.raw(dataset.name) / RECEIPT, places.recordings(dataset.name))
+    origin = find_origin(find_receipt(places.raw(dataset.name), dataset.name), places.recordings(dataset.name))
     return audit(open_store(places.clips(dataset.name)), dataset, origin)
 
 

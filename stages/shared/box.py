@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from hacm.errors import UserError, name_some
+from hacm.interrupts import STARTS_AGAIN
 from pipeline.graph import fingerprint as fingerprints
 from pipeline.graph.declared import FILE, Declared, declare, kinds, options_of
 from pipeline.graph.fingerprint import Fingerprint
@@ -43,9 +44,9 @@ current: Job | None = None
 """Set while a stage runs whose fingerprint is known."""
 
 
-def run(main: Callable[[], None], kind: str) -> NoReturn:
-    """Run a stage of dvc.yaml as a program."""
-    command.run(partial(work, main, kind))
+def run(main: Callable[[], None], kind: str, interrupted: str = STARTS_AGAIN) -> NoReturn:
+    """Run a stage of dvc.yaml as a program. interrupted: what it says when Ctrl-C ends it."""
+    command.run(partial(work, main, kind), interrupted)
 
 
 def work(main: Callable[[], None], kind: str, arguments: Sequence[str] | None = None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from hacm import protocols
 from hacm.errors import USER_MISTAKE, UserError, end, run_program
+from hacm.interrupts import STARTS_AGAIN
 from stages.shared.places import Run
 
 EXAMPLE = "example: "
@@ -117,6 +118,6 @@ def choose_device(wanted: str) -> str:
     return wanted
 
 
-def run(main: Callable[[], Any]) -> NoReturn:
+def run(main: Callable[[], Any], interrupted: str = STARTS_AGAIN) -> NoReturn:
     """Run a stage and end the process: mistakes the user can mend are one line (hacm.errors.run_program)."""
-    run_program(main)
+    run_program(main, interrupted)

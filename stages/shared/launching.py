@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from hacm.errors import USER_MISTAKE, ending_of, show_traceback
+from hacm.interrupts import RESUMES, raise_when_interrupted
 from stages.shared import command
 
 SECONDS_TO_BE_ENDED = 10.0
@@ -21,11 +22,12 @@ def run(main: Callable[[], None]) -> NoReturn:
     are gone.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        command.run(main)
+        command.run(main, RESUMES)
     from hacm.training.distributed import PeersLost
 
     code = 0
     try:
+        raise_when_interrupted()
         recorded(main)()
     except PeersLost as error:
         say(str(error))
@@ -34,7 +36,7 @@ def run(main: Callable[[], None]) -> NoReturn:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else bool(end.code)
     except BaseException as error:
-        line, code = ending_of(error) or ("", USER_MISTAKE)
+        line, code = ending_of(error, RESUMES) or ("", USER_MISTAKE)
         if line:
             show_traceback()
             say(line)

@@ -14,6 +14,7 @@ command.answer_early(command_line, __name__)
 
 from hacm.files import replace_file
 from pipeline.graph.damage import mend_dvc_files
+from pipeline.graph.no_git import tell_dvc_of_git
 from stages.shared import parameters
 from stages.shared.parameters import editor_schema
 from stages.shared.progress import say
@@ -25,4 +26,5 @@ def main() -> None:
             path.write_text(editor_schema.write_schema(), encoding="utf-8")
         return
     parameters.check_file(parameters.PARAMS_FILE)
+    tell_dvc_of_git()
     mend_dvc_files(say)

@@ -221,6 +221,7 @@ DISTURBANCES = {
     "not finite": spoil,
     "kill": lambda run: os.kill(os.getpid(), signal.SIGKILL),
     "term": lambda run: os.kill(os.getpid(), signal.SIGTERM),
+    "interrupt": lambda run: os.kill(os.getpid(), signal.SIGINT),
     "kill while saving": lambda run: setattr(torch, "save", die_half_way),
     "desert": lambda run: setattr(run.processes, "parent", -1),
     "hang": lambda run: time.sleep(3600),
@@ -267,22 +268,25 @@ def test_a_kill_while_the_state_is_written_leaves_the_one_before(tmp_path: Path,
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_sigterm_to_one_process_ends_all_after_the_same_step(rank: int, tmp_path: Path, straight: tuple) -> None:
+@pytest.mark.parametrize(
+    ("ask", "words"), [("term", "Terminated: stopped by SIGTERM"), ("interrupt", "Interrupted: stopped")]
+)
+def test_a_request_to_one_process_ends_all_after_the_same_step(
+    rank: int, ask: str, words: str, tmp_path: Path, straight: tuple
+) -> None:
     state = tmp_path / "state"
-    codes, found = finish(start(tmp_path, train, state, "term", rank, 7), tmp_path)
+    codes, found = finish(start(tmp_path, train, state, ask, rank, 7), tmp_path)
     assert codes == [1, 1]
-    assert (
-        found
-        == ["Terminated: pretraining ended by SIGTERM after step 7 of 18; its state is saved, the same command resumes"]
-        * 2
-    )
+    assert found == [f"{words} after step 7 of 18, saved; the same command resumes"] * 2
     assert_goes_on(tmp_path / "again", state, straight, after=7)
 
 
 def test_processes_whose_launcher_is_gone_save_and_end(tmp_path: Path, straight: tuple) -> None:
     codes, found = finish(start(tmp_path, train, tmp_path / "state", "desert", 1, 7), tmp_path)
     assert codes == [1, 1]
-    assert found[1].startswith("Terminated: pretraining ended with its launcher after step 7 of 18; its state is saved")
+    assert found[1].startswith(
+        "Terminated: stopped with its launcher after step 7 of 18, saved; the same command resumes"
+    )
     assert_goes_on(tmp_path / "again", tmp_path / "state", straight, after=7)
 
 

@@ -13,9 +13,9 @@ from typing import BinaryIO
 import pytest
 import torch
 
-from hacm.errors import Terminated
+from hacm.errors import Interrupted, Terminated, UserError
 from hacm.model.network import HACM
-from hacm.training import engine
+from hacm.training import engine, resume
 from hacm.training.engine import EpochRecord, Pretraining, Step, pretrain
 from hacm.training.resume import FILE, State, StateFile, Termination
 from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
@@ -62,6 +62,15 @@ def kill_hard() -> None:
 
 def terminate() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def interrupt_twice() -> None:
+    interrupt()
+    interrupt()
 
 
 def assert_same(first: tuple[HACM, list[EpochRecord]], second: tuple[HACM, list[EpochRecord]]) -> None:
@@ -132,16 +141,61 @@ def test_kill_minus_nine_is_survived(tmp_path: Path, straight: tuple[HACM, list[
 
 @pytest.mark.usefixtures("every_step")
 @pytest.mark.parametrize("step", [1, 7, 9])
-def test_sigterm_saves_at_once_and_in_mid_epoch(
-    step: int, tmp_path: Path, straight: tuple[HACM, list[EpochRecord]]
+@pytest.mark.parametrize(
+    ("ask", "error", "words"), [(terminate, Terminated, "stopped by SIGTERM"), (interrupt, Interrupted, "stopped")]
+)
+def test_a_request_to_end_saves_at_once_and_in_mid_epoch(
+    step: int,
+    ask: Callable[[], None],
+    error: type[UserError],
+    words: str,
+    tmp_path: Path,
+    straight: tuple[HACM, list[EpochRecord]],
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(Terminated, match=rf"after step {step + 1} of 18; its state is saved"):
-        train(tmp_path, at_step(step, terminate))
-    assert signal.getsignal(signal.SIGTERM) is before
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(error) as caught:
+        train(tmp_path, at_step(step, ask))
+    assert str(caught.value) == f"{words} after step {step + 1} of 18, saved; the same command resumes"
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
     seen: list[Step] = []
     assert_same(train(tmp_path, seen.append), straight)
     assert seen[0].step == step + 2
+
+
+@pytest.mark.usefixtures("every_step")
+def test_a_second_interrupt_ends_at_once(tmp_path: Path, straight: tuple[HACM, list[EpochRecord]]) -> None:
+    """Without saving: the state is that of the last epoch."""
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, at_step(8, interrupt_twice))
+        state = StateFile(tmp_path, "same").load()
+        assert state is not None
+        assert state.step == 6
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert_same(train(tmp_path), straight)
+
+
+def test_an_interrupt_that_a_launcher_repeats_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Termination(repeated=True) as termination:
+        interrupt_twice()
+        assert termination.interrupted
+    monkeypatch.setattr(resume, "SECONDS_OF_ONE_INTERRUPT", 0.0)
+    with pytest.raises(KeyboardInterrupt), Termination(repeated=True):
+        interrupt_twice()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def test_an_ignored_interrupt_stays_ignored() -> None:
+    """As of a command that a shell started in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with Termination() as termination:
+            interrupt()
+            assert not termination.requested
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("every_step")

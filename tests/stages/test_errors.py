@@ -3,6 +3,7 @@
 import pytest
 
 from hacm.errors import DamagedModel, FailedCheck, NotFinite, SettingsError, Terminated, UserError
+from hacm.interrupts import NOTHING_BEGAN, STARTS_AGAIN
 from tests.conftest import PROJECT, run
 
 BENCHMARK = "kinect-sim-xsub"
@@ -38,7 +39,46 @@ def test_any_other_error_keeps_its_traceback(kind):
 
 def test_an_interrupt_is_one_line():
     done = program("raise KeyboardInterrupt")
-    assert (done.returncode, done.stderr) == (130, "interrupted; the same command resumes\n")
+    assert (done.returncode, done.stderr) == (130, f"{STARTS_AGAIN}\n")
+    done = program("raise Interrupted('stopped after step 3 of 9, saved; the same command resumes')")
+    assert (done.returncode, done.stderr) == (130, "stopped after step 3 of 9, saved; the same command resumes\n")
+
+
+HELD_UP = """
+import os, signal, sys
+
+class AtImport:
+    def find_spec(self, name, path, target=None):
+        if name == "{module}":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, AtImport())
+sys.path.insert(0, "{project}")
+"""
+"""A sitecustomize that interrupts the program when it imports a module."""
+
+
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [
+        ("-m stages.pretrain --benchmark b", "stages.shared"),
+        ("-m stages.pretrain --benchmark b", "torch"),
+        ("-m stages.ingest --dataset kinect-sim", "zarr"),
+        ("-m stages", "yaml"),
+        ("-m pipeline.engine mend", "hacm.errors"),
+        ("-m hacm check", "hacm.errors"),
+    ],
+)
+def test_an_interrupt_while_a_program_is_imported_is_one_line(tmp_path, command, module):
+    (tmp_path / "sitecustomize.py").write_text(HELD_UP.format(module=module, project=PROJECT))
+    done = run(PROJECT, "python", *command.split(), check=False, PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stderr) == (130, f"{NOTHING_BEGAN}\n")
+
+
+def test_an_interrupt_in_code_given_as_text_is_one_line_too():
+    """CPython remembers that one, and would end by the signal."""
+    done = program("exec('import os, signal; os.kill(os.getpid(), signal.SIGINT)')")
+    assert (done.returncode, done.stderr) == (130, f"{STARTS_AGAIN}\n")
 
 
 def test_the_console_command_shows_tracebacks_when_asked():

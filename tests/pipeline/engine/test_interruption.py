@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import time
 import pytest
 
 from tests.conftest import environment, run, write_small_params
-from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME
+from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME, PRETRAIN
 from tests.pipeline.engine.test_hand_over import CLEAN, LOCAL, artefacts, lines, status, wants
 
 DVC = ("dvc", "repro")
@@ -89,22 +90,49 @@ def test_a_dvc_lock_that_a_killed_dvc_left_half_written(done_toy, left):
         assert status(done_toy) == CLEAN
 
 
-@pytest.mark.parametrize("first", [LOCAL, DVC], ids=["snakemake", "dvc"])
-def test_pretraining_begun_by_one_engine_is_ended_by_the_other(project_copy, weights_of_a_run_left_alone, first):
-    """It goes on from its state, and ends with the weights of the run that was left alone."""
+def wait_for_stage(log, *, killed):
+    """What a stage that Snakemake started says at its end."""
+    deadline = time.monotonic() + 30
+    while not killed and "stopped" not in log.read_text():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+    return log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=["kill", "term", "ctrl-c"])
+@pytest.mark.parametrize("first", [LOCAL, DVC, PRETRAIN], ids=["snakemake", "dvc", "by hand"])
+def test_pretraining_begun_one_way_and_ended_is_resumed_another(
+    project_copy, weights_of_a_run_left_alone, first, number
+):
+    """It resumes from its state, and ends with the weights of the run that was left alone.
+
+    The signal reaches all that was started, as a terminal's does and that of a cluster.
+    """
     write_small_params(project_copy / "params.yaml", LONGER)
-    begin = [*LOCAL, "--cores", "1"] if first is LOCAL else DVC
+    begin = [*LOCAL, "--cores", "1"] if first is LOCAL else first
+    shutil.rmtree(project_copy / f"models/{FOLDER}")  # as the engines do
     process = subprocess.Popen(
         begin, cwd=project_copy, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     state = project_copy / f".state/pretrain/{FOLDER}"
     while process.poll() is None and not (state / "state.pt").exists():
         time.sleep(0.005)
-    assert kill(process, group=True), "it ended before it could be killed"
+    assert process.poll() is None, "it ended before it could be ended"
+    os.killpg(process.pid, number)
+    said = process.communicate()[1]
+    assert (
+        process.returncode == {signal.SIGKILL: -9, signal.SIGTERM: 1, signal.SIGINT: 130}[number]
+        or first is not PRETRAIN
+    )
+    if first is LOCAL:
+        said = wait_for_stage(project_copy / f".state/engine/logs/pretrain@{NAME}.log", killed=number == signal.SIGKILL)
     assert not (project_copy / f"models/{FOLDER}").exists()
     assert (state / "state.pt").exists()
-    if first is DVC:
+    if number != signal.SIGKILL:
+        assert re.search(r"stopped (by SIGTERM )?after step \d+ of \d+, saved; the same command resumes", said), said
+        assert "Traceback" not in said
+    if first is not LOCAL:
         run(project_copy, *LOCAL, "--cores", "1", f".state/engine/done/pretrain@{NAME}")
     else:
         run(project_copy, *DVC, f"pretrain@{NAME}")

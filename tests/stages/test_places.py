@@ -1,0 +1,173 @@
+"""Where a project, its raw data and its disks may lie."""
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hacm.errors import UserError
+from hacm.files import read_json, replace_directory, replace_file, write_json
+from pipeline.datasets.utd_mhad import UTD_MHAD
+from pipeline.graph.no_git import CONFIG, tell_dvc_of_git
+from pipeline.graph.revisions import resolve_revision
+from stages.download import find_present
+from tests.conftest import PROJECT, run
+from tests.stages.test_download import ntu_archive, place, stage  # noqa: F401
+
+NO_GIT = "error: HEAD: this project is not under git, so it has no past revisions; git init, and commit dvc.lock"
+AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+
+
+@contextmanager
+def mounted(target: Path, *options: str):
+    """A mount for the time of the block; skips the test where this user may not mount."""
+    if subprocess.run(["mount", *options, str(target)], capture_output=True).returncode:
+        pytest.skip("mounting is not permitted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(target)], check=True)
+
+
+def test_raw_data_on_a_read_only_disk_is_read(place, tmp_path_factory):  # noqa: F811
+    """The record of its verification is kept elsewhere, and still tells a file that was replaced."""
+    disk, raw = tmp_path_factory.mktemp("disk"), place / "data/ntu60/raw"
+    names = ntu_archive(disk / "nturgbd_skeletons_s001_to_s017.zip")
+    raw.mkdir(parents=True)
+    receipt = place / ".state/receipts/ntu60/receipt.json"
+    with mounted(raw, "--bind", str(disk)):
+        subprocess.run(["mount", "-o", "remount,ro,bind", str(raw)], check=True)
+        for _ in range(2):
+            done = stage(place, "download", "ntu60")
+            assert done.returncode == 0, done.stderr
+            assert read_json(receipt)["recordings"] == len(names)
+        done = stage(place, "ingest", "ntu60", "--limit", "2")
+        assert done.returncode == 0, done.stderr
+    ntu_archive(disk / "nturgbd_skeletons_s001_to_s017.zip", change="\n")
+    with mounted(raw, "--bind", str(disk)):
+        done = stage(place, "download", "ntu60")
+        assert "has changed since it was first recorded" in done.stderr
+        assert ".state/receipts/ntu60/receipt.json" in done.stderr
+
+
+def test_links_in_a_raw_folder_are_called_links(place):  # noqa: F811
+    raw = place / "data/ntu60/raw"
+    ntu_archive(place / "archive.zip")
+    shutil.unpack_archive(place / "archive.zip", place / "elsewhere")
+    folder = raw / "nturgb+d_skeletons"
+    folder.mkdir(parents=True)
+    first = min((place / "elsewhere/nturgb+d_skeletons").iterdir())
+    for link, target in (("part", first.parent), (first.name, first), (first.name, place / "gone")):
+        (folder / link).symlink_to(target)
+        done = stage(place, "download", "ntu60", HACM_MIRROR=str(place))
+        assert done.returncode == 1
+        assert f"nturgb+d_skeletons/{link}: a link to {target}, which is not followed here" in done.stderr
+        (folder / link).unlink()
+    folder.rmdir()
+    folder.symlink_to(first.parent)  # a link to the whole is followed
+    done = stage(place, "download", "ntu60")
+    assert done.returncode == 0, done.stderr
+
+
+def test_utd_mhad_as_an_unpacked_folder_is_taken(tmp_path):
+    (tmp_path / "Skeleton").mkdir()
+    assert find_present(UTD_MHAD, tmp_path) == [tmp_path / "Skeleton"]
+
+
+def test_a_virtual_environment_that_is_a_link_is_ignored_by_git(tmp_path):
+    shutil.copy(PROJECT / ".gitignore", tmp_path)
+    run(tmp_path, "git", "init", "-q")
+    (tmp_path / ".venv").symlink_to("/tmp")
+    assert run(tmp_path, "git", "check-ignore", ".venv").stdout == ".venv\n"
+
+
+def test_dvc_is_told_of_git_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path(".dvc").mkdir()
+    own = "['remote \"mine\"']\n    url = /srv\n"
+    CONFIG.write_text(own)
+    for _ in range(2):
+        tell_dvc_of_git()
+        assert CONFIG.read_text() == f"[core]\n    no_scm = true\n{own}"
+    assert run(tmp_path, "dvc", "config", "core.no_scm").stdout == "true\n"
+    with pytest.raises(UserError, match="HEAD: this project is not under git"):
+        resolve_revision("HEAD")
+    Path(".git").mkdir()
+    tell_dvc_of_git()
+    assert CONFIG.read_text() == own
+    CONFIG.unlink()
+    tell_dvc_of_git()
+    assert not CONFIG.exists()
+
+
+def test_a_downloaded_zip_runs_without_git(project_copy):
+    shutil.rmtree(project_copy / ".git")
+    run(project_copy, "hacm", "check")
+    assert "up to date" in run(project_copy, "dvc", "repro").stdout + run(project_copy, "dvc", "status").stdout
+    for command in ("hacm compare HEAD workspace", "hacm audit --dataset kinect-sim --from HEAD"):
+        done = run(project_copy, *command.split(), check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith(NO_GIT)
+        assert done.stderr.count("\n") == 1
+    run(project_copy, "hacm", "lineage", "behind", "results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn")
+
+
+def test_a_project_in_a_subfolder_of_a_repository_has_revisions(project_copy, tmp_path):
+    top = tmp_path / "repository"
+    project = top / "work/project"
+    shutil.copytree(project_copy, project, symlinks=True, ignore=shutil.ignore_patterns(".git"))
+    run(top, "git", "init", "-q")
+    run(top, "git", "add", "-A")
+    run(top, "git", *AUTHOR, "commit", "-qm", "one")
+    page = run(project, "hacm", "audit", "--dataset", "kinect-sim", "--from", "HEAD").stdout
+    assert "32 clips) → workspace (" in page
+    assert "The same clips, labels, values and parts." in page
+    assert "the same version" in run(project, "hacm", "compare", "HEAD", "workspace").stdout
+    result = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn"
+    assert f"{result}: current" in run(project, "hacm", "lineage", "behind", result).stdout
+
+
+def test_a_full_disk_is_one_line_and_leaves_what_was_there(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with mounted(disk, "-t", "tmpfs", "-o", "size=64k", "tmpfs"):
+        write_json(disk / "file", [1])
+        with replace_directory(disk / "folder") as folder:
+            (folder / "old").write_text("old")
+        with pytest.raises(UserError, match="no space left"):
+            write_json(disk / "file", "x" * 100_000)
+        with pytest.raises(UserError, match="no space left"), replace_directory(disk / "folder") as folder:
+            (folder / "new").write_bytes(bytes(100_000))
+        assert read_json(disk / "file") == [1]
+        assert [path.name for path in (disk / "folder").iterdir()] == ["old"]
+        assert sorted(path.name for path in disk.iterdir()) == ["file", "folder"]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(tmp_path, monkeypatch, kind):
+    """As far as can be seen without a loss of power: what was synced, and when."""
+    seen = []
+    sync, replace, rename = os.fsync, os.replace, Path.rename
+
+    def note_sync(number):
+        seen.append(Path(os.readlink(f"/proc/self/fd/{number}")).name)
+        sync(number)
+
+    def note(function):
+        return lambda *arguments: (seen.append("rename"), function(*arguments))[1]
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    monkeypatch.setattr(os, "replace", note(replace))
+    monkeypatch.setattr(Path, "rename", note(rename))
+    if kind == "file":
+        with replace_file(tmp_path / "a") as temporary:
+            temporary.write_text("1")
+        assert seen == [".a.incomplete", "rename", tmp_path.name]
+    else:
+        with replace_directory(tmp_path / "a") as folder:
+            (folder / "inner").mkdir()
+            (folder / "inner/x").write_text("1")
+        assert seen == ["x", "inner", ".a.incomplete", "rename", tmp_path.name]
