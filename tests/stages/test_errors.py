@@ -133,3 +133,25 @@ def test_a_broken_pipe_that_is_not_the_output_is_a_bug():
     done = program("raise BrokenPipeError('of a worker')")
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (f"stages.evaluate --benchmark {BENCHMARK} --protocol knn --variant randm", "unknown variant 'randm'; known: hacm, "),
+        (f"stages.pretrain --benchmark {BENCHMARK} --variant randm", "unknown variant 'randm'; known: hacm, "),
+        ("stages.evaluate --benchmark kinect --protocol knn", "unknown benchmark 'kinect'; known: kinect-sim-xsub, "),
+        ("stages.transfer --source kinect --target kinect-sim-xsub", "unknown benchmark 'kinect'; known: "),
+        (f"stages.evaluate --benchmark {BENCHMARK} --protocol lin", "unknown protocol 'lin'; known: finetune, "),
+        (
+            f"stages.evaluate --benchmark {BENCHMARK} --protocol knn --seed 977",
+            f"models/{BENCHMARK}/hacm/seed-977: not pretrained yet; run dvc repro, or python -m stages.pretrain "
+            f"--benchmark {BENCHMARK} --variant hacm --seed 977",
+        ),
+    ],
+)  # fmt: skip
+def test_an_unknown_name_is_called_unknown(command, words):
+    done = run(PROJECT, "python", "-m", *command.split(), check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1
