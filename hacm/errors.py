@@ -1,6 +1,7 @@
 """The errors that reach a user as one line, and how a program ends with them. Any other error is a bug."""
 
 import os
+import select
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ LONGEST_WORDS = 150
 USER_MISTAKE = 1
 FAILED_CHECK = 2
 INTERRUPTED = interrupts.EXIT_CODE
+NOBODY_READS = 141
 """Exit codes of every program here; 0 is success."""
 
 TRACEBACK = "HACM_TRACEBACK"
@@ -65,13 +67,17 @@ class BadRecording(Exception):
 def run_program(main: Callable[[], int | None], interrupted: str = STARTS_AGAIN) -> NoReturn:
     """Run a program's `main` and end the process with the exit code it returns (None: 0), or with one line.
 
-    A UserError ends with its exit code, an interrupt with 130 and the line `interrupted`. Any other exception is a bug,
-    here or in a library: it keeps its traceback.
+    A UserError ends with its exit code, an interrupt with 130 and the line `interrupted`, and without a word where what
+    reads the output has ended (`hacm lineage … | head`). Any other exception is a bug, here or in a library: it keeps
+    its traceback.
     """
     try:
         interrupts.raise_when_interrupted()
         code = main()
+        sys.stdout.flush()
     except BaseException as error:
+        if drop_unread_output() and isinstance(error, BrokenPipeError | SystemExit):
+            sys.exit(NOBODY_READS)
         ending = ending_of(error, interrupted)
         if ending is None:
             raise
@@ -93,6 +99,22 @@ def ending_of(error: BaseException, interrupted: str = STARTS_AGAIN) -> tuple[st
     if isinstance(error, KeyboardInterrupt):
         return interrupted, INTERRUPTED
     return None
+
+
+def drop_unread_output() -> bool:
+    """Whether standard output is a pipe that nobody reads any more; then Python says nothing of it at exit."""
+    if sys.stdout is None or sys.stdout.closed:
+        return False
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # replaced by something in memory
+        return False
+    watched = select.poll()
+    watched.register(output, 0)
+    if not any(event & select.POLLERR for _, event in watched.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 def end(line: str, exit_code: int) -> NoReturn:

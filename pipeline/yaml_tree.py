@@ -27,9 +27,17 @@ def editor() -> YAML:
 def write_yaml(tree: CommentedMap, path: Path, check: Callable[[Path], None]) -> None:
     """Put the tree into the place of the file, if it is valid; check: raises for a file that is not."""
     with replace_file(path) as temporary:
-        with open(temporary, "w", encoding="utf-8") as stream:
-            editor().dump(tree, stream)
+        write_checked(tree, path, temporary, check)
+
+
+def write_checked(tree: CommentedMap, path: Path, temporary: Path, check: Callable[[Path], None]) -> None:
+    """Write what is to become `path` into a temporary file and check it; a UserError names `path`, which stays."""
+    with open(temporary, "w", encoding="utf-8") as stream:
+        editor().dump(tree, stream)
+    try:
         check(temporary)
+    except UserError as error:
+        raise UserError(f"{str(error).replace(str(temporary), str(path))}; {path} is left as it was") from error
 
 
 def read_yaml(path: Path) -> CommentedMap:

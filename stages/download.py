@@ -16,14 +16,14 @@ command.answer_early(command_line, __name__)
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from hacm.archives.members import UNREAD_SUFFIXES, members
 from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
-from hacm.errors import UserError
+from hacm.errors import UserError, name_some
 from hacm.files import hash_file, read_json, replace_file
 from hacm.interrupts import RESUMES
 from hacm.recordings import MAIN, RawFile
@@ -201,11 +201,12 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     """
     known = dataset.member_checksums() if verify else {}
     digests, seen, recordings = {}, set(), set()
+    refused: list[str] = []
     with Work("verifying", None, "recordings") as work:
         for path in files:
             contents = hashlib.sha256()
             found = members(path, wanted=partial(_belongs, dataset, path))
-            files_inside = _refuse_links(found, dataset, path)
+            files_inside = _pass_on(found, dataset, path, refused)
             for member, digest in map_ahead(hash_content, files_inside, count_cores()):
                 name = member.path.rsplit("/", 1)[-1]
                 contents.update(content_line(member, digest))
@@ -220,19 +221,24 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
                     work.advance()
                 seen.add(name)
             digests[path.name] = contents.hexdigest() if path.is_dir() else hash_file(path)
+    told = f" ({len(refused)} refused: {name_some(refused)})" if refused else ""
     if not recordings:
         advice = advise_unpacking(files[0].parent)
-        raise DamagedFile(files[0], f"holds no recording of {dataset.title}", f"is it the right one?{advice}")
+        raise DamagedFile(files[0], f"holds no recording of {dataset.title}{told}", f"is it the right one?{advice}")
     missing = sorted(set(known) - seen)
     if missing:
-        raise DamagedFile(
-            files[0], f"{len(missing)} recordings are missing, the first is {missing[0]}", "fetch it again"
-        )
+        reason = f"{len(missing)} recordings are missing, the first is {missing[0]}{told}"
+        raise DamagedFile(files[0], reason, "fetch it again")
+    if refused:
+        say(f"{dataset.name}: refused, and left out of what is parsed ({len(refused)}): {name_some(refused)}")
     return digests, len(recordings)
 
 
-def _refuse_links(found: Iterator[RawFile | Refused], dataset: DataSet, path: Path) -> Iterator[RawFile]:
-    """The files that are read; UserError at a link that would hide recordings."""
+def _pass_on(found: Iterable[RawFile | Refused], dataset: DataSet, path: Path, refused: list[str]) -> Iterator[RawFile]:
+    """The files that can be read; of those that cannot, and belong to the data set, path and reason go into a list.
+
+    UserError at a link in a folder that would hide recordings.
+    """
     for member in found:
         if isinstance(member, RawFile):
             yield member
@@ -241,6 +247,8 @@ def _refuse_links(found: Iterator[RawFile | Refused], dataset: DataSet, path: Pa
                 f"{path / member.path}: {member.reason}, which is not followed here; put what it leads to in its place,"
                 f" or link the whole of {path}"
             )
+        elif member.last or _belongs(dataset, path, member.path):
+            refused.append(f"{member.path}: {member.reason}")
 
 
 def _belongs(dataset: DataSet, file: Path, name: str) -> bool:

@@ -10,7 +10,12 @@ from stages.shared import command
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, "dataset", example="--dataset kinect-sim --limit 100")
-    parser.add_argument("--limit", type=int, metavar="N", help="this many recordings only, spread over the data set")
+    parser.add_argument(
+        "--limit",
+        type=int,
+        metavar="N",
+        help="this many recordings only, spread over the data set; replaces the full store until dvc repro runs again",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="threads that parse (one per core if not given)")
     parser.add_argument(
         "--shard", type=int, metavar="I", help="parse this part only (from 0), for the plain command to take"

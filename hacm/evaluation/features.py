@@ -3,7 +3,7 @@
 Shapes: N clips, B sequences, S segments, J token joints, D width.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -74,12 +74,18 @@ def encode(
     absent_bodies: AbsentBodies,
     generator: torch.Generator | None = None,
     batch: int = BATCH,
+    on_clips: Callable[[int], None] | None = None,
 ) -> Tensor:
-    """What `extract` does, for callers that hold the model frozen around several calls."""
+    """What `extract` does, for callers that hold the model frozen around several calls.
+
+    on_clips: called before each batch with the number of clips done.
+    """
     settings = model.model_settings
     features_ND = torch.empty(len(index_N), settings.dim, device=clips.device)  # made outside inference mode
     with torch.inference_mode():
         for start in range(0, len(index_N), batch):
+            if on_clips is not None:
+                on_clips(start)
             part_N = index_N[start : start + batch]
             sample = sample_batch(
                 clips,

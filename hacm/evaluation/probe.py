@@ -5,6 +5,7 @@ Shapes: N clips, B clips of a batch, D width, K classes.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -44,23 +45,31 @@ def train_probe(
     settings: ProbeSettings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> TrainedProbe:
     """Train a probe on augmented views of the training clips, score the centre-cropped test clips after every epoch.
 
     Epoch e sees view e mod `views`; each view of each clip is encoded once. The caller holds the model frozen
-    (features.frozen). on_epoch: called with the number of epochs done. SettingsError with fewer than two
-    training clips.
+    (features.frozen). on_epoch: called with the number of epochs done, and with a part of one while the features that
+    it needs are computed. SettingsError with fewer than two training clips.
     """
+    report: Callable[[float], None] = on_epoch or (lambda done: None)
     clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if len(train_index) < 2:
         raise SettingsError(f"a linear probe needs at least two training clips, not {len(train_index)}")
     target_N = clips.label_N[test_index].numpy()
     best = 0.0
     views = Views(model, task, settings, seed)
+    first = len(test_index) + len(train_index)  # clips encoded for the first epoch
     test_ND = encode(
-        model, clips, test_index, task.augment, training=False, absent_bodies=settings.absent_bodies
-    ).to(device)  # fmt: skip
+        model,
+        clips,
+        test_index,
+        task.augment,
+        training=False,
+        absent_bodies=settings.absent_bodies,
+        on_clips=lambda done: report(done / first),
+    ).to(device)
     probe = build_probe(test_ND.shape[1], task.classes, seeded(seed, "probe", 0)).to(device)
     optimiser = torch.optim.SGD(
         probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
@@ -68,12 +77,18 @@ def train_probe(
     label_N = clips.label_N[train_index].to(device)
     for epoch in range(settings.epochs):
         order_N = torch.randperm(len(train_index), generator=seeded(seed, "order", epoch))
-        train_epoch(probe, optimiser, views.of(epoch).to(device), label_N, order_N.to(device), settings, epoch)
+        before, clips_needed = (len(test_index), first) if epoch == 0 else (0, len(train_index))
+        share = partial(_report_share, report, epoch, before, clips_needed)
+        train_epoch(probe, optimiser, views.of(epoch, share).to(device), label_N, order_N.to(device), settings, epoch)
         scores_NK = score(probe, test_ND)
         best = max(best, float(metrics.top_k(scores_NK, target_N, 1).mean()))
-        if on_epoch is not None:
-            on_epoch(epoch + 1)
+        report(epoch + 1)
     return TrainedProbe(probe, scores_NK, target_N, best)
+
+
+def _report_share(report: Callable[[float], None], epoch: int, before: int, needed: int, done: int) -> None:
+    """How far an epoch's features are: of the clips needed, `before` were encoded earlier, and now `done` more."""
+    report(epoch + (before + done) / needed)
 
 
 class Views:
@@ -93,8 +108,8 @@ class Views:
         self.model, self.task, self.settings, self.seed = model, task, settings, seed
         self._kept: dict[int, Tensor] = {}
 
-    def of(self, epoch: int) -> Tensor:
-        """The features (N, D) that this epoch sees."""
+    def of(self, epoch: int, on_clips: Callable[[int], None] | None = None) -> Tensor:
+        """The features (N, D) that this epoch sees. on_clips: as of `encode`, if they must be computed."""
         view = epoch % self.settings.views
         features_ND = self._kept.pop(view, None)
         if features_ND is None:
@@ -106,6 +121,7 @@ class Views:
                 training=True,
                 absent_bodies=self.settings.absent_bodies,
                 generator=seeded(self.seed, "view", view),
+                on_clips=on_clips,
             )
         if epoch + self.settings.views < self.settings.epochs:
             self._kept[view] = features_ND

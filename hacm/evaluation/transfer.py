@@ -23,7 +23,7 @@ def run(
     settings: TransferSettings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Fine-tune the encoder on the task's training clips, score its test clips; the model is left as it is.
 

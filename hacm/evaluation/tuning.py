@@ -254,7 +254,7 @@ def tune(
     recipe: TuningSettings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
     *,
     best_epoch: bool = False,
 ) -> Result:

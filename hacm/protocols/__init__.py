@@ -4,8 +4,9 @@ Each has `Settings`, a frozen dataclass that says what its section of params.yam
 
     run(model, task, settings, seed, device, on_epoch=None) -> Result
 
-on_epoch is called with the number of epochs (or other equal parts of the work) that are done, of `settings.epochs` if
-there is such a setting, else of 1. SettingsError for what the settings ask for and the task cannot give.
+on_epoch is called with the number of epochs (or other equal parts of the work) that are done, also with a part of one,
+of `settings.epochs` if there is such a setting, else of 1. SettingsError for what the settings ask for and the task
+cannot give.
 
 The Settings of the shipped protocols are in hacm/settings/evaluation.py: params.yaml is checked without torch.
 """

@@ -15,7 +15,7 @@ def run(
     settings: Settings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Scores of the last epoch; the model is left as it is.
 

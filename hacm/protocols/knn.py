@@ -27,7 +27,7 @@ def run(
     settings: Settings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Score the test clips by their neighbours among the training clips, all centre-cropped.
 

@@ -20,12 +20,12 @@ def run(
     settings: Settings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Train the probe on augmented views of the training clips, score the centre-cropped test clips.
 
-    on_epoch: called with the number of epochs done. extra: `best_epoch_as_released_top1`. SettingsError with fewer than
-    two training clips.
+    on_epoch: called with the number of epochs done, also in parts. extra: `best_epoch_as_released_top1`. SettingsError
+    with fewer than two training clips.
     """
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)

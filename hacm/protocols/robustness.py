@@ -39,7 +39,7 @@ def run(
     settings: Settings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Train the probe on clean clips, score the clean test clips and then the same clips under every corruption.
 

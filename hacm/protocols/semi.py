@@ -25,7 +25,7 @@ def run(
     settings: Settings,
     seed: int,
     device: str,
-    on_epoch: Callable[[int], None] | None = None,
+    on_epoch: Callable[[float], None] | None = None,
 ) -> Result:
     """Scores of the test clips for every share and draw, as conditions `labels`; the model is left as it is.
 

@@ -27,12 +27,12 @@ KINDS = {
     "provenance": "a clip or the store cannot be traced to what it was made from",
     "non-finite": "coordinates that are no finite numbers",
     "empty": "frames or whole clips without anybody",
-    "absent-body": "a second body that is there in no frame",
+    "absent-body": "a second body that is empty throughout",
     "frozen": "a joint that does not move at all while others do",
     "repeated": "frames that repeat the frame before",
     "teleport": "a joint that moves faster than any joint can",
     "bones": "a bone whose length is not constant",
-    "swap": "left and right limbs that change places from one frame to the next",
+    "swap": "left and right limbs that swap from one frame to the next",
     "size": "a body too large or too small for metres",
     "length": "clips of very few frames",
     "frame-rate": "frame rates that differ or cannot be",
@@ -52,6 +52,12 @@ class Finding:
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind
         assert self.severity in SEVERITIES, self.severity
+
+
+def count(number: int, noun: str) -> str:
+    """So many of a thing, in words: "1 clip", "2 bodies"."""
+    plural = noun if number == 1 else f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number:,} {plural}"
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -46,7 +46,7 @@ def audit_page(facts: dict[str, Any]) -> str:
     lines += _table(("excluded", "reason"), (row.values() for row in facts["exclusions"]))
     lines += ["", "## Values"]
     values = ((name.replace("_", " "), *row.values()) for name, row in facts["values"].items())
-    lines += _table(("measurement", "median", "99th percentile", "most"), values)
+    lines += _table(("measurement", "median", "99th percentile", "maximum"), values)
     return "\n".join(lines).rstrip() + "\n"
 
 

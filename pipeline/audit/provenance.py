@@ -9,7 +9,7 @@ import polars as pl
 
 from hacm.errors import UserError, name_some
 from hacm.files import read_json
-from pipeline.audit.findings import Finding
+from pipeline.audit.findings import Finding, count
 from pipeline.datasets.definition import DataSet
 from pipeline.store.store import SkeletonStore
 
@@ -84,18 +84,24 @@ def _trace_to_recordings(store: SkeletonStore, recordings: SkeletonStore) -> tup
     both = store.manifest.select("name", *columns).join(
         recordings.manifest.select("name", *columns, pl.lit(True).alias("known")), on="name", how="left"
     )
-    differs = [column for column in columns if not both[column].eq_missing(both[f"{column}_right"]).all()]
+    absent = both.filter(pl.col("known").is_null())["name"].to_list()
+    if absent:
+        text = f"{count(len(absent), 'clip')} without a recording in {recordings.path}: {name_some(absent)}"
+        findings.append(Finding("provenance", "error", tuple(absent), text))
+    found = both.filter(pl.col("known"))
+    differs = [column for column in columns if not found[column].eq_missing(found[f"{column}_right"]).all()]
     same = pl.all_horizontal(pl.col(column).eq_missing(pl.col(f"{column}_right")) for column in columns)
-    broken = both.filter(~(same & pl.col("known").fill_null(False)))["name"].to_list()
-    if broken:
-        text = f"{len(broken)} clips differ from their recordings in {', '.join(differs)}: {name_some(broken)}"
-        findings.append(Finding("provenance", "error", tuple(broken), text))
+    changed = found.filter(~same)["name"].to_list()
+    if changed:
+        what = f"other than in the recording: {', '.join(differs)}"
+        text = f"{count(len(changed), 'clip')} with values {what}: {name_some(changed)}"
+        findings.append(Finding("provenance", "error", tuple(changed), text))
     accounted = set(store.manifest["name"]) | set(store.table("excluded")["name"])
     lost = sorted(set(recordings.manifest["name"]) - accounted)
     if lost:
         text = f"{len(lost)} recordings are neither among the clips nor among the excluded: {name_some(lost)}"
         findings.append(Finding("provenance", "error", tuple(lost), text))
-    return len(both) - len(broken), findings
+    return len(both) - len(absent) - len(changed), findings
 
 
 def check_store(store: SkeletonStore, dataset: DataSet) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hacm.errors import name_some
 from hacm.skeletons.bones import measure_bones_by_row
 from hacm.skeletons.topology import Topology
-from pipeline.audit.findings import Finding
+from pipeline.audit.findings import Finding, count
 from pipeline.audit.streaming import ClipBatch
 
 MOST_SPREAD_OF_LIMBS = 0.15
@@ -26,45 +26,81 @@ SWAP_RATIO = 4.0
 
 @dataclass(frozen=True)
 class Check:
-    """A limit on a measurement. kind: of the finding. what: it finds, in words; over the limit, or under it where
-    `above` is false. why: the reason for the limit."""
+    """A limit on a measurement: over it, or under it where `above` is false, a clip is found. kind: of the finding.
+
+    text: the finding in words; {limit}, {clips} ("3 of 768 clips"), {worst} (the worst clip's name), {value} (its
+    measurement, with the unit).
+    """
 
     kind: str
     column: str
     limit: float
     unit: str
     severity: str
-    what: str
-    why: str
+    text: str
     above: bool = True
 
     def finds(self) -> pl.Expr:
         """Whether a row of measurements is found."""
         return pl.col(self.column) > self.limit if self.above else pl.col(self.column) < self.limit
 
-    @property
-    def bound(self) -> str:
-        """The limit in words."""
-        return f"{'more' if self.above else 'less'} than {self.limit:g} {self.unit}"
+    def describe(self, clips: int, of: int, worst: str, value: float) -> str:
+        """The finding as a sentence: in how many clips of all, and the worst of them."""
+        shown = count(int(value), self.unit) if self.unit in COUNTED else f"{value:.3g} {self.unit}"
+        return self.text.format(
+            limit=f"{self.limit:g}", clips=f"{clips:,} of {count(of, 'clip')}", worst=worst, value=shown
+        )
 
+
+COUNTED = ("value", "frame", "body", "swap")
+"""Units of which there are whole numbers."""
 
 CHECKS = (
-    Check("non-finite", "non_finite", 0, "values", "error", "not finite", "clean clips hold finite numbers only"),
-    Check("empty", "empty_share", 0.999, "of the frames", "error", "nobody in", "such a clip shows no action"),
-    Check("empty", "empty_frames", 0, "frames", "warning", "nobody in", "cleaning drops frames without a body"),
-    Check("absent-body", "absent_bodies", 0, "bodies", "note", "never there", "cleaning leaves a body 1 that is empty"),
+    Check("non-finite", "non_finite", 0, "value", "error", "not finite in {clips}; most: {value} in {worst}"),
+    Check("empty", "empty_share", 0.999, "of the frames", "error", "nobody in any frame of {clips} (e.g. {worst})"),
+    Check("empty", "empty_frames", 0, "frame", "warning", "frames with nobody in {clips}; most: {value} in {worst}"),
+    # Cleaning leaves a second body that is empty.
+    Check("absent-body", "absent_bodies", 0, "body", "note", "second body empty throughout, {clips} (e.g. {worst})"),
+    # Noise never gives one float32 twice, and never repeats a pose.
     Check(
-        "frozen", "frozen_frames", 9, "frames", "warning", "a joint still for", "noise never gives one float32 twice"
+        "frozen", "frozen_frames", 9, "frame", "warning",
+        "a joint stands still for more than {limit} frames while others move in {clips}; longest: {value} in {worst}",
     ),
-    Check("repeated", "repeated_frames", 0, "frames", "warning", "a pose repeated for", "noise never repeats a pose"),
-    Check("teleport", "speed", 20.0, "m/s", "warning", "a joint at", "a boxer's fist reaches 10, a pitcher's hand 35"),
-    Check("bones", "bone_spread", 0.10, "m", "warning", "a bone's length deviates by", "bones are rigid"),
-    Check("swap", "swaps", 0, "times", "warning", "left and right change places", "limbs 0.15 m apart cannot"),
-    Check("size", "size", 3.5, "m", "error", "a body spans", "other units, or joints of two people"),
-    Check("size", "size", 0.3, "m", "error", "a body spans", "other units, or joints in one point", above=False),
-    Check("length", "frames", 10, "frames", "warning", "a clip has", "a third of a second at 30 frames/s", above=False),
-)
-"""The limits, their units and their reasons: physical ones, not fitted to a data set. `bones`: standard deviation."""
+    Check(
+        "repeated", "repeated_frames", 0, "frame", "warning",
+        "a pose repeats the one before exactly in {clips}; longest: {value} in {worst}",
+    ),
+    # A boxer's fist reaches 10 m/s, a pitcher's hand 35.
+    Check(
+        "teleport", "speed", 20.0, "m/s", "warning",
+        "a joint moves faster than {limit} m/s in {clips}; fastest: {value} in {worst}",
+    ),
+    # Bones are rigid.
+    Check(
+        "bones", "bone_spread", 0.10, "m", "warning",
+        "bone length varies by more than {limit} m (SD) in {clips}; largest {value} in {worst}",
+    ),
+    # Limbs that are 0.15 m apart cannot.
+    Check(
+        "swap", "swaps", 0, "swap", "warning",
+        "left and right limbs swap within one frame in {clips}; most: {value} in {worst}",
+    ),
+    Check(
+        "size", "size", 3.5, "m", "error",
+        "body larger than {limit} m (other units, or joints of two people?) in {clips}; largest {value} in {worst}",
+    ),
+    Check(
+        "size", "size", 0.3, "m", "error",
+        "body smaller than {limit} m (other units, or joints in one point?) in {clips}; smallest {value} in {worst}",
+        above=False,
+    ),
+    # A third of a second at 30 frames/s.
+    Check(
+        "length", "frames", 10, "frame", "warning",
+        "fewer than {limit} frames in {clips}; shortest: {value} in {worst}", above=False,
+    ),
+)  # fmt: skip
+"""The limits and their units: physical ones, not fitted to a data set."""
 
 MEASURES = (
     "non_finite", "empty_share", "empty_frames", "absent_bodies", "frozen_frames", "repeated_frames", "speed",
@@ -218,7 +254,7 @@ def _empty_frames(batch: ClipBatch, present_R: NDArray[np.bool_]) -> NDArray[np.
 
 
 def find_value_faults(measures: pl.DataFrame) -> list[Finding]:
-    """What CHECKS find, one finding a check, the worst clips first."""
+    """What CHECKS find, one finding per check, the worst clips first."""
     findings = []
     taken = set[str]()
     for check in CHECKS:
@@ -229,9 +265,7 @@ def find_value_faults(measures: pl.DataFrame) -> list[Finding]:
             continue
         names = found["name"].to_list()
         taken.update(names if check.kind == "empty" else ())
-        worst = f"{names[0]}, {found[check.column][0]:.3g}"
-        share = f"{len(found)} of {len(measures)} clips"
-        text = f"{share}: {check.what} {check.bound} ({check.why}); the worst is {worst}"
+        text = check.describe(len(found), len(measures), names[0], found[check.column][0])
         findings.append(Finding(check.kind, check.severity, tuple(names), text))
     return findings + _find_frame_rates(measures)
 

@@ -87,6 +87,9 @@ def open_result_sets(names: Sequence[str]) -> Iterator[list[ResultSet]]:
             folder = stack.enter_context(TemporaryDirectory(prefix="hacm-compare-"))
             results = ResultSet(name, Path(folder))
             if not results.keys:
+                if results.rev is not None and not results.lock:
+                    remedy = "git add dvc.lock fingerprints.json and commit them after dvc repro"
+                    raise UserError(f"{name}: has no dvc.lock, which says what its results are; {remedy}")
                 raise UserError(f"{name}: has no such results; run dvc repro, or name runs of another revision")
             sets.append(results)
         yield sets

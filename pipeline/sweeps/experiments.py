@@ -35,8 +35,10 @@ def open_experiments() -> Iterator[Any]:
     try:
         with Repo() as repo:
             yield repo.experiments
-    except (DvcException, SCMError) as error:
+    except SCMError as error:
         raise UserError(f"DVC experiments: {in_one_line(error)}; they need git, and a first commit") from error
+    except DvcException as error:
+        raise UserError(f"DVC experiments: {in_one_line(error)}") from error
 
 
 def find_done(points: Sequence[Point]) -> dict[str, str]:
@@ -91,7 +93,9 @@ def run_points(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None
         _dvc("exp", "run", "--run-all", "--jobs", str(jobs), shown=True)
     lacking = sorted(name for name, state in find_states(points).items() if state != DONE)
     if lacking:
-        raise UserError(f"{name_some(lacking)}: did not finish; dvc queue logs {lacking[0]} says why")
+        logs = _run_dvc("queue", "logs", lacking[0])
+        reason = choose_errors(logs.stdout or logs.stderr)
+        raise UserError(f"{name_some(lacking)}: did not finish ({reason}); dvc queue logs {lacking[0]} says more")
 
 
 def give_up_lost() -> None:
@@ -131,9 +135,19 @@ def _hydra(value: Any) -> str:
 
 
 def _dvc(*arguments: str, shown: bool = False) -> None:
-    """Run DVC; UserError with the last line of what it says if it fails and was not shown."""
-    command = [sys.executable, "-m", "dvc", *arguments]
-    done = subprocess.run(command, capture_output=not shown, text=True, check=False)
+    """Run DVC; UserError with what it says is wrong if it fails and was not shown."""
+    done = _run_dvc(*arguments, shown=shown)
     if done.returncode and not shown:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["no reason given"]
-        raise UserError(f"dvc {' '.join(arguments)}: {lines[-1].removeprefix('ERROR: ')}")
+        raise UserError(f"dvc {' '.join(arguments)}: {choose_errors(done.stderr or done.stdout)}")
+
+
+def _run_dvc(*arguments: str, shown: bool = False) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "dvc", *arguments]
+    return subprocess.run(command, capture_output=not shown, text=True, check=False)
+
+
+def choose_errors(output: str) -> str:
+    """What DVC, or a stage that it ran, says is wrong: its lines marked as errors, else the last one."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line.split(":", 1)[1].strip() for line in lines if line.lower().startswith("error:")]
+    return "; ".join(dict.fromkeys(errors)) or (lines[-1] if lines else "no reason given")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from hacm import protocols
-from hacm.errors import USER_MISTAKE, UserError, end, run_program
+from hacm.errors import USER_MISTAKE, UserError, drop_unread_output, end, run_program
 from hacm.interrupts import STARTS_AGAIN
 from stages.shared.places import Run
 
@@ -80,7 +80,11 @@ def answer_early(command_line: Callable[[], Parser], module: str) -> None:
     """Answer --help and mistakes before the imports below the call, which take seconds, if this module is what runs."""
     tool = f"hacm {module.rpartition('.')[2].replace('_', '-')}"
     if module == "__main__" or sys.argv[0] == tool:
-        command_line().parse_args()
+        try:
+            command_line().parse_args()
+        except SystemExit:
+            drop_unread_output()
+            raise
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,8 @@ import torch
 from hacm.checkpoints import checkpoint
 from hacm.errors import DamagedModel, UserError
 from hacm.model.network import HACM
+from stages.shared import parameters
+from stages.shared.parameters.validation import Source
 from stages.shared.places import Run
 
 
@@ -45,7 +47,11 @@ class Encoder:
 
 
 def load_encoder(run: Run, device: str) -> Encoder:
-    """The encoder in the checkpoint of a pretraining; UserError if it is absent or damaged."""
+    """The encoder in the checkpoint of a pretraining; UserError if it is unknown, not pretrained yet, or damaged."""
+    if not run.model.is_dir():
+        parameters.expect_known(Source.read(parameters.PARAMS_FILE), run.names)
+        command = " ".join(f"--{name} {value}" for name, value in run.names.items())
+        raise UserError(f"{run.model}: not pretrained yet; run dvc repro, or python -m stages.pretrain {command}")
     try:
         model, facts = checkpoint.load(run.model, device)
     except DamagedModel as error:

@@ -40,9 +40,10 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from hacm import protocols
 from hacm.errors import UserError
-from pipeline.datasets.registry import find_benchmark
+from pipeline.datasets.registry import find_benchmark, find_dataset
+from pipeline.ingest.gathering import RECEIPT
 from pipeline.yaml_tree import read_yaml, write_yaml
-from stages.shared import parameters
+from stages.shared import parameters, places
 from stages.shared.progress import say
 
 
@@ -97,3 +98,7 @@ def announce(active: Any) -> None:
     if transfer["sources"]:
         say(f"transfer: from {', '.join(transfer['sources'])} to {', '.join(transfer['targets'])}")
     say(f"pretrainings: {pretrainings}")
+    for dataset in map(find_dataset, active["datasets"]):
+        if dataset.gated and not (places.raw(dataset.name) / RECEIPT).exists():
+            say(f"first: ask for the data of {dataset.title} at {dataset.page}, into {places.raw(dataset.name)}")
+    say("next: make repro runs what is missing, and dvc repro --dry lists it; report/ then shows these benchmarks")

@@ -46,7 +46,7 @@ from pipeline import text_tables
 from pipeline.comparison.result_sets import ResultSet
 from pipeline.sweeps import experiments, sweep_results, variant_points
 from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
-from pipeline.yaml_tree import editor, read_yaml
+from pipeline.yaml_tree import read_yaml, write_checked
 from stages.shared import parameters, places
 from stages.shared.progress import say, table_console
 
@@ -90,12 +90,10 @@ def check(points: list[Point], engine: str) -> None:
         apply_settings(tree, point.settings, parameters.PARAMS_FILE)
         with TemporaryDirectory() as folder:
             changed = Path(folder) / parameters.PARAMS_FILE
-            with open(changed, "w", encoding="utf-8") as stream:
-                editor().dump(tree, stream)
             try:
-                parameters.check_file(changed)
+                write_checked(tree, parameters.PARAMS_FILE, changed, parameters.check_file)
             except UserError as error:
-                raise UserError(f"{point.name}: {str(error).removeprefix(f'{folder}/')}") from error
+                raise UserError(f"{point.name}: {error}") from error
 
 
 def run_variants(points: list[Point], cores: int) -> None:

@@ -1,6 +1,7 @@
 """Frozen features and the linear probe against plain loops."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -143,13 +144,26 @@ def test_each_view_is_encoded_once_and_held_no_longer_than_needed(model: HACM, m
 
 def test_equal_seeds_give_equal_scores_and_the_encoder_is_frozen(model: HACM) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    done: list[int] = []
+    done: list[float] = []
     first = probe(model, on_epoch=done.append)
     torch.manual_seed(99)
     assert np.array_equal(first.scores_NK, probe(model).scores_NK)
     assert not np.array_equal(first.scores_NK, probe(model, seed=1).scores_NK)
-    assert done == [1, 2, 3, 4, 5, 6]
+    assert sorted({count for count in done if count == int(count)} - {0}) == [1, 2, 3, 4, 5, 6]
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+def test_progress_moves_while_features_are_computed_and_never_back(
+    model: HACM, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two clips at a time: half of the test clips are encoded before anything else is done."""
+    monkeypatch.setattr(probing, "encode", partial(features.encode, batch=2))
+    done: list[float] = []
+    probe(model, on_epoch=done.append)
+    assert done == sorted(done)
+    assert sum(count < 1 for count in done) == -(-len(TEST) // 2) + -(-len(TRAIN) // 2)
+    assert done[1] == pytest.approx(2 / (len(TEST) + len(TRAIN)))
+    assert done[-1] == 6
 
 
 def test_a_batch_larger_than_the_set_is_the_whole_set(model: HACM) -> None:

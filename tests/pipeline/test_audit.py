@@ -183,8 +183,17 @@ def test_limbs_are_found_by_name():
     assert pair_limbs_by_name(replace(KINECT_V1, joints=tuple(f"j{joint}" for joint in range(20)))) == []
 
 
-def test_every_limit_says_its_unit_and_its_reason():
-    assert all(check.unit and check.why and check.kind in KINDS for check in CHECKS)
+def test_findings_of_values_are_sentences():
+    """Each names how many clips, of how many, and one of them; numbers have their units."""
+    told = {check.column: check.describe(36, 768, "S001", 2) for check in CHECKS if check.above}
+    assert told["swaps"] == "left and right limbs swap within one frame in 36 of 768 clips; most: 2 swaps in S001"
+    assert told["absent_bodies"] == "second body empty throughout, 36 of 768 clips (e.g. S001)"
+    spread = next(check for check in CHECKS if check.kind == "bones").describe(50, 768, "X", 0.2671)
+    assert spread == "bone length varies by more than 0.1 m (SD) in 50 of 768 clips; largest 0.267 m in X"
+    short = CHECKS[-1].describe(1, 1, "X", 1)
+    assert short == "fewer than 10 frames in 1 of 1 clip; shortest: 1 frame in X"
+    assert all("36 of 768 clips" in text and "S001" in text for text in told.values())
+    assert all(check.kind in KINDS for check in CHECKS)
 
 
 # ---------------------------------------------------------------------------------------------- leakage, duplicates
@@ -384,7 +393,7 @@ def test_clips_are_traced_to_their_recordings(tmp_path, clips):
     changed = raw_store(tmp_path / "changed", clips, **{VICTIM: {"action": 2}})
     texts = [(one.clips, one.text) for one in audit(store, DATASET, Origin(None, changed)).findings]
     assert texts == [
-        ((VICTIM,), f"1 clips differ from their recordings in label: {VICTIM}"),
+        ((VICTIM,), f"1 clip with values other than in the recording: label: {VICTIM}"),
         ((), "the clips were cleaned from another version of the recordings; run dvc repro"),
     ]
     more = raw_store(
@@ -392,6 +401,12 @@ def test_clips_are_traced_to_their_recordings(tmp_path, clips):
     )
     found = [one.clips for one in audit(store, DATASET, Origin(None, more)).findings if "neither" in one.text]
     assert found == [("x",)]
+    last = list(clips)[-1]
+    fewer = raw_store(tmp_path / "fewer", {name: clip for name, clip in clips.items() if name != last})
+    result = audit(store, DATASET, Origin(None, fewer))
+    texts = [(one.clips, one.text) for one in result.findings if one.clips]
+    assert texts == [((last,), f"1 clip without a recording in {tmp_path / 'fewer'}: {last}")]
+    assert result.facts["provenance"]["traced_to_recordings"] == len(clips) - 1
 
 
 def test_archives_and_raw_files_of_other_content_are_named(tmp_path, clips, monkeypatch):

@@ -152,6 +152,16 @@ def test_runs_are_matched_by_what_not_every_side_names(project):
         matched("workspace:mamp", "workspace")
 
 
+def test_a_revision_without_dvc_lock_says_what_to_commit(project_copy, monkeypatch):
+    """As in a fresh clone after `make repro`: dvc.lock is there, and not committed."""
+    monkeypatch.chdir(project_copy)
+    with (
+        pytest.raises(UserError, match=r"HEAD: has no dvc\.lock.*git add dvc\.lock fingerprints\.json and commit"),
+        open_result_sets(["HEAD", "workspace"]),
+    ):
+        pass
+
+
 def test_over_seeds_the_mean_and_spread_of_the_differences(project):
     for seed, hits in enumerate(((30, 33), (36, 36), (42, 51))):
         write_result(key("hacm", seed), hits[0])

@@ -71,5 +71,14 @@ def test_a_mistake_changes_nothing(place, options, words):
     assert done.returncode == 1
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert ".incomplete" not in done.stderr
     assert (place / "params.yaml").read_text() == shipped_params()
     assert not list(place.glob(".*.incomplete"))
+
+
+def test_it_says_what_comes_next(place):
+    said = activate(place, "ntu60-xsub").stderr
+    assert "ask for the data of NTU RGB+D at https://rose1.ntu.edu.sg/" in said
+    assert "into data/ntu60/raw" in said
+    assert "next: make repro" in said
+    assert "ask for" not in activate(place, "kinect-sim-xsub").stderr

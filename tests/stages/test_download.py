@@ -172,6 +172,24 @@ def test_a_recording_that_cannot_be_read_is_excluded_or_stops_the_run(place):
     assert "datasets.ntu60.ingest.strict" in done.stderr.splitlines()[-1]
 
 
+def test_refused_members_are_named_with_the_reason(place):
+    """A link under a recording's name among good recordings, and then alone."""
+    archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
+    ntu_archive(archive)
+    link = zipfile.ZipInfo("S001C001P001R001A060.skeleton")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(archive, "a") as added:
+        added.writestr(link, "elsewhere")
+    done = stage(place, "download", "ntu60")
+    assert done.returncode == 0, done.stderr
+    assert "refused, and left out of what is parsed (1): S001C001P001R001A060.skeleton: " in done.stderr
+    (place / "data/ntu60/raw/receipt.json").unlink()
+    with zipfile.ZipFile(archive, "w") as alone:
+        alone.writestr(link, "elsewhere")
+    message = refused(place, "ntu60")
+    assert "holds no recording of NTU RGB+D (1 refused: S001C001P001R001A060.skeleton: " in message
+
+
 def test_a_changed_archive_is_refused_after_the_first_sight(place):
     archive = place / "data/ntu60/raw/nturgbd_skeletons_s001_to_s017.zip"
     ntu_archive(archive)

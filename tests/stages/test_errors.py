@@ -1,5 +1,9 @@
 """What becomes one line: the project's own errors. A bug, ours or a library's, keeps its traceback."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from hacm.errors import DamagedModel, FailedCheck, NotFinite, SettingsError, Terminated, UserError
@@ -144,3 +148,50 @@ def test_a_pretraining_that_diverges_is_one_line(project_copy):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: pretraining: the gradient is not finite at step ")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("hacm", "--help"),
+        ("hacm", "lineage", "behind", "evaluate@x-0-knn", "--help"),
+        ("hacm", "compare", "--help"),
+        ("stages.evaluate", "--help"),
+    ],
+)
+def test_a_reader_that_ends_early_ends_the_program_without_a_word(command):
+    """As in `hacm --help | true`: the pipe's other end is closed before anything is written."""
+    mine, its = os.pipe()
+    os.close(mine)
+    with os.fdopen(its, "wb") as closed:
+        program = [sys.executable, "-m", *command]
+        done = subprocess.run(program, cwd=PROJECT, stdout=closed, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == ""
+
+
+def test_a_broken_pipe_that_is_not_the_output_is_a_bug():
+    done = program("raise BrokenPipeError('of a worker')")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (f"stages.evaluate --benchmark {BENCHMARK} --protocol knn --variant randm", "unknown variant 'randm'; known: hacm, "),
+        (f"stages.pretrain --benchmark {BENCHMARK} --variant randm", "unknown variant 'randm'; known: hacm, "),
+        ("stages.evaluate --benchmark kinect --protocol knn", "unknown benchmark 'kinect'; known: kinect-sim-xsub, "),
+        ("stages.transfer --source kinect --target kinect-sim-xsub", "unknown benchmark 'kinect'; known: "),
+        (f"stages.evaluate --benchmark {BENCHMARK} --protocol lin", "unknown protocol 'lin'; known: finetune, "),
+        (
+            f"stages.evaluate --benchmark {BENCHMARK} --protocol knn --seed 977",
+            f"models/{BENCHMARK}/hacm/seed-977: not pretrained yet; run dvc repro, or python -m stages.pretrain "
+            f"--benchmark {BENCHMARK} --variant hacm --seed 977",
+        ),
+    ],
+)  # fmt: skip
+def test_an_unknown_name_is_called_unknown(command, words):
+    done = run(PROJECT, "python", "-m", *command.split(), check=False)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -9,6 +9,7 @@ import time
 import polars as pl
 import torch
 
+from pipeline.sweeps.experiments import choose_errors
 from tests.conftest import environment, run
 
 SWEEP = ("hacm", "sweep", "neighbours")
@@ -103,3 +104,10 @@ def test_a_killed_point_goes_on_with_its_pretraining(project_copy):
     losses = "results/benchmarks/kinect-sim-xsub/hacm/seed-0/pretrain/loss.csv"
     run(project_copy, "dvc", "get", ".", losses, "--rev", "long-epochs-100", "--out", "losses.csv")
     assert pl.read_csv(project_copy / "losses.csv")["loss"][0] == 123.0
+
+
+def test_of_what_dvc_says_the_errors_are_shown():
+    said = "Running stage 'x':\nerror: a.yaml:3: k: mend it\nERROR: failed to reproduce 'x'\nHaving any troubles? Hit us up"
+    assert choose_errors(said) == "a.yaml:3: k: mend it; failed to reproduce 'x'"
+    assert choose_errors("fatal: no space\n") == "fatal: no space"
+    assert choose_errors("") == "no reason given"

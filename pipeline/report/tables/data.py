@@ -60,7 +60,7 @@ def _value_table(audit: Audit) -> Table:
         )
         for name, statistics in audit.values.items()
     )
-    columns = (Column("Measurement", numeric=False), Column("Median"), Column("99th percentile"), Column("Most"))
+    columns = (Column("Measurement", numeric=False), Column("Median"), Column("99th percentile"), Column("Maximum"))
     note = (
         "Of each clip: speed of its fastest joint in m/s, deviation of its least steady bone and span of its body in m."
     )
@@ -77,7 +77,7 @@ def _split_table(audit: Audit) -> Table:
         cells += [str(len(subjects) or "–") for subjects in (split.train_subjects, split.test_subjects)]
         rows.append(row(cells, synthetic=audit.synthetic))
     columns = [Column("Split", numeric=False)]
-    sides, titles = ("Train clips", "Test clips"), ("Found", "Expected", "Off by")
+    sides, titles = ("Train clips", "Test clips"), ("Found", "Expected", "Difference")
     columns += [Column(title, group=side) for side in sides for title in titles]
     columns += [Column(title, group="Subjects") for title in ("Train", "Test")]
     note = "Expected: what the data set's authors' rule gives on the complete data set; a dash where it is not known."

@@ -24,6 +24,7 @@ from stages.shared.parameters.declared import (
     TREE_SPLIT,
     Declared,
     Params,
+    expect_known,
     keys,
     load,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "IngestSettings",
     "Params",
     "check_file",
+    "expect_known",
     "keys",
     "load",
 ]

@@ -9,6 +9,7 @@ from hacm import protocols
 from hacm.cleaning import CleaningSettings
 from hacm.errors import UserError
 from hacm.settings import HierarchySettings, TrainSettings, TransferSettings
+from pipeline.datasets.registry import find_benchmark
 from pipeline.layers import layers
 from pipeline.yaml_tree import ABSENT, look_up
 from stages.shared.parameters.checks import check
@@ -81,6 +82,7 @@ class Params:
         self.keys = tuple(key.format(**names) for key in keys(*declared))
         for key in self.keys:
             if look_up(source.tree, key) is ABSENT:
+                expect_known(source, names)
                 raise UserError(f"{source.path}: {key}: missing; add it (the published params.yaml has every key)")
 
     def get(self, declared: Declared[T]) -> T:
@@ -92,6 +94,15 @@ class Params:
             covered = any(one == known or one.startswith(f"{known}.") for known in self.keys)
             assert covered, f"{one} is read but not declared; declared: {', '.join(self.keys)}"
         return self.source.validate(found, declared.type_for(self.names))
+
+
+def expect_known(source: Source, names: Mapping[str, str]) -> None:
+    """UserError listing the known ones if a benchmark or a variant has a name that nothing has."""
+    if "benchmark" in names:
+        find_benchmark(names["benchmark"])
+    known = source.mapping("variants")
+    if "variant" in names and names["variant"] not in known:
+        raise UserError(f"unknown variant {names['variant']!r}; known: {', '.join(known)} ({source.path}, variants)")
 
 
 def load(*declared: Declared[Any], path: Path = PARAMS_FILE, **names: str) -> Params:
