@@ -32,6 +32,8 @@ PARAMS_FILE = Path("params.yaml")
 
 SHOWING = (
     "hacm.cores",
+    "hacm.interrupts",
+    "pipeline:<module>",
     "stages:<module>",
     "stages.shared.box",
     "stages.shared.command",
