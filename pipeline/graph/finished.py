@@ -15,7 +15,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from hacm.files import replace_directory, replace_file, write_json
 from pipeline.graph.cache import find_cached, read_listing
@@ -112,20 +112,19 @@ class Shelf:
         return _Cached.find(md5)
 
 
-class _Source:
+class _Source(Protocol):
     """Where an output can be had."""
 
-    def bring(self, target: Path) -> None:
-        raise NotImplementedError
+    def bring(self, target: Path) -> None: ...
 
 
-class _InPlace(_Source):
+class _InPlace:
     def bring(self, target: Path) -> None:
         pass
 
 
 @dataclass(frozen=True)
-class _Copied(_Source):
+class _Copied:
     path: Path
 
     def bring(self, target: Path) -> None:
@@ -138,7 +137,7 @@ class _Copied(_Source):
 
 
 @dataclass(frozen=True)
-class _Cached(_Source):
+class _Cached:
     """In DVC's cache. files: by path relative to the output; the empty path is the output itself."""
 
     files: Mapping[str, Path]
