@@ -1,10 +1,11 @@
 """What may be compared and how it is called: REVISION[:RUN], RUN = [BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]."""
 
 import re
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from hacm.errors import UserError
+from pipeline.graph.former_names import PROTOCOLS
 from pipeline.graph.revisions import WORKSPACE
 
 BASELINE = "baseline"
@@ -89,6 +90,11 @@ class ResultSelection:
     def covers(self, key: ResultKey) -> bool:
         """Whether the result is one of them."""
         return all(wanted in (None, found) for wanted, found in zip(astuple(self), astuple(key), strict=True))
+
+    @property
+    def under_present_names(self) -> "ResultSelection":
+        """What was meant if it was written as at an earlier commit, where the baseline had another name."""
+        return self if self.seed is not None else replace(self, variant=PROTOCOLS.get(self.variant or "", self.variant))
 
     @property
     def fixed(self) -> frozenset[str]:

@@ -1,9 +1,11 @@
 """What results were made of, side by side: the data, code and parameters that differ."""
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from hacm.errors import UserError
+from hacm.files import read_json
 from pipeline.audit.changes import collect_changes
 from pipeline.audit.dataset_revisions import DataSetPaths, find_causes, read_revision
 from pipeline.audit.version_differences import compare_versions
@@ -72,8 +74,12 @@ def compare_data(
 
 
 def _split_hash(results: ResultSet, key: ResultKey) -> str | None:
-    stage = results.lock.get(f"split@{key.benchmark}")
-    return stage.outs.get(f"data/benchmarks/{key.benchmark}/split") if stage else None
+    """Of the split's content, whichever format the store beside it has; None if it cannot be had."""
+    try:
+        facts = read_json(results.path(Path("data", "benchmarks", key.benchmark, "split", "split.json")))
+    except UserError:
+        return None
+    return str(facts["split_hash"])
 
 
 def _compare_clips(one: ResultSet, other: ResultSet, dataset: DataSet, paths: DataSetPaths) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from hacm.errors import UserError, name_some
 from hacm.files import hash_file, read_json
 from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metrics, parse_selection
+from pipeline.graph.former_names import rename_details
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.revisions import RevisionFiles, resolve_revision
 
@@ -48,7 +49,12 @@ class ResultSet:
         else:
             outs = sorted({Path(out) for stage in self.lock.values() for out in stage.outs if out.endswith(METRICS)})
             paths = [path for path in outs if key_of_metrics(path) and self._files.holds(path)]
-        return [key for path in paths if (key := key_of_metrics(path)) and self.selection.covers(key)]
+        keys = [key for path in paths if (key := key_of_metrics(path))]
+        selected = (
+            [key for key in keys if selection.covers(key)]
+            for selection in (self.selection, self.selection.under_present_names)
+        )
+        return next(filter(None, selected), [])
 
     def path(self, path: Path) -> Path:
         """A readable copy of one of the revision's files; UserError if it cannot be had."""
@@ -64,7 +70,7 @@ class ResultSet:
 
     def details(self, key: ResultKey) -> dict[str, Any]:
         """Where a result comes from."""
-        return dict(read_json(self.path(key.folder / "details.json")))
+        return rename_details(read_json(self.path(key.folder / "details.json")))
 
     def holds(self, key: ResultKey) -> bool:
         """Whether it has a result, selected or not."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hacm.errors import UserError, in_one_line
+from pipeline.graph.former_names import former_path
 from pipeline.graph.git import ask_git, folder_in_repository, inside_repository, is_as_committed
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.no_git import WITHOUT
@@ -17,7 +18,8 @@ WORKSPACE = "workspace"
 class RevisionFiles:
     """The files that git or DVC tracks, as a revision has them. rev: None for the workspace.
 
-    Paths are relative to the project's top folder, which may lie below git's. UserError if there is no such revision.
+    Paths are relative to the project's top folder, which may lie below git's; what had another name there is found by
+    its present one. UserError if there is no such revision.
     """
 
     def __init__(self, rev: str | None) -> None:
@@ -27,7 +29,7 @@ class RevisionFiles:
 
     def holds(self, path: Path) -> bool:
         """Whether there is such a file; one that DVC tracks may still be in no cache."""
-        return path.exists() if self._system is None else bool(self._system.exists(self._name(path)))
+        return path.exists() if self._system is None else self._find(path) is not None
 
     def fetch(self, path: Path, target: Path) -> None:
         """Bring a file or a folder to `target`; UserError if it is not there, or neither the cache nor a remote has it.
@@ -42,18 +44,21 @@ class RevisionFiles:
             target.symlink_to(path.resolve())
             return
         try:
-            if not self.holds(path):
+            name = self._find(path)
+            if name is None:
                 raise UserError(f"{path}: not in {self.rev}; was dvc.lock committed there after dvc repro?")
-            if self._system.isdir(self._name(path)):
-                self._system.get(self._name(path), str(target), recursive=True)
+            if self._system.isdir(name):
+                self._system.get(name, str(target), recursive=True)
             else:
-                self._system.get_file(self._name(path), str(target))
+                self._system.get_file(name, str(target))
         except (DvcException, OSError) as error:
             raise _unavailable(path, str(self.rev), error) from error
 
-    def _name(self, path: Path) -> str:
-        """What DVC's file system, which begins at git's top folder, calls it."""
-        return self._top + path.as_posix()
+    def _find(self, path: Path) -> str | None:
+        """What DVC's file system, which begins at git's top folder, calls it; None if it has no such file."""
+        assert self._system is not None
+        names = dict.fromkeys(self._top + one for one in (path.as_posix(), former_path(path.as_posix())))
+        return next((name for name in names if self._system.exists(name)), None)
 
 
 def _unavailable(path: Path, rev: str, error: BaseException) -> UserError:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import polars as pl
 
 from hacm.errors import UserError
 from pipeline.graph.cache import read_cached
+from pipeline.graph.former_names import rename_checkpoint, rename_details
 from pipeline.graph.run_records import Contents
 
 
@@ -36,6 +38,12 @@ KINDS = {
     "checkpoint": "checkpoint.json",
 }
 """The file by which a folder of each kind is known."""
+
+UPDATES: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "checkpoint": rename_checkpoint,
+    "details": rename_details,
+}
+"""Descriptions of earlier revisions under present names."""
 
 
 class ArtefactReader:
@@ -65,7 +73,8 @@ class ArtefactReader:
         for kind, marker in markers.items():
             content = self.read(path, md5, marker)
             if content is not None:
-                return Artefact(path, md5, stage, kind, _parse(content, path, marker), here)
+                facts = UPDATES.get(kind, dict)(_parse(content, path, marker))
+                return Artefact(path, md5, stage, kind, facts, here)
         return Artefact(path, md5, stage, None, {}, here)
 
     def table(self, artefact: Artefact, inner: str = "") -> pl.DataFrame | None:

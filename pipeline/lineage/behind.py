@@ -10,6 +10,7 @@ from pipeline.graph.commits import find_commits
 from pipeline.graph.declared import declare, names_of
 from pipeline.graph.fingerprint import CODE, take
 from pipeline.graph.finished import FOLDER, Shelf
+from pipeline.graph.former_names import rename_path, rename_stage
 from pipeline.graph.run_records import Difference
 from pipeline.lineage.artefacts import Artefact, ArtefactReader
 from pipeline.lineage.in_force import in_force
@@ -41,11 +42,11 @@ class Trace:
 
 def find_target(graph: RecordedGraph, text: str) -> Target:
     """What is meant by a stage's name or a path, with or without `:METRIC`; UserError where that is nobody's result."""
-    name = text.removeprefix("dvc.yaml:")
+    name = rename_stage(text.removeprefix("dvc.yaml:"))
     if name in graph.nodes:
         return _expect_made(graph, Target(name))
     path, metric = (text, None) if graph.makers_of(text) else (text.rpartition(":")[0] or text, text.rpartition(":")[2])
-    path = path.rstrip("/").removeprefix("./")
+    path = rename_path(path.rstrip("/").removeprefix("./"))
     makers = graph.makers_of(path)
     if not makers:
         raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
