@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,6 +86,32 @@ def replace_directory(path: Path) -> Iterator[Path]:
         _delete(replaced)
 
 
+def replace_in_directory(path: Path, files: Mapping[str, bytes], target: Path | None = None) -> None:
+    """Write `files`, content by path relative to the folder, in place of those of these names, all at once.
+
+    target: the folder to make of it, if not itself. What stays is the same file under a further name where the file
+    system has such; nothing is written into a file that is there.
+    """
+    with replace_directory(target or path) as folder:
+        for source in sorted(path.rglob("*")):
+            place = folder / source.relative_to(path)
+            if source.is_dir() and not source.is_symlink():
+                place.mkdir(parents=True, exist_ok=True)
+            elif source.relative_to(path).as_posix() not in files:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                link_or_copy(source, place)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """The same file under a further name; a copy where the file system has no such thing."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
 def _delete(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
@@ -112,9 +138,12 @@ def replace_file(path: Path) -> Iterator[Path]:
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON, keys in the given order, atomically."""
     with replace_file(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
+        temporary.write_bytes(encode_json(content))
+
+
+def encode_json(content: Any) -> bytes:
+    """What write_json writes."""
+    return (json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def read_json(path: Path) -> Any:

@@ -20,12 +20,15 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
-from hacm.errors import DamagedModel, SettingsError
+from hacm.errors import DamagedModel, SettingsError, UserError
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
 from hacm.skeletons.skeleton import Skeleton
 
-FORMAT = 1
+FORMAT = 2
+CONVERTIBLE = (1,)
+"""Earlier formats that `hacm migrate` converts."""
+
 WEIGHTS = "weights.safetensors"
 DESCRIPTION = "checkpoint.json"
 PARTS: dict[str, TypeAdapter[Any]] = {
@@ -64,8 +67,8 @@ def save(path_dir: Path, model: HACM, facts: Mapping[str, Any]) -> None:
 def load(path_dir: Path, device: str | torch.device = "cpu") -> tuple[HACM, dict[str, Any]]:
     """The model, rebuilt from its own settings, in evaluation mode on `device`, and the facts saved with it.
 
-    DamagedModel, one line that names the file and what is wrong, if a file is missing, damaged, or does not fit.
-    The global random state is left as it was.
+    DamagedModel, one line that names the file and what is wrong, if a file is missing, damaged, or does not fit;
+    UserError, likewise, if it is of a format that hacm migrate converts. The global random state is left as it was.
     """
     path_json, path_weights = path_dir / DESCRIPTION, path_dir / WEIGHTS
     description = read_description(path_json)
@@ -97,11 +100,16 @@ def encoder_hash(model: HACM) -> str:
 
 
 def read_description(path: Path) -> dict[str, Any]:
-    """checkpoint.json with all its keys, else DamagedModel."""
+    """checkpoint.json with all its keys, else DamagedModel; UserError for one that hacm migrate converts."""
     try:
         description = json.loads(read(path))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedModel(f"{path}: not JSON ({one_line(error)})") from error
+    if isinstance(description, dict) and description.get("format") in CONVERTIBLE:
+        raise UserError(
+            f"{path}: a checkpoint of format {description['format']}, not {FORMAT}; "
+            f"hacm migrate {path.parent} converts it"
+        )
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise DamagedModel(f"{path}: not a checkpoint of format {FORMAT}")
     for key in (*PARTS, "weights", "facts"):

@@ -8,7 +8,7 @@ not read again.
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,8 +32,12 @@ def hash_path(path: str) -> str:
     """The hash of a file or folder as DVC records it."""
     if not os.path.isdir(path):
         return hash_file(Path(path), "md5")
-    entries = [{"md5": hash_file(Path(path, name), "md5"), "relpath": name} for name, _ in walk(path)]
-    entries.sort(key=lambda entry: entry["relpath"])
+    return hash_listing({name: hash_file(Path(path, name), "md5") for name, _ in walk(path)})
+
+
+def hash_listing(files: Mapping[str, str]) -> str:
+    """The hash of a folder that holds these files: MD5 by path relative to it."""
+    entries = [{"md5": md5, "relpath": name} for name, md5 in sorted(files.items())]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode(), usedforsecurity=False).hexdigest() + ".dir"
 
 

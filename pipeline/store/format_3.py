@@ -3,10 +3,10 @@
 Nothing else reads a note from its text. The sentences are still the same, so a template says how to read one.
 """
 
-import os
+import hashlib
+import io
 import re
-import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from hacm.errors import UserError
-from hacm.files import hash_file, read_json, replace_directory, write_json
+from hacm.files import encode_json, hash_file, read_json, replace_in_directory
 from hacm.recordings.notes import EXCLUDED, WORDS, Kind, Note
 from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, exclusion, hash_row, version
 from pipeline.store.seal import FILES, seal_files
@@ -31,10 +31,21 @@ def convert_store(path: Path) -> bool:
     another format, or damaged where it is rewritten.
     """
     path = Path(path).resolve()
+    files = convert_files(path)
+    if files:
+        replace_in_directory(path, files)
+    return bool(files)
+
+
+def convert_files(path: Path, further: Mapping[str, Any] | None = None) -> dict[str, bytes]:
+    """What differs in a store of format 3 once it is of the current one: content by name; nothing if it is already.
+
+    further: facts for store.json in place of those that it has. UserError as of convert_store.
+    """
     facts = read_json(path / "store.json")
     if facts.get("format") != OLD_FORMAT:
         expect_format(path, facts)
-        return False
+        return {}
     recorded = _read_sums(path)
     manifest = read_parquet(path / "manifest.parquet")
     _check_rows(path, manifest)
@@ -42,14 +53,19 @@ def convert_store(path: Path) -> bool:
     excluded = update_excluded(read_parquet(path / "excluded.parquet"))
     if version(manifest) != facts["version"]:
         raise _damaged(path, f"its manifest makes version {version(manifest)}")
-    with replace_directory(path) as folder:
-        shutil.copytree(path / "joints.zarr", folder / "joints.zarr", symlinks=True, copy_function=_link)
-        manifest.write_parquet(folder / "manifest.parquet")
-        excluded.write_parquet(folder / "excluded.parquet")
-        write_json(folder / "store.json", facts | {"format": FORMAT})
-        sums = recorded | {name: hash_file(folder / name) for name in REWRITTEN}
-        (folder / FILES).write_text(seal_files(sums), encoding="utf-8")
-    return True
+    files = {
+        "manifest.parquet": _encode(manifest),
+        "excluded.parquet": _encode(excluded),
+        "store.json": encode_json(facts | {"format": FORMAT} | dict(further or {})),
+    }
+    sums = recorded | {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return files | {FILES: seal_files(sums).encode()}
+
+
+def _encode(table: pl.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    table.write_parquet(stream)
+    return stream.getvalue()
 
 
 def update_manifest(manifest: pl.DataFrame) -> pl.DataFrame:
@@ -94,14 +110,6 @@ def _check_rows(path: Path, manifest: pl.DataFrame) -> None:
 
 def _damaged(path: Path, what: str) -> UserError:
     return UserError(f"{path}: {what}, so it is not converted; run dvc pull or dvc repro to bring it back")
-
-
-def _link(source: str, target: str) -> None:
-    """The same file at another place; a copy where the file system has no links."""
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError:
-        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _compile(kinds: Iterable[Kind]) -> list[tuple[Kind, re.Pattern[str]]]:

@@ -123,10 +123,10 @@ LOOP = [-1, 2, 1, 2, 0, 4]
 DAMAGE: dict[str, tuple[str, str, Harm]] = {
     "no description": (DESCRIPTION, "cannot be read", lambda folder: (folder / DESCRIPTION).unlink()),
     "no weights": (WEIGHTS, "cannot be read", lambda folder: (folder / WEIGHTS).unlink()),
-    "cut description": (DESCRIPTION, "not JSON", lambda folder: (folder / DESCRIPTION).write_text('{"format": 1,')),
+    "cut description": (DESCRIPTION, "not JSON", lambda folder: (folder / DESCRIPTION).write_text('{"format": 2,')),
     "binary description": (DESCRIPTION, "not JSON", lambda folder: (folder / DESCRIPTION).write_bytes(b"\xff\xfe")),
-    "not an object": (DESCRIPTION, "format 1", lambda folder: (folder / DESCRIPTION).write_text("[]")),
-    "another format": (DESCRIPTION, "format 1", describe(lambda description: description.update(format=2))),
+    "not an object": (DESCRIPTION, "format 2", lambda folder: (folder / DESCRIPTION).write_text("[]")),
+    "another format": (DESCRIPTION, "format 2", describe(lambda description: description.update(format=3))),
     "no facts": (DESCRIPTION, "facts is missing", describe(lambda description: description.pop("facts"))),
     "unknown key": (DESCRIPTION, "depth", setting("model", depth=3)),
     "wrong type": (DESCRIPTION, "dim", setting("model", dim="wide")),
