@@ -79,7 +79,7 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     settings = params.get(parameters.TRAIN)
     benchmark = load_benchmark(run.benchmark, hierarchies=settings.needs_hierarchies)
     benchmark = replace(benchmark, clips=place_rows(benchmark.clips, device, rows))
-    work = fingerprint_of(benchmark, settings, run, device)
+    work = state_fingerprint(run, settings, benchmark.store.version, training_clips(benchmark), device)
     meter = Meter(device, run.resume_state / "costs.json", work)
     pretraining = Pretraining(run, benchmark, settings, device, rows, processes)
     model, history = train(pretraining, work, meter)
@@ -127,13 +127,21 @@ def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
     return token_budget(joints, settings.model, settings.masking)
 
 
-def fingerprint_of(benchmark: Benchmark, settings: TrainSettings, run: Run, device: str) -> str:
-    """A hash of all that decides how an unfinished pretraining resumes: what decides the result, and the machinery."""
+def training_clips(benchmark: Benchmark) -> list[str]:
+    """The names of the clips that it trains on."""
+    return [benchmark.names[index] for index in benchmark.train_index.tolist()]
+
+
+def state_fingerprint(run: Run, settings: TrainSettings, version: str, clips: list[str], device: str) -> str:
+    """A hash of all that decides how an unfinished pretraining resumes: what decides the result, and the machinery.
+
+    version: of the data. clips: those that it trains on.
+    """
     facts = {
         "settings": asdict(settings),
         "seed": run.seed,
-        "data": benchmark.store.version,
-        "train": [benchmark.names[index] for index in benchmark.train_index.tolist()],
+        "data": version,
+        "train": clips,
         "work": box.resume_fingerprint("pretrain", run.names),
         "torch": torch.__version__,
         "device": torch.device(device).type,

@@ -72,6 +72,22 @@ class StateFile:
 
         OSError if the file is there and cannot be read.
         """
+        content = self._read()
+        if content is None:
+            return None
+        reason = self._misfit(content)
+        if reason is not None:
+            log.warning("%s: %s; starting afresh", self.path, reason)
+            return None
+        return State(**{field.name: content[field.name] for field in fields(State)})
+
+    def owner(self) -> str | None:
+        """The fingerprint of the run whose state is in the file; None without one that can be read."""
+        content = self._read()
+        return content.get("fingerprint") if isinstance(content, dict) else None
+
+    def _read(self) -> Any:
+        """What is in the file, on the CPU; None without one, or, with a warning, if it is damaged."""
         if not self.path.exists():
             return None
         data = io.BytesIO(self.path.read_bytes())
@@ -80,15 +96,10 @@ class StateFile:
                 if archive.testzip() is not None:
                     raise zipfile.BadZipFile("a checksum differs")
             data.seek(0)
-            content = torch.load(data, map_location="cpu", weights_only=True)
+            return torch.load(data, map_location="cpu", weights_only=True)
         except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError):
             log.warning("%s: damaged; starting afresh", self.path)  # torch's own advice is to load it unsafely
             return None
-        reason = self._misfit(content)
-        if reason is not None:
-            log.warning("%s: %s; starting afresh", self.path, reason)
-            return None
-        return State(**{field.name: content[field.name] for field in fields(State)})
 
     def _misfit(self, content: Any) -> str | None:
         """Why this content cannot be taken up, or None."""

@@ -47,12 +47,12 @@ def _is_damaged(path: Path, is_whole: Callable[[Path], bool], guard: str) -> boo
     """Whether a file is there and not whole, and nobody is writing it just now."""
     if not path.exists() or is_whole(path):
         return False
-    with _held(guard):
+    with hold_dvc(guard):
         return path.exists() and not is_whole(path)
 
 
 @contextmanager
-def _held(guard: str) -> Iterator[None]:
+def hold_dvc(guard: str = "lock") -> Iterator[None]:
     """DVC's own lock, which it holds while it writes; UserError if it has it for long."""
     from dvc.lock import LockError, make_lock
 

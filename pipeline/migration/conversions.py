@@ -1,0 +1,226 @@
+"""What each artefact of commit aaa4aa5 becomes: stores, what repeats their hashes, models, results, sweeps."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hacm.errors import UserError
+from hacm.files import encode_json, hash_file, read_json, replace_file, replace_in_directory
+from pipeline.datasets.registry import find_dataset
+from pipeline.graph.content import hash_listing, walk
+from pipeline.graph.fingerprint import hash_reader
+from pipeline.graph.former_names import (
+    is_former_folder,
+    rename_checkpoint,
+    rename_details,
+    rename_key,
+    rename_path,
+    rename_row,
+)
+from pipeline.migration import former_project
+from pipeline.store.format_3 import OLD_FORMAT, REWRITTEN, convert_files
+from pipeline.store.store import FILES
+
+STORE, CHECKPOINT, DETAILS = "store.json", "checkpoint.json", "details.json"
+OLD_CHECKPOINT, NEW_CHECKPOINT = 1, 2
+ITSELF = ""
+"""In place of a path relative to an artefact that is a file."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A path as DVC knows it. before, after: MD5 of what it was converted from and to, as in dvc.lock."""
+
+    path: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What one artefact becomes. place, target: where it lies and where it shall. files: new content, by path in it."""
+
+    place: Path
+    target: Path
+    files: dict[str, bytes]
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}"
+
+    def outputs(self) -> list[Output]:
+        """What DVC knows of it: the folder or file itself; of a folder that moves, each file in it."""
+        new = {name: hashlib.md5(content, usedforsecurity=False).hexdigest() for name, content in self.files.items()}
+        if self.place.is_file():
+            return [Output(str(self.target), hash_file(self.place, "md5"), new[ITSELF])]
+        before = {name: hash_file(self.place / name, "md5") for name, _ in walk(str(self.place))}
+        after = before | new
+        if self.place != self.target:
+            return [Output(f"{self.target}/{name}", before[name], after[name]) for name in before]
+        return [Output(str(self.target), hash_listing(before), hash_listing(after))]
+
+    def apply(self) -> None:
+        """Put it in place, whole or not at all. What moves is converted first, which may be done twice."""
+        if self.place.is_file():
+            _replace(self.place, self.files[ITSELF])
+        elif self.place == self.target and len(self.files) == 1:
+            for name, content in self.files.items():
+                _replace(self.place / name, content)
+        elif self.place == self.target:
+            replace_in_directory(self.place.resolve(), self.files)
+        else:
+            for name, content in self.files.items():
+                _replace(self.place / name, content)
+            self.place.rename(self.target)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
+class Converter:
+    """Finds what is to be converted, and says what it becomes.
+
+    trusting: stores of recordings are taken to be of today's reader also where other code than the commit's read them.
+    """
+
+    def __init__(self, *, trusting: bool = False) -> None:
+        self.trusting = trusting
+        self._files: dict[Path, Any] = {}
+        """files.json of each store that was converted, by its place."""
+
+    def find(self, top: Path) -> Iterator[Callable[[], Conversion | None]]:
+        """One function per artefact at or below `top`: what it becomes, None if nothing is to be done.
+
+        Stores come first, then what repeats their hashes. UserError, when called, for what is damaged.
+        """
+        for kind, names in self._kinds().items():
+            for path in _paths(top, names):
+                yield lambda kind=kind, path=path: kind(path)  # type: ignore[misc]
+
+    def _kinds(self) -> dict[Callable[[Path], Conversion | None], tuple[str, ...]]:
+        return {
+            self.store: (STORE,),
+            self.repeated: ("split.json", "inputs.json"),
+            self.checkpoint: (CHECKPOINT,),
+            self.details: (DETAILS,),
+            self.sweep: ("points.json", "table.json"),
+        }
+
+    def store(self, path: Path) -> Conversion | None:
+        """A store, by its store.json."""
+        place = path.parent
+        facts = read_json(path)
+        if facts.get("format") != OLD_FORMAT:
+            return None
+        files = convert_files(place, self._reader(facts))
+        self._files[place] = json.loads(files[FILES])
+        return Conversion(place, place, files, f"store of format {OLD_FORMAT} → 4")
+
+    def _reader(self, facts: dict[str, Any]) -> dict[str, str]:
+        """What a store of recordings says of its reader, so that what is unchanged is not parsed again."""
+        known = facts.get("reader") == former_project.reader_hash() or (self.trusting and "reader" in facts)
+        return {"reader": hash_reader(find_dataset(facts["dataset"]))} if known else {}
+
+    def repeated(self, path: Path) -> Conversion | None:
+        """A file that repeats the hashes of a store's files: split.json or inputs.json."""
+        facts = read_json(path)
+        if not {"store_files", "dataset", "data_version"} <= facts.keys():
+            return None
+        store = Path("data", facts["dataset"], "clips")
+        if not (store / FILES).exists():
+            return None
+        now = self._files.get(store) or read_json(store / FILES)
+        if facts["store_files"] == now:
+            return None
+        if not _same_joints(facts["store_files"], now):
+            raise UserError(f"{path}: of another store than {store}; not converted, dvc repro writes it anew")
+        content = encode_json(facts | {"store_files": now})
+        place, name = (path, ITSELF) if path.name == "inputs.json" else (path.parent, path.name)
+        return Conversion(place, place, {name: content}, "the hashes of the converted store")
+
+    def checkpoint(self, path: Path) -> Conversion | None:
+        """A model, by its checkpoint.json; its weights stay as they are."""
+        description = read_json(path)
+        if not isinstance(description, dict) or description.get("format") != OLD_CHECKPOINT:
+            return None
+        if "model" not in description or "facts" not in description:
+            raise UserError(f"{path}: damaged, key model or facts is missing; run dvc pull, or restore it")
+        content = rename_checkpoint(description | {"format": NEW_CHECKPOINT})
+        text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+        files = {CHECKPOINT: text.encode()}
+        return Conversion(path.parent, path.parent, files, f"checkpoint of format {OLD_CHECKPOINT} → {NEW_CHECKPOINT}")
+
+    def details(self, path: Path) -> Conversion | None:
+        """Where a result comes from; of a folder with an old name, the folder."""
+        facts = read_json(path)
+        renamed = rename_details(facts)
+        folder = path.parent
+        if is_former_folder(folder.as_posix()):
+            target = Path(rename_path(folder.as_posix()))
+            if target.exists():
+                raise UserError(f"{folder}: left, for {target} is there too; delete the one that you do not need")
+            return Conversion(folder, target, {DETAILS: encode_json(renamed)}, f"→ {target.name}")
+        if renamed == facts and list(renamed) == list(facts):
+            return None
+        return Conversion(path, path, {ITSELF: encode_json(renamed)}, "settings under their present names")
+
+    def sweep(self, path: Path) -> Conversion | None:
+        """What a sweep consists of, or its table."""
+        if path.parts[:1] != ("sweeps",):
+            return None
+        facts = read_json(path)
+        renamed = _rename_settings(facts)
+        if renamed == facts:
+            return None
+        return Conversion(path, path, {ITSELF: encode_json(renamed)}, "settings under their present names")
+
+
+FOLDERS = ("data", "models", "results", "sweeps", ".state/ingest")
+"""Where a project keeps what is converted."""
+
+
+def _paths(top: Path, names: tuple[str, ...]) -> list[Path]:
+    """Files of these names, in order; hidden folders, which nobody has finished, are passed over."""
+    places = [Path(folder) for folder in FOLDERS] if top == Path() else [top]
+    found = [path for place in places if place.exists() for name in names for path in place.rglob(name)]
+    tops = {path: next(place for place in places if path.is_relative_to(place)) for path in found}
+    return sorted(
+        path for path in found if not any(part.startswith(".") for part in path.relative_to(tops[path]).parts)
+    )
+
+
+def _same_joints(one: dict[str, str], other: dict[str, str]) -> bool:
+    rewritten = {*REWRITTEN, FILES}
+    return {name: value for name, value in one.items() if name not in rewritten} == {
+        name: value for name, value in other.items() if name not in rewritten
+    }
+
+
+def _rename_settings(content: Any) -> Any:
+    """Dotted keys of params.yaml, and names of results, anywhere in a sweep's files."""
+    if isinstance(content, list):
+        return [_rename_settings(one) for one in content]
+    if isinstance(content, dict):
+        renamed = dict(rename_key(key, _rename_settings(value)) for key, value in content.items())
+        return rename_row(renamed) if "protocol" in renamed else renamed
+    return content
+
+
+def mend(top: Path = Path()) -> list[Path]:
+    """Put back folders that a kill left set aside before what replaces them was in place, and delete the others."""
+    mended = []
+    for folder in FOLDERS:
+        for aside in sorted(Path(top, folder).rglob(".*.replaced")):
+            place = aside.with_name(aside.name.removeprefix(".").removesuffix(".replaced"))
+            if place.exists():
+                shutil.rmtree(aside)
+            else:
+                aside.rename(place)
+                mended.append(place)
+    return mended
