@@ -23,7 +23,7 @@ from pipeline.graph.former_names import (
 )
 from pipeline.migration import former_project
 from pipeline.store.format_3 import OLD_FORMAT, REWRITTEN, convert_files
-from pipeline.store.store import FILES
+from pipeline.store.seal import FILES
 
 STORE, CHECKPOINT, DETAILS = "store.json", "checkpoint.json", "details.json"
 OLD_CHECKPOINT, NEW_CHECKPOINT = 1, 2
