@@ -23,8 +23,8 @@ from pipeline.migration import former_project
 from pipeline.migration.journal import Journal
 from pipeline.yaml_tree import ABSENT, look_up, plain, read_shared
 
-WRITTEN_ANEW = ("report",)
-"""Stages whose output has old names in its text: they run, for seconds."""
+WRITTEN_ANEW = ("audit", "report")
+"""Stages that only look at what others made, and say more, or in other words, today: they run, and soon are done."""
 
 WHOLE_METHOD = "hacm"
 SHORT = 8
@@ -56,10 +56,14 @@ class Stage:
         return declare(self.kind, self.names)
 
 
+def read_stages() -> dict[str, LockedStage]:
+    """What dvc.lock records; nothing where there is none."""
+    return read_lock(LOCK_FILE.read_text(encoding="utf-8") if LOCK_FILE.exists() else "")
+
+
 def list_stages() -> Iterator[Stage]:
     """The stages that dvc.lock records, as far as dvc.yaml still has them."""
-    text = LOCK_FILE.read_text(encoding="utf-8") if LOCK_FILE.exists() else ""
-    for name, locked in read_lock(text).items():
+    for name, locked in read_stages().items():
         kind, names = name.partition("@")[0], names_of(locked.cmd)
         if kind in kinds() and names is not None and names.keys() == set(options_of(kind)):
             yield Stage(name, kind, names, locked)
@@ -73,6 +77,8 @@ class Examiner:
         self._contents = Contents()
         self._contents.recall(HASHES)
         self._params = read_shared(PARAMS_FILE)
+        self._recorded_params = {key: value for one in read_stages().values() for key, value in one.params.items()}
+        """By key: for a stage that did not declare all that it declares now."""
 
     def reason_against(self, stage: Stage) -> str | None:
         """Why a stage's work cannot be taken over, in words; None if it can."""
@@ -125,7 +131,9 @@ class Examiner:
         if missing:
             yield f"{PARAMS_FILE} has no {name_some(missing)}"
             return
-        old, new = in_force(before), in_force({key: plain(value) for key, value in values.items()})
+        new = in_force({key: plain(value) for key, value in values.items()})
+        others = {key: self._recorded_params[key] for key in declared.params if key in self._recorded_params}
+        old = in_force({**others, **before})
         for key in sorted(old.keys() | new.keys()):
             was, now = (one[key].value if key in one else ABSENT for one in (old, new))
             if was != now:

@@ -3,15 +3,15 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hacm.errors import UserError
-from hacm.files import encode_json, hash_file, read_json, replace_file, replace_in_directory
+from hacm.files import encode_json, hash_file, hash_tree, read_json, replace_file, replace_in_directory
 from pipeline.datasets.registry import find_dataset
-from pipeline.graph.content import hash_listing, walk
+from pipeline.graph.content import hash_listing, hash_path, walk
 from pipeline.graph.fingerprint import hash_reader
 from pipeline.graph.former_names import (
     is_former_folder,
@@ -22,10 +22,14 @@ from pipeline.graph.former_names import (
     rename_row,
 )
 from pipeline.migration import former_project
-from pipeline.store.format_3 import OLD_FORMAT, REWRITTEN, convert_files
-from pipeline.store.seal import FILES
+from pipeline.store.checksums import CHECKSUMS
+from pipeline.store.format_3 import OLD_FORMAT, convert_files
+from pipeline.store.rows import compute_checksums
+from pipeline.store.seal import FILES, SHARDS, seal_changed
+from pipeline.store.split_files import RECORDED, read_split
 
 STORE, CHECKPOINT, DETAILS = "store.json", "checkpoint.json", "details.json"
+HIERARCHY = "hierarchy.zarr"
 OLD_CHECKPOINT, NEW_CHECKPOINT = 1, 2
 ITSELF = ""
 """In place of a path relative to an artefact that is a file."""
@@ -86,13 +90,13 @@ def _replace(path: Path, content: bytes) -> None:
 class Converter:
     """Finds what is to be converted, and says what it becomes.
 
-    trusting: stores of recordings are taken to be of today's reader also where other code than the commit's read them.
+    recorded: MD5 of the outputs in dvc.lock. trusting: stores of recordings are taken to be of today's reader also where other code than the commit's read them.
     """
 
-    def __init__(self, *, trusting: bool = False) -> None:
-        self.trusting = trusting
+    def __init__(self, recorded: Mapping[str, str | None], *, trusting: bool = False) -> None:
+        self.trusting, self._recorded = trusting, recorded
         self._files: dict[Path, Any] = {}
-        """files.json of each store that was converted, by its place."""
+        """SHA-256 of the files of each folder that was converted, by its place."""
 
     def find(self, top: Path) -> Iterator[Callable[[], Conversion | None]]:
         """One function per artefact at or below `top`: what it becomes, None if nothing is to be done.
@@ -106,7 +110,9 @@ class Converter:
     def _kinds(self) -> dict[Callable[[Path], Conversion | None], tuple[str, ...]]:
         return {
             self.store: (STORE,),
-            self.repeated: ("split.json", "inputs.json"),
+            self.hierarchy: ("hierarchy.json",),
+            self.split: ("split.json",),
+            self.inputs: ("inputs.json",),
             self.checkpoint: (CHECKPOINT,),
             self.details: (DETAILS,),
             self.sweep: ("points.json", "table.json"),
@@ -127,22 +133,54 @@ class Converter:
         known = facts.get("reader") == former_project.reader_hash() or (self.trusting and "reader" in facts)
         return {"reader": hash_reader(find_dataset(facts["dataset"]))} if known else {}
 
-    def repeated(self, path: Path) -> Conversion | None:
-        """A file that repeats the hashes of a store's files: split.json or inputs.json."""
-        facts = read_json(path)
-        if not {"store_files", "dataset", "data_version"} <= facts.keys():
+    def hierarchy(self, path: Path) -> Conversion | None:
+        """Joint hierarchies, by their hierarchy.json: they get checksums, if they are what dvc.lock says."""
+        place = path.parent
+        array = place / HIERARCHY
+        if (place / FILES).exists() or not array.exists() or hash_path(str(place)) != self._recorded.get(str(place)):
             return None
+        files = {f"{HIERARCHY}/{CHECKSUMS}": compute_checksums(array).encode()}
+        files[FILES] = seal_changed(hash_tree(place), files)
+        self._files[place] = json.loads(files[FILES]) | {FILES: hashlib.sha256(files[FILES]).hexdigest()}
+        return Conversion(place, place, files, "with checksums")
+
+    def split(self, path: Path) -> Conversion | None:
+        """A benchmark's split, by its split.json: it repeats the hashes of a store's files, and gets a checksum."""
+        split, facts = read_split(path.parent)
+        if "data_version" not in facts or "dataset" not in facts:
+            raise UserError(f"{path}: damaged, key data_version or dataset is missing; run dvc pull, or restore it")
+        new = facts | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")}
+        if new == facts:
+            return None
+        return Conversion(path.parent, path.parent, {path.name: encode_json(new)}, "the hashes of the converted store")
+
+    def inputs(self, path: Path) -> Conversion | None:
+        """What pretraining reads, by hash."""
+        facts = read_json(path)
+        if not isinstance(facts, dict) or "store_files" not in facts:
+            return None
+        new = facts | self._store_files(path, facts) | self._hierarchy_files(path, facts)
+        return (
+            None if new == facts else Conversion(path, path, {ITSELF: encode_json(new)}, "the hashes of what it names")
+        )
+
+    def _store_files(self, path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+        """What `store_files` shall say in that file."""
         store = Path("data", facts["dataset"], "clips")
         if not (store / FILES).exists():
-            return None
+            return {}
         now = self._files.get(store) or read_json(store / FILES)
-        if facts["store_files"] == now:
-            return None
-        if not _same_joints(facts["store_files"], now):
-            raise UserError(f"{path}: of another store than {store}; not converted, dvc repro writes it anew")
-        content = encode_json(facts | {"store_files": now})
-        place, name = (path, ITSELF) if path.name == "inputs.json" else (path.parent, path.name)
-        return Conversion(place, place, {name: content}, "the hashes of the converted store")
+        _expect_same_rows(path, facts["store_files"], now, store)
+        return {"store_files": now}
+
+    def _hierarchy_files(self, path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+        """What `hierarchy_files` shall say in that file."""
+        folder = Path("data", facts["dataset"], "hierarchy")
+        if not folder.exists():
+            return {}
+        now = self._files.get(folder) or hash_tree(folder)
+        _expect_same_rows(path, facts["hierarchy_files"], now, folder)
+        return {"hierarchy_files": {name: now[name] for name in sorted(now, key=Path)}}
 
     def checkpoint(self, path: Path) -> Conversion | None:
         """A model, by its checkpoint.json; its weights stay as they are."""
@@ -195,11 +233,11 @@ def _paths(top: Path, names: tuple[str, ...]) -> list[Path]:
     )
 
 
-def _same_joints(one: dict[str, str], other: dict[str, str]) -> bool:
-    rewritten = {*REWRITTEN, FILES}
-    return {name: value for name, value in one.items() if name not in rewritten} == {
-        name: value for name, value in other.items() if name not in rewritten
-    }
+def _expect_same_rows(path: Path, before: dict[str, str], now: dict[str, str], folder: Path) -> None:
+    """UserError unless a file that repeats a folder's hashes is of the arrays that the folder has now."""
+    arrays = ({name: digest for name, digest in one.items() if SHARDS in name} for one in (before, now))
+    if next(arrays) != next(arrays):
+        raise UserError(f"{path}: of another {folder} than is there; not converted, dvc repro writes it anew")
 
 
 def _rename_settings(content: Any) -> Any:

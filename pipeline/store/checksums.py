@@ -50,7 +50,11 @@ class Checksums:
 
     def write(self, folder: Path) -> None:
         """Put them into the array's folder."""
-        (folder / CHECKSUMS).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        (folder / CHECKSUMS).write_bytes(self.encode())
+
+    def encode(self) -> bytes:
+        """The content of their file."""
+        return (json.dumps(asdict(self), indent=2) + "\n").encode()
 
     @classmethod
     def read(cls, folder: Path) -> "Checksums | None":

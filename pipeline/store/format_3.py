@@ -1,9 +1,9 @@
-"""Stores of format 3 → the current format. They had notes as sentences, and `variant` for what is `execution` now.
+"""Stores of format 3 → the current format. They had notes as sentences, `variant` for what is `execution` now, and no
+checksums of their rows.
 
 Nothing else reads a note from its text. The sentences are still the same, so a template says how to read one.
 """
 
-import hashlib
 import io
 import re
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,14 @@ import polars as pl
 from hacm.errors import UserError
 from hacm.files import encode_json, hash_file, read_json, replace_in_directory
 from hacm.recordings.notes import EXCLUDED, WORDS, Kind, Note
+from pipeline.store.checksums import CHECKSUMS
 from pipeline.store.manifest import EXCLUDED_SCHEMA, SCHEMA, exclusion, hash_row, version
-from pipeline.store.seal import FILES, seal_files
+from pipeline.store.rows import compute_checksums
+from pipeline.store.seal import FILES, seal_changed, seal_files
 from pipeline.store.store import FORMAT, expect_format, read_parquet
 
 OLD_FORMAT = 3
-REWRITTEN = ("manifest.parquet", "excluded.parquet", "store.json")
+JOINTS = "joints.zarr"
 
 
 def convert_store(path: Path) -> bool:
@@ -57,9 +59,9 @@ def convert_files(path: Path, further: Mapping[str, Any] | None = None) -> dict[
         "manifest.parquet": _encode(manifest),
         "excluded.parquet": _encode(excluded),
         "store.json": encode_json(facts | {"format": FORMAT} | dict(further or {})),
+        f"{JOINTS}/{CHECKSUMS}": compute_checksums(path / JOINTS).encode(),
     }
-    sums = recorded | {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    return files | {FILES: seal_files(sums).encode()}
+    return files | {FILES: seal_changed(recorded, files)}
 
 
 def _encode(table: pl.DataFrame) -> bytes:
@@ -90,13 +92,16 @@ def update_excluded(excluded: pl.DataFrame) -> pl.DataFrame:
 
 
 def _read_sums(path: Path) -> dict[str, str]:
-    """The sums of files.json without its seal; UserError unless they are those of the files that are rewritten."""
+    """The sums of files.json without its seal; UserError unless they are those of the files that are there.
+
+    New sums would cover up what is wrong with one.
+    """
     recorded: dict[str, str] = read_json(path / FILES)
     recorded.pop(FILES, None)
     if (path / FILES).read_text(encoding="utf-8") != seal_files(recorded):
         raise _damaged(path, f"the seal of {FILES} does not fit")
-    for name in REWRITTEN:
-        if hash_file(path / name) != recorded.get(name):
+    for name, digest in recorded.items():
+        if not (path / name).is_file() or hash_file(path / name) != digest:
             raise _damaged(path, f"{name} is not as it was written")
     return recorded
 

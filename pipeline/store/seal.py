@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from hacm.errors import UserError
@@ -21,6 +22,12 @@ def seal_files(digests: dict[str, str]) -> str:
 def seal_folder(folder: Path) -> None:
     """Write files.json for what a folder holds."""
     (folder / FILES).write_text(seal_files(hash_tree(folder)), encoding="utf-8")
+
+
+def seal_changed(digests: Mapping[str, str], files: Mapping[str, bytes]) -> bytes:
+    """The content of files.json once `files`, content by path, are put into a folder with these SHA-256 sums."""
+    new = dict(digests) | {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return seal_files({name: new[name] for name in sorted(new, key=Path) if name != FILES}).encode()
 
 
 def check_folder(folder: Path, *, whole: bool = False) -> None:

@@ -34,7 +34,7 @@ from hacm.errors import UserError, name_some
 from pipeline.graph import fingerprint
 from pipeline.graph.damage import hold_dvc
 from pipeline.graph.finished import Shelf
-from pipeline.migration.adoption import WRITTEN_ANEW, Examiner, Stage, list_stages
+from pipeline.migration.adoption import WRITTEN_ANEW, Examiner, Stage, list_stages, read_stages
 from pipeline.migration.conversions import Conversion, Converter, mend
 from pipeline.migration.journal import Journal
 from stages.shared import parameters, places
@@ -84,7 +84,8 @@ def migrate(options: argparse.Namespace) -> tuple[int, list[str]]:
 
 def look_at(options: argparse.Namespace) -> Iterator[Callable[[], Conversion | None]]:
     """What may have to be converted, in order."""
-    converter = Converter(trusting=options.trust_code)
+    recorded = {path: md5 for stage in read_stages().values() for path, md5 in stage.outs.items()}
+    converter = Converter(recorded, trusting=options.trust_code)
     for top in options.paths or [Path()]:
         yield from converter.find(top)
 
