@@ -90,7 +90,8 @@ def _replace(path: Path, content: bytes) -> None:
 class Converter:
     """Finds what is to be converted, and says what it becomes.
 
-    recorded: MD5 of the outputs in dvc.lock. trusting: stores of recordings are taken to be of today's reader also where other code than the commit's read them.
+    recorded: MD5 of the outputs in dvc.lock. trusting: stores of recordings are taken to be of today's
+    reader also where other code than the commit's read them.
     """
 
     def __init__(self, recorded: Mapping[str, str | None], *, trusting: bool = False) -> None:
@@ -146,7 +147,7 @@ class Converter:
 
     def split(self, path: Path) -> Conversion | None:
         """A benchmark's split, by its split.json: it repeats the hashes of a store's files, and gets a checksum."""
-        split, facts = read_split(path.parent)
+        _, facts = read_split(path.parent)
         if "data_version" not in facts or "dataset" not in facts:
             raise UserError(f"{path}: damaged, key data_version or dataset is missing; run dvc pull, or restore it")
         new = facts | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")}
