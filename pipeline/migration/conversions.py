@@ -22,6 +22,8 @@ from pipeline.graph.former_names import (
     rename_row,
 )
 from pipeline.migration import former_project
+from pipeline.results.writing import PREDICTIONS
+from pipeline.results.writing import RECORDED as PREDICTIONS_HASH
 from pipeline.store.checksums import CHECKSUMS
 from pipeline.store.format_3 import OLD_FORMAT, convert_files
 from pipeline.store.rows import compute_checksums
@@ -70,21 +72,13 @@ class Conversion:
     def apply(self) -> None:
         """Put it in place, whole or not at all. What moves is converted first, which may be done twice."""
         if self.place.is_file():
-            _replace(self.place, self.files[ITSELF])
-        elif self.place == self.target and len(self.files) == 1:
-            for name, content in self.files.items():
-                _replace(self.place / name, content)
-        elif self.place == self.target:
-            replace_in_directory(self.place.resolve(), self.files)
+            with replace_file(self.place) as temporary:
+                temporary.write_bytes(self.files[ITSELF])
         else:
-            for name, content in self.files.items():
-                _replace(self.place / name, content)
-            self.place.rename(self.target)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    with replace_file(path) as temporary:
-        temporary.write_bytes(content)
+            # Never a single file in it: what a kill leaves beside that would be part of the folder.
+            replace_in_directory(self.place.resolve(), self.files)
+            if self.place != self.target:
+                self.place.rename(self.target)
 
 
 class Converter:
@@ -197,9 +191,8 @@ class Converter:
 
     def details(self, path: Path) -> Conversion | None:
         """Where a result comes from; of a folder with an old name, the folder."""
-        facts = read_json(path)
-        renamed = rename_details(facts)
-        folder = path.parent
+        facts, folder = read_json(path), path.parent
+        renamed = rename_details(facts) | self._predictions_hash(folder, facts)
         if is_former_folder(folder.as_posix()):
             target = Path(rename_path(folder.as_posix()))
             if target.exists():
@@ -207,7 +200,15 @@ class Converter:
             return Conversion(folder, target, {DETAILS: encode_json(renamed)}, f"→ {target.name}")
         if renamed == facts and list(renamed) == list(facts):
             return None
-        return Conversion(path, path, {ITSELF: encode_json(renamed)}, "settings under their present names")
+        return Conversion(path, path, {ITSELF: encode_json(renamed)}, "what it says under present names")
+
+    def _predictions_hash(self, folder: Path, facts: dict[str, Any]) -> dict[str, str]:
+        """What details.json says of the predictions beside it, if they are what dvc.lock says."""
+        path = folder / PREDICTIONS
+        wanted = self._recorded.get(rename_path(path.as_posix()))
+        if PREDICTIONS_HASH in facts or not path.exists() or hash_file(path, "md5") != wanted:
+            return {}
+        return {PREDICTIONS_HASH: hash_file(path)}
 
     def sweep(self, path: Path) -> Conversion | None:
         """What a sweep consists of, or its table."""

@@ -60,11 +60,10 @@ def main() -> None:
 def migrate(options: argparse.Namespace) -> tuple[int, list[str]]:
     """Convert and take over; returns how many things it named, and where what could not be converted lies."""
     journal = Journal()
+    for path in mend():
+        say(f"{path}: put back, as a conversion was killed on the way")
     unfinished = [] if options.paths else list(find_unfinished())
     done, problems = 0, []
-    if not options.dry_run:
-        for path in mend():
-            say(f"{path}: put back, as a conversion was killed on the way")
     for look in look_at(options):
         try:
             found = look()

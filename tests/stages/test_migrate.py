@@ -240,7 +240,7 @@ main()
 def test_killed_at_any_moment_it_goes_on(project: Path, migrated: Path) -> None:
     """Killed again and again, in one project, each time later."""
     kills = 0
-    while (done := run(project, "python", "-c", KILLED, str(3 * kills + 1), check=False)).returncode == 9:
+    while (done := run(project, "python", "-c", KILLED, str(2 * kills + 1), check=False)).returncode == 9:
         kills += 1
     assert done.returncode == 0, done.stderr
     assert kills >= 8
