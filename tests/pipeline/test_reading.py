@@ -123,7 +123,7 @@ def test_a_damaged_earlier_store_is_not_trusted(tmp_path, texts, parsed, damage)
     file = pack(tmp_path / "raw.zip", texts)
     one = tmp_path / "one"
     ingest(file, one)
-    (shard,) = (path for path in (one / "joints.zarr").rglob("*") if path.is_file() and path.name != "zarr.json")
+    (shard,) = (path for path in (one / "joints.zarr").rglob("*") if path.is_file() and path.suffix != ".json")
     if damage == "flipped":
         content = bytearray(shard.read_bytes())
         content[len(content) // 2] ^= 1

@@ -143,7 +143,7 @@ def test_a_clip_that_is_not_the_manifest_s_is_refused(format, out, artefacts, tm
     damaged = pl.when(pl.col("name") == hit).then(pl.lit("0" * 32)).otherwise(pl.col("hash")).alias("hash")
     manifest.with_columns(damaged).write_parquet(path)
     code = call(monkeypatch, export_clips, artefacts, "--benchmark", NAME, "--format", format, "--out", tmp_path / out)
-    assert f"{hit} is not what the manifest says" in str(code)
+    assert "manifest.parquet: its bytes are not those recorded in files.json" in str(code)
     assert [path.name for path in tmp_path.iterdir()] == ["project"]
 
 
