@@ -199,7 +199,8 @@ class RowWindow:
         """The bodies of the clip that a manifest row describes, (M, T, V, 3). Fast where the next clip comes next."""
         start, size = row["offset"], row["bodies"] * row["frames"]
         if not self._begin <= start <= start + size <= self._end:
-            self._begin, self._end = start, min(len(self._reader), start + max(self._rows, size))
-            self._block = self._reader.read(self._begin, self._end)
+            end = min(len(self._reader), start + max(self._rows, size))
+            self._block = self._reader.read(start, end)
+            self._begin, self._end = start, end  # not before: a block that cannot be read is none
         part = self._block[start - self._begin : start - self._begin + size]
         return part.reshape(row["bodies"], row["frames"], *part.shape[1:])
