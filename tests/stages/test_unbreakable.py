@@ -213,6 +213,16 @@ def test_links_and_pipes_in_an_unpacked_folder_are_named(place, monkeypatch):
     check_reasons(excluded, {name(3): "link or device, not a plain file"})
 
 
+def test_a_link_in_an_unpacked_folder_stops_the_download_and_is_named(place, monkeypatch):
+    folder = place / "data/ntu60/raw" / FOLDER
+    folder.mkdir(parents=True)
+    (folder / f"{name(1)}.skeleton").write_bytes(GOOD)
+    (folder / f"{name(2)}.skeleton").symlink_to(folder / f"{name(1)}.skeleton")
+    message = run(download.main, "ntu60", monkeypatch)
+    assert f"{FOLDER}/{name(2)}.skeleton: a link to " in message
+    assert "not followed" in message
+
+
 def test_nothing_that_can_be_read_is_one_line(place, monkeypatch):
     write_archive(place / "data/ntu60/raw" / ARCHIVE, (f"{FOLDER}/{name(1)}.skeleton", b""))
     assert run(download.main, "ntu60", monkeypatch) == ""
