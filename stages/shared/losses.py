@@ -12,7 +12,7 @@ def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Colle
 
     asked: kinds that the data set's own section asks for.
     """
-    stopping = [loss for loss in losses if loss.excluded or (loss.kind in UNASKED and loss.kind not in asked)]
+    stopping = [loss for loss in losses if loss.kind not in asked and (loss.excluded or loss.kind in UNASKED)]
     if strict and stopping:
         reasons = "; ".join(loss.text for loss in stopping)
         remedy = f"mend them, or set datasets.{dataset}.ingest.strict to false"
