@@ -139,8 +139,8 @@ def test_seeds_differ_and_variants_differ(project_copy, monkeypatch):
 
 def test_an_encoder_that_was_not_trained_is_named(project_copy, monkeypatch):
     code = call(monkeypatch, project_copy, evaluate, "--benchmark", BENCHMARK, "--seed", 5, "--protocol", "knn")
-    assert f"models/{BENCHMARK}/hacm/seed-5" in code
-    assert "stages.pretrain" in code
+    assert f"models/{BENCHMARK}/hacm/seed-5: not pretrained yet" in code
+    assert code.endswith(f"python -m stages.pretrain --benchmark {BENCHMARK} --variant hacm --seed 5")
 
 
 def test_transfer_to_another_benchmark(project_copy, monkeypatch):
