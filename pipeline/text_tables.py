@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,7 +14,8 @@ class Table:
     """title: what it is about. notes: lines below it; a table without rows is its notes.
 
     headings: all empty for a table without a heading row. numbers: from which column on cells are right-aligned.
-    styles: in a terminal, how a cell of exactly that text looks, as rich names it.
+    whole: so many columns are never folded in a terminal. styles: there, how a cell of exactly that text looks, as
+    rich names it.
     """
 
     title: str
@@ -21,13 +23,14 @@ class Table:
     rows: Sequence[Sequence[str]] = ()
     notes: Sequence[str] = ()
     numbers: int = 1
+    whole: int = 0
     styles: Mapping[str, str] = field(default_factory=dict)
 
 
 def show_tables(console: Console, tables: Sequence[Table]) -> None:
     """In a terminal."""
     for table in tables:
-        console.print(f"\n[bold]{escape(table.title)}[/]")
+        console.print(f"\n[bold]{escape(table.title)}[/]", highlight=False)
         if table.rows:
             console.print(_draw(table))
         for note in table.notes:
@@ -38,7 +41,8 @@ def _draw(table: Table) -> RichTable:
     drawn = RichTable(box=None, pad_edge=False, header_style="dim", show_header=any(table.headings))
     for column, heading in enumerate(table.headings):
         # Folded, not cut: paths and hashes stay whole, for copying.
-        drawn.add_column(escape(heading), justify="right" if column >= table.numbers else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column >= table.numbers else "left"
+        drawn.add_column(escape(heading), justify=justify, overflow="fold", no_wrap=column < table.whole)
     for row in table.rows:
         drawn.add_row(
             *(f"[{table.styles[cell]}]{escape(cell)}[/]" if cell in table.styles else escape(cell) for cell in row)

@@ -16,11 +16,11 @@ command.answer_early(command_line, __name__)
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-from hacm.archives.members import UNREAD_SUFFIXES, members
+from hacm.archives.members import UNREAD_SUFFIXES, member_names, members
 from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
 from hacm.errors import UserError, name_some
@@ -108,19 +108,50 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
 
 
 def find_present(dataset: DataSet, folder: Path) -> list[Path]:
-    """The files in the raw folder that hold the data set; none if something is missing."""
-    if dataset.folder and (folder / dataset.folder).is_dir():
-        return [folder / dataset.folder]
+    """The files in the raw folder that hold the data set; none if something is missing.
+
+    Under their own names; else whatever there has recordings in it, if that is more than one of several archives.
+    """
+    found = find_files(folder, dataset)
+    if dataset.contents:
+        return found
+    expected = find_expected(dataset, found)
+    others = [path for path in found if path not in expected and holds_recordings(path, dataset)]
+    if not expected and {path.name for path in others} <= {file.file for group in dataset.sources for file in group}:
+        return []
+    if expected and others:
+        say(f"{dataset.name}: not read, for {name_some([path.name for path in expected])} is there: "
+            f"{name_some([path.name for path in others])}")  # fmt: skip
+    return expected or others
+
+
+def find_expected(dataset: DataSet, found: Sequence[Path]) -> list[Path]:
+    """Of the files found, those under the names that the authors gave them: folders, or all archives of one group."""
+    folders = [path for path in found if dataset.folder and path.name.startswith(dataset.folder) and path.is_dir()]
+    if folders:
+        return folders
+    by_name = {path.name: path for path in found}
     for group in dataset.sources:
-        if all((folder / archive.file).exists() for archive in group):
-            return [folder / archive.file for archive in group]
-    return find_files(folder, dataset) if dataset.contents else []
+        if all(archive.file in by_name for archive in group):
+            return [by_name[archive.file] for archive in group]
+    return []
+
+
+def holds_recordings(path: Path, dataset: DataSet) -> bool:
+    """Whether there is a recording of the data set in a file or folder; not, if that cannot be said."""
+    try:
+        return any(_belongs(dataset, path, name) for name in member_names(path))
+    except UserError:
+        return False
 
 
 def advise_unpacking(folder: Path) -> str:
-    """The end of a message about files that were not found, if they may be in archives that are not read here."""
+    """The end of a message about files that were not found: archives that are not read here, and what else is there."""
     packed = sorted(path.name for path in folder.glob("*") if path.name.lower().endswith(UNREAD_SUFFIXES))
-    return f"; unpack {', '.join(packed)} first" if packed else ""
+    if packed:
+        return f"; unpack {', '.join(packed)} first"
+    others = sorted(path.name for path in folder.glob("[!.]*") if path.name != RECEIPT)
+    return f"; what is there holds none of it, or not all: {name_some(others)}" if others else ""
 
 
 def bring(archive: Archive, folder: Path, mirror: str | None) -> Path:

@@ -14,7 +14,7 @@ def command_line() -> command.Parser:
         "--limit",
         type=int,
         metavar="N",
-        help="this many recordings only, spread over the data set; replaces the full store until dvc repro runs again",
+        help="try this many recordings, spread over the data set, in data/NAME/trial; the full store stays as it is",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="threads that parse (one per core if not given)")
     parser.add_argument(
@@ -53,7 +53,8 @@ def main() -> None:
     options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
     settings = parameters.load(parameters.INGEST, dataset=dataset.name).get(parameters.INGEST)
-    limit = options.limit if options.limit is not None else settings.limit
+    trial = options.limit is not None
+    limit = options.limit if trial else settings.limit
     for option, number in (("--limit", limit), ("--workers", options.workers)):
         if number is not None and number < 1:
             raise UserError(f"{option}: must be at least 1")
@@ -63,7 +64,7 @@ def main() -> None:
     check_verified(places.raw(dataset.name), receipt["files"], dataset)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]
     whole, shards = places.recordings(dataset.name), places.shards(dataset.name)
-    target = whole if shard is None else shards / "{}-of-{}".format(*shard)
+    target = places.trial(dataset.name) if trial else whole if shard is None else shards / "{}-of-{}".format(*shard)
     earlier = [whole, *(sorted(shards.iterdir()) if shards.is_dir() else ())]
     reused = 0
     sizes: list[float] = []
@@ -78,22 +79,27 @@ def main() -> None:
             work.advance()
         lines: list[str] = []
         if shard is None:
+            if not trial:
+                places.differences(dataset.name).unlink(missing_ok=True)
             check_count(store, dataset, receipt["recordings"], partial=settings.allow_partial or limit is not None)
             lines = check_sizes(dataset.name, sizes)
             losses = find_losses(store.manifest(), store.exclusions(), READING)
             lines += tell_losses(dataset.name, losses, settings.strict)
-    if shard is None:
+    if shard is None and not trial:
         shutil.rmtree(shards, ignore_errors=True)
     for line in lines:
         say(line)
     kept = f", {reused} unchanged and not parsed again" if reused else ""
-    say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded{kept}")
+    where = f"; a trial, in {target}: {whole} is as it was" if trial else ""
+    say(f"{dataset.name}: {len(store)} recordings, {store.excluded} excluded{kept}{where}")
 
 
 def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
     """Which part of how many, if one was asked for; UserError if there is no such part."""
     if options.shard is None:
         return None
+    if options.limit is not None:
+        raise UserError("--limit: tries recordings by itself; leave out --shard")
     if not 0 <= options.shard < options.of:
         raise UserError(f"--shard: {options.shard} is none of {options.of} parts; they count from 0")
     return options.shard, options.of
@@ -127,7 +133,6 @@ def check_count(store: StoreWriter, dataset: DataSet, videos: int, *, partial: b
     """
     if len(store) == 0:
         raise UserError(f"{dataset.name}: no recording could be read; the first reason: {store.first_reason}")
-    places.differences(dataset.name).unlink(missing_ok=True)
     found = {"videos": (videos, dataset.videos), "recordings": (len(store) + store.excluded, dataset.clips)}
     for kind, (count, expected) in found.items():
         if expected is None:

@@ -11,7 +11,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 def test_commands_of_the_smaller_trial_run(project_copy):
     lines = shell_lines(README, "A smaller trial, another setting")
-    assert len(lines) == 7
+    assert len(lines) == 8
     assert lines[0] == ". .venv/bin/activate"  # the tests run in that environment already
     run(project_copy, "git", "config", "user.name", "reader")
     run(project_copy, "git", "config", "user.email", "reader@example.org")

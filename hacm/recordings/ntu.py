@@ -18,6 +18,7 @@ from hacm.skeletons.topology import KINECT_V2
 SUFFIX = ".skeleton"
 FRAMES_PER_SECOND = 30.0
 COMPANIONS: tuple[str, ...] = ()
+NTU_FORMAT = True
 
 # Tracks × frames. A real file has some dozens of tracks over at most 300 frames; a text of nothing but new ids would
 # otherwise ask for memory that grows with the square of its length.

@@ -88,21 +88,15 @@ def find_count_faults(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: Data
     if dataset.clips is not None and recordings != dataset.clips:
         text = f"{recordings} clips with those left out, expected {dataset.clips}"
         findings.append(Finding("counts", severity, (), text))
-    left_out = sorted(set(excluded["name"]) - dataset.missing_names())
-    if left_out:
-        text = f"{len(left_out)} clips are left out that their authors count: {name_some(left_out)}"
-        findings.append(Finding("counts", "note" if dataset.synthetic else "warning", tuple(left_out), text))
     return findings + _find_lost(clips, excluded, dataset) + _find_unevenness(clips)
 
 
 def _find_lost(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> list[Finding]:
-    """What reading and cleaning lost beside the standard cleaning, and clips in no part of a split."""
+    """What is left out beside the authors' own list, what reading and cleaning lost beside the standard cleaning, and
+    clips in no part of a split."""
     severity = "note" if dataset.synthetic else "warning"
-    findings = [
-        Finding("lost", severity, loss.names, loss.text)
-        for loss in find_losses(clips, excluded, (*READING, *UNASKED, Kind.SUM_ZERO))
-        if not loss.excluded  # these are a finding of their own
-    ]
+    losses = find_losses(clips, excluded, (*READING, *UNASKED, Kind.SUM_ZERO))
+    findings = [Finding("lost", severity, loss.names, loss.text) for loss in losses]
     for rule, definition in dataset.splits.items():
         names = find_without_part(clips, definition.column)
         if names:

@@ -1,6 +1,8 @@
 """A comparison as tables, in the order of its facts."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from string import ascii_uppercase
 from typing import Any
 
 from hacm.errors import name_some
@@ -10,28 +12,62 @@ from pipeline.text_tables import Table
 MOST_CLASSES = 5
 """So many gains and so many losses are shown of each result."""
 SHORT = 12
+MOST_FILES = 8
+"""So many files of code are named."""
 UNITS = {"seconds": "s", "memory_mb": "MB", "gpu_memory_mb": "MB on the GPU", "energy_joules": "J, whole machine"}
 
 
-def tabulate_comparison(facts: dict[str, Any]) -> list[Table]:
-    """All that `facts` hold; what came of it is absent where it must not be compared."""
-    names = [one["name"] for one in facts["compared"]]
-    tables = [_head(facts), _data(facts["data"], names), _code(facts), _parameters(facts, names)]
+def tabulate_comparison(facts: dict[str, Any], *, everything: bool = True) -> list[Table]:
+    """All that `facts` hold; what came of it is absent where it must not be compared.
+
+    Columns are headed A, B, C, as the first table names them. everything: name every file of code that differs.
+    """
+    letters = [f"{ascii_uppercase[number % 26]}{number // 26 or ''}" for number in range(len(facts["compared"]))]
+    tables = [_head(facts, letters), _data(facts["data"], letters), _code(facts, everything)]
+    tables.append(_parameters(facts, letters))
     if "figures" in facts:
-        tables += [_figures(facts, names), *_classes(facts["classes"], names), _costs(facts["costs"], names)]
+        tables += [_figures(facts, letters), *_classes(facts, letters), _costs(facts, letters)]
     return tables
 
 
-def _head(facts: dict[str, Any]) -> Table:
-    rows = [(letter, one["name"], (one["commit"] or "uncommitted, as it is now")[:40])
-            for letter, one in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", facts["compared"], strict=False)]  # fmt: skip
-    compared = name_some([match["name"] for match in facts["results"]])
-    return Table(
-        "compared", ("", "results of", "commit"), rows, [f"{len(facts['results'])} results: {compared}"], numbers=3
-    )
+def _head(facts: dict[str, Any], letters: Sequence[str]) -> Table:
+    rows = [
+        (letter, one["name"], one["commit"][:SHORT] if one["commit"] else "uncommitted, as it is now")
+        for letter, one in zip(letters, facts["compared"], strict=True)
+    ]
+    names = [match["name"] for match in facts["results"]]
+    shared = "/".join(_shared(names))
+    if len(names) == 1:
+        note = f"the result compared: {names[0]}"
+    else:
+        note = f"{len(names)} results{f' of {shared}' if shared else ''}: {name_some(_without(names, names))}"
+    return Table("compared", ("", "results of", "commit"), rows, [note], numbers=3)
 
 
-def _data(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
+def _shared(names: Sequence[str]) -> list[str]:
+    """The first parts of their paths that all names have."""
+    parts = [name.split("/") for name in names]
+    return [level[0] for level in takewhile(lambda level: len(set(level)) == 1, zip(*parts, strict=False))]
+
+
+def _without(names: Sequence[str], every: Sequence[str]) -> list[str]:
+    """Names without the parts that all results share; the head says those once."""
+    shared = len(_shared(every)) if len(every) > 1 else 0
+    return ["/".join(name.split("/")[shared:]) for name in names]
+
+
+def _by_result(facts: dict[str, Any], title: str, headings: Sequence[str], rows: Sequence[Sequence[str]],
+               notes: Sequence[str]) -> Table:  # fmt: skip
+    """A table with the result's name in its first column; without that column where one result is compared."""
+    every = [match["name"] for match in facts["results"]]
+    if len(every) == 1:
+        return Table(title, headings[1:], [row[1:] for row in rows], notes)
+    names = _without([row[0] for row in rows], every)
+    rows = [(name, *row[1:]) for name, row in zip(names, rows, strict=True)]
+    return Table(title, headings, rows, notes, numbers=2, whole=1)
+
+
+def _data(found: Sequence[dict[str, Any]], letters: Sequence[str]) -> Table:
     notes = []
     for one in found:
         versions = " → ".join(version[:SHORT] for version in dict.fromkeys(one["versions"]))
@@ -40,8 +76,8 @@ def _data(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
             continue
         what = f"version {versions}" if len(set(one["versions"])) > 1 else f"version {versions}, another split"
         notes.append(f"{one['benchmark']}: DIFFERENT data: {what}")
-        for name, differences in zip(names[1:], one.get("differences", ()), strict=False):
-            notes += [f"{name}: {line}" for line in _data_lines(differences)]
+        for letter, differences in zip(letters[1:], one.get("differences", ()), strict=False):
+            notes += [f"{letter}: {line}" for line in _data_lines(differences)]
     return Table("data", notes=notes)
 
 
@@ -57,24 +93,29 @@ def _data_lines(differences: dict[str, Any]) -> Iterator[str]:
                 yield f"{rule}, {part}: {count['before']} → {count['after']} clips ({changes})"
 
 
-def _code(facts: dict[str, Any]) -> Table:
+def _code(facts: dict[str, Any], everything: bool) -> Table:
     rows = [
         (row["path"], ", ".join(row["stages"]), "; ".join(name_some(lines) for lines in row["commits"] if lines) or "–")
         for row in facts["code"]
     ]
     notes = [] if rows or facts["unrecorded"] else ["the same"]
+    if not everything and len(rows) > MOST_FILES:
+        notes.append(f"… and {len(rows) - MOST_FILES} more; --all names them")
+        rows = rows[:MOST_FILES]
     if facts["unrecorded"]:
         notes.append(f"dvc.lock does not say what these were made of: {name_some(facts['unrecorded'])}")
     return Table("code", ("file", "of stages", "commits"), rows, notes, numbers=3)
 
 
-def _parameters(facts: dict[str, Any], names: Sequence[str]) -> Table:
+def _parameters(facts: dict[str, Any], letters: Sequence[str]) -> Table:
     every = len(facts["results"])
     rows = [
         (row["key"], *map(_value, row["values"]), "all" if len(row["results"]) == every else name_some(row["results"]))
         for row in facts["parameters"]
     ]
-    headings = ("parameter", *names, "of")
+    headings = ["parameter", *letters, "of"]
+    if all(row[-1] == "all" for row in rows):
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
     return Table("parameters that differ", headings, rows, [] if rows else ["none"], numbers=len(headings))
 
 
@@ -84,60 +125,67 @@ def _value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _figures(facts: dict[str, Any], names: Sequence[str]) -> Table:
-    headings = ["result", "figure", names[0]]
-    for name in names[1:]:
-        headings += [name, "difference", "p"]
+def _figures(facts: dict[str, Any], letters: Sequence[str]) -> Table:
+    first, *others = letters
+    headings = ["result", "figure", first]
+    for letter in others:
+        headings += [letter, f"{letter} − {first}", "p"]
     rows = []
     for row in facts["figures"]:
-        intervals = row.get("intervals", [None] * len(names))
-        shown = [_accuracy(*pair) for pair in zip(row["values"], intervals, strict=True)]
-        cells = [row["result"], row["figure"], shown[0]]
+        intervals = row.get("intervals", [None] * len(letters))
+        shown = [_figure(*pair) for pair in zip(row["values"], intervals, strict=True)]
+        cells = [row["result"], row["figure"].replace("_", " "), shown[0]]
         for value, difference in zip(shown[1:], row["differences"], strict=True):
-            cells += [value, *_difference(difference)]
+            cells += [value, *_difference(difference, row["values"][0])]
         rows.append(cells)
-    notes = [_over_seeds(row, names) for row in facts["over_seeds"]]
+    notes = [_over_seeds(row, others) for row in facts["over_seeds"]]
     told = (
-        "difference: from the first, in brackets the paired bootstrap 95 % interval over test clips of one seed; "
-        "p: McNemar's exact test, two-sided; neither holds the spread between seeds"
+        "accuracies in per cent, differences in points; in brackets 95 % intervals, of a difference the paired "
+        "bootstrap's over the test clips of one seed; p: McNemar's exact test, two-sided; neither holds the spread "
+        "between seeds"
     )
-    return Table("figures", headings, rows, [*notes, told], numbers=2)
+    return _by_result(facts, "figures", headings, rows, [*notes, told])
 
 
-def _accuracy(value: Any, interval: Sequence[float] | None) -> str:
+def _figure(value: Any, interval: Sequence[float] | None) -> str:
     if value is None:
         return "–"
-    return (
-        _value(value) if interval is None or None in interval else f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]"
-    )
+    if interval is None or None in interval:
+        return _rounded(value, value) if isinstance(value, float) else _value(value)
+    return f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]"
 
 
-def _difference(difference: dict[str, Any]) -> tuple[str, str]:
+def _rounded(number: float, scale: float, sign: str = "") -> str:
+    """One decimal where the figure is that of an accuracy, three digits where it is smaller."""
+    return f"{number:{sign}.1f}" if abs(scale) >= 10 else f"{number:{sign}.3g}"
+
+
+def _difference(difference: dict[str, Any], first: Any) -> tuple[str, str]:
     value = difference["value"]
     if value is None:
         return "–", ""
     if "p" not in difference:
-        return f"{value:+g}", ""
+        return (_rounded(value, first, "+") if isinstance(value, float) else f"{value:+}"), ""
     interval = f"[{difference['low']:+.1f}, {difference['high']:+.1f}]"
     return f"{value:+.1f} {interval}", f"{difference['p']:.2g}"
 
 
-def _over_seeds(row: dict[str, Any], names: Sequence[str]) -> str:
+def _over_seeds(row: dict[str, Any], others: Sequence[str]) -> str:
     means = ", ".join(
-        f"{name} {one['mean']:+.2f} ± {one['deviation']:.2f}"
-        for name, one in zip(names[1:], row["differences"], strict=True)
+        f"{letter} {one['mean']:+.2f} ± {one['deviation']:.2f}"
+        for letter, one in zip(others, row["differences"], strict=True)
     )
     variants = "/".join(dict.fromkeys(row["variants"]))
     seeds = ", ".join(map(str, row["seeds"]))
     return f"{row['benchmark']} {variants} {row['protocol']}, top-1 over seeds {seeds}: {means} (standard deviation)"
 
 
-def _classes(found: Sequence[dict[str, Any]], names: Sequence[str]) -> list[Table]:
+def _classes(facts: dict[str, Any], letters: Sequence[str]) -> list[Table]:
     tables = []
-    for number, name in enumerate(names[1:]):
+    for number, letter in enumerate(letters[1:]):
         rows = []
-        for result in dict.fromkeys(row["result"] for row in found):
-            moved = sorted((row for row in found if row["result"] == result and row["points"][number]),
+        for result in dict.fromkeys(row["result"] for row in facts["classes"]):
+            moved = sorted((row for row in facts["classes"] if row["result"] == result and row["points"][number]),
                            key=lambda row: -row["points"][number])  # fmt: skip
             gains = [row for row in moved if row["points"][number] > 0][:MOST_CLASSES]
             losses = [row for row in moved if row["points"][number] < 0][-MOST_CLASSES:]
@@ -146,17 +194,18 @@ def _classes(found: Sequence[dict[str, Any]], names: Sequence[str]) -> list[Tabl
                  f"{row['points'][number]:+.1f}")
                 for row in gains + losses
             ]  # fmt: skip
-        title = f"classes that moved most, {name}" if len(names) > 2 else "classes that moved most"
-        headings = ("result", "class", "clips", f"right: {names[0]}", f"right: {name}", "points")
-        tables.append(Table(title, headings, rows, [] if rows else ["none moved"], numbers=2))
+        title = f"classes that moved most, {letter}" if len(letters) > 2 else "classes that moved most"
+        headings = ("result", "class", "clips", f"right: {letters[0]}", f"right: {letter}", "points")
+        tables.append(_by_result(facts, title, headings, rows, [] if rows else ["none moved"]))
     return tables
 
 
-def _costs(found: Sequence[dict[str, Any]], names: Sequence[str]) -> Table:
+def _costs(facts: dict[str, Any], letters: Sequence[str]) -> Table:
+    found = facts["costs"]
     rows = [(row["result"], UNITS[row["cost"]], *map(_cost, row["values"])) for row in found]
     machines = sorted({machine for row in found for machine in row["machines"]})
     notes = [f"on {machines[0]}" if len(machines) == 1 else f"on DIFFERENT machines: {'; '.join(machines)}"]
-    return Table("costs", ("result", "", *names), rows, notes, numbers=2)
+    return _by_result(facts, "costs", ("result", "unit", *letters), rows, notes)
 
 
 def _cost(value: float | None) -> str:

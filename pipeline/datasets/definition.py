@@ -106,6 +106,11 @@ class DataSet:
         return importlib.import_module(self.reader) if isinstance(self.reader, str) else self.reader
 
     @property
+    def in_ntu_format(self) -> bool:
+        """Whether the raw files are NTU's `.skeleton` texts, for which the published standard cleaning was made."""
+        return bool(getattr(self.reader_object, "NTU_FORMAT", False))
+
+    @property
     def companions(self) -> tuple[str, ...]:
         """Roles of the raw files that belong to a recording beside its main file."""
         roles: tuple[str, ...] = self.reader_object.COMPANIONS

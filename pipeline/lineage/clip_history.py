@@ -11,6 +11,7 @@ from pipeline.lineage.behind import Trace
 from pipeline.lineage.recorded_graph import RecordedGraph
 from pipeline.store.format_3 import update_excluded, update_manifest
 from pipeline.store.manifest import notes_of
+from pipeline.store.split_files import read_split
 from pipeline.store.store import SkeletonStore
 
 IDENTITY = ("label", "subject", "camera", "setup", "replication", "execution", "fps", "frames", "bodies", "hash")
@@ -125,8 +126,7 @@ def _follow(graph: RecordedGraph, stage: str, rows: list[dict[str, Any]]) -> dic
             for table in _read_tables(Path(out), "clips"):
                 found = table.filter(pl.col("name").is_in(list(names))).to_dicts()
                 clips += [{"name": row["name"], "store": out, "excluded": row.get("reason")} for row in found]
-            split = Path(out, "split.parquet")
-            if split.is_file():
-                table = pl.read_parquet(split).filter(pl.col("name").is_in(list(names)))
+            if Path(out, KINDS["split"]).is_file():
+                table = read_split(Path(out))[0].filter(pl.col("name").is_in(list(names)))
                 parts[out] = dict(table.select("name", "part").iter_rows())
     return {"raw": raw, "recordings": rows, "clips": clips, "parts": parts}

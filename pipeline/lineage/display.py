@@ -15,40 +15,49 @@ SHOWN_DIGITS = 12
 MOST_REASONS = 4
 
 
-def show_behind(console: Console, facts: dict[str, Any]) -> None:
-    """A result's figures, then stages, data, checkpoints, parameters and code."""
+def show_behind(console: Console, facts: dict[str, Any], everything: bool) -> None:
+    """A result's figures, then stages, data, checkpoints, parameters and code.
+
+    everything: whole hashes, and also the parameters and code that are as recorded, with where they were set.
+    """
     figures = ", ".join(f"{key} {value}" for key, value in facts["metrics"].items())
-    console.print(f"[bold]{escape(facts['result'])}[/]: {_state(facts['state'])}", soft_wrap=True)
+    _write(console, f"[bold]{escape(facts['result'])}[/]: {_state(facts['state'])}")
     if facts["result"] != facts["stage"]:
-        console.print(f"written by {escape(facts['stage'])}", soft_wrap=True)
-    console.print(escape(figures) or "no figures", highlight=False, soft_wrap=True)
+        _write(console, f"written by {escape(facts['stage'])}")
+    _write(console, escape(figures) or "no figures")
     for one in facts["contradictions"]:
-        console.print(f"[bold red]{escape(one)}[/]", soft_wrap=True)
+        _write(console, f"[bold red]{escape(one)}[/]")
     rows = [(one["stage"], one["state"], _reasons(one)) for one in facts["stages"]]
-    tables = [_table("stages", ("stage", "state", "not as recorded"), rows), _data(facts["data"])]
+    tables = [_table("stages", ("stage", "state", "not as recorded"), rows), _data(facts["data"], everything)]
     tables += [*map(_checkpoint, facts["checkpoints"]), *map(_run, facts["run"])]
-    tables += [_parameters(facts["parameters"]), _code(facts["code"])]
+    tables += [_parameters(facts["parameters"], everything), _code(facts["code"], everything)]
     show_tables(console, tables)
 
 
-def show_affected(console: Console, facts: dict[str, Any]) -> None:
-    """Where a recording ended up; every stage that depends on the cause, and its state."""
-    console.print(f"[bold]{escape(facts['cause'])}[/] ({facts['kind']})", soft_wrap=True)
+def show_affected(console: Console, facts: dict[str, Any], everything: bool) -> None:
+    """Where a recording ended up; every stage that depends on the cause, its state, and the results.
+
+    everything: also why a stage is stale.
+    """
+    _write(console, f"[bold]{escape(facts['cause'])}[/] ({facts['kind']})")
     if "recording" in facts:
         show_recording(console, facts["recording"])
     for one in facts["made_by"]:
-        console.print(f"made by {escape(one['stage'])}: {_state(one['state'])}", soft_wrap=True)
+        _write(console, f"made by {escape(one['stage'])}: {_state(one['state'])}")
     if not facts["stages"]:
-        console.print("no stage depends on it")
+        _write(console, "no stage depends on it")
         return
-    rows = [
-        (one["stage"] + ("" if one["active"] else " (not active)"), one["state"], _how(one), _reasons(one),
-         "\n".join(one["results"]))
-        for one in facts["stages"]
-    ]  # fmt: skip
-    headings = ("stage", "state", "depends on it", "not as recorded", "results")
-    show_tables(console, [_table("what depends on it", headings, rows)])
-    console.print(", ".join(f"{count} {state}" for state, count in facts["counts"].items()), highlight=False)
+    headings = ["stage", "state", "depends on it"]
+    rows = [[one["stage"] + ("" if one["active"] else " (not active)"), one["state"], _how(one)]
+            for one in facts["stages"]]  # fmt: skip
+    if everything:
+        headings.append("not as recorded")
+        rows = [[*row, _reasons(one)] for row, one in zip(rows, facts["stages"], strict=True)]
+    results = [f"result: {path}" for one in facts["stages"] for path in one["results"]]
+    show_tables(console, [_table("what depends on it", headings, rows, *results)])
+    counts = ", ".join(f"{count} {state}" for state, count in facts["counts"].items())
+    why = "; --all says why" if facts["counts"]["stale"] and not everything else ""
+    _write(console, f"{counts}{why}")
 
 
 def show_clip(console: Console, facts: dict[str, Any]) -> None:
@@ -67,7 +76,7 @@ def show_clip(console: Console, facts: dict[str, Any]) -> None:
     if prediction:
         lines.append(f"predicted {prediction['predicted']}, is {prediction['actual']}")
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        _write(console, escape(line))
 
 
 def show_recording(console: Console, facts: dict[str, Any]) -> None:
@@ -83,7 +92,12 @@ def show_recording(console: Console, facts: dict[str, Any]) -> None:
     for split, parts in facts["parts"].items():
         lines += [f"{split}: {name} in {part}" for name, part in parts.items()] or [f"{split}: in no part"]
     for line in lines:
-        console.print(escape(line), highlight=False, soft_wrap=True)
+        _write(console, escape(line))
+
+
+def _write(console: Console, text: str) -> None:
+    """A line that the terminal breaks, so that paths in it can be copied whole."""
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _state(state: str) -> str:
@@ -115,17 +129,21 @@ def _how(one: dict[str, Any]) -> str:
     return read if one["decides"] else f"{read}; decides nothing here"
 
 
-def _data(data: Iterable[dict[str, Any]]) -> Table:
+def _data(data: Iterable[dict[str, Any]], everything: bool) -> Table:
+    def shown(digest: str) -> str:
+        return digest if everything else _short(digest)
+
     rows = []
     for one in data:
-        rows.append((one["dataset"], one["raw"], f"md5 {one['md5']}, {one['raw_recordings']} recordings", _here(one)))
-        rows += [("", archive["file"], f"SHA-256 {archive['sha256']}", "") for archive in one["archives"]]
+        counts = f"{one['raw_recordings']} recordings, md5 {shown(one['md5'])}"
+        rows.append((one["raw"], counts, _here(one)))
+        rows += [(f"  {archive['file']}", f"SHA-256 {shown(archive['sha256'])}", "") for archive in one["archives"]]
         for kind in ("recordings", "clips"):
             if kind in one:
                 store = one[kind]
-                counts = f"version {store['version']}, {store['clips']} {kind}, {store['excluded']} excluded"
-                rows.append(("", store["path"], counts, _here(store)))
-    return _table("data", ("data set", "path", "as recorded", "now"), rows)
+                counts = f"{store['clips']} {kind}, {store['excluded']} excluded, version {shown(store['version'])}"
+                rows.append((store["path"], counts, _here(store)))
+    return _table("data", ("path", "as recorded", "now"), rows)
 
 
 def _checkpoint(one: dict[str, Any]) -> Table:
@@ -135,27 +153,41 @@ def _checkpoint(one: dict[str, Any]) -> Table:
 
 def _run(one: dict[str, Any]) -> Table:
     shown = {key: value for key, value in one.items() if key not in ("path", "here")}
-    rows = [(key, value if isinstance(value, str) else json.dumps(value)) for key, value in shown.items()]
+    rows = [
+        (key, value if isinstance(value, str) else _describe_machine(value) if key == "machine" else json.dumps(value))
+        for key, value in shown.items()
+    ]
     return _table(f"run, by {one['path']} ({_here(one)})", ("", ""), rows)
+
+
+def _describe_machine(machine: dict[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_gb', ' (GB)')} {value}" for key, value in machine.items())
 
 
 def _here(one: dict[str, Any]) -> str:
     return "the same" if one["here"] else "another, or gone"
 
 
-def _parameters(parameters: Iterable[dict[str, Any]]) -> Table:
+def _parameters(parameters: Sequence[dict[str, Any]], everything: bool) -> Table:
+    """Those that differ now first; without `everything` those that differ or that a section of its own sets."""
+    differing = [one for one in parameters if one["now"] != one["value"]]
+    own = [one for one in parameters if one["now"] == one["value"] and not one["key"].startswith(one["set_in"])]
+    others = [one for one in parameters if one not in differing and one not in own]
+    chosen = [*differing, *own, *(others if everything else ())]
+    headings = ["parameter", "value", *(["now"] if differing else []), "set in"]
     rows = []
-    for one in parameters:
-        origin = "" if one["key"].startswith(one["set_in"]) else one["set_in"]
+    for one in chosen:
         now = "" if one["now"] == one["value"] else json.dumps(one["now"])
-        kinds = dict.fromkeys(name.split("@", 1)[0] for name in one["stages"])
-        rows.append((one["key"], json.dumps(one["value"]), origin, now, " ".join(kinds)))
-    return _table("parameters", ("parameter", "value", "set in", "now", "read by"), rows)
+        rows.append((one["key"], json.dumps(one["value"]), *([now] if differing else []), one["set_in"]))
+    left = len(parameters) - len(chosen)
+    notes = [f"… and {left} more, as recorded; --all lists them"] if left else []
+    return _table("parameters", headings, rows, *notes)
 
 
-def _code(code: dict[str, Any]) -> Table:
+def _code(code: dict[str, Any], everything: bool) -> Table:
+    files = [one for one in code["files"] if everything or one["now"] != one["md5"]]
     rows = []
-    for one in code["files"]:
+    for one in files:
         now = "the same" if one["now"] == one["md5"] else "gone" if one["now"] is None else "another"
         commit = _short(one["commit"]) if one["commit"] else "none"
         rows.append((one["path"], _short(one["md5"]), now, commit))
@@ -163,7 +195,9 @@ def _code(code: dict[str, Any]) -> Table:
     more = len(commits) - 1
     note = f"all of it is in commit {_short(commits[0])}" if commits else "no one commit has all of it"
     note += f" and {more} other{'s' * (more > 1)}" if more > 0 else ""
-    return _table("code", ("path", "md5", "now", "brought by commit"), rows, note)
+    left = len(code["files"]) - len(files)
+    notes = [f"… and {left} more, as recorded; --all lists them"] if left else []
+    return _table("code", ("path", "md5", "now", "brought by commit"), rows, *notes, note)
 
 
 def _short(digest: str) -> str:
@@ -171,5 +205,5 @@ def _short(digest: str) -> str:
 
 
 def _table(title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], *notes: str) -> Table:
-    """Of texts alone; states are coloured."""
-    return Table(title, headings, rows, notes, numbers=len(headings), styles=COLOURS)
+    """Of texts alone, the first column whole for copying; states are coloured."""
+    return Table(title, headings, rows, notes, numbers=len(headings), whole=1, styles=COLOURS)

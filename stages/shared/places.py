@@ -36,6 +36,11 @@ def recordings(dataset: str) -> Path:
     return Path("data", dataset, "recordings")
 
 
+def trial(dataset: str) -> Path:
+    """A raw store of a few recordings, to see whether they can be read; no stage reads it."""
+    return Path("data", dataset, "trial", "recordings")
+
+
 def shards(dataset: str) -> Path:
     """Parts of the raw store that several processes parsed, until one makes the whole of them."""
     return unfinished() / "ingest" / dataset

@@ -15,6 +15,7 @@ def command_line() -> command.Parser:
     parser = command.parser(__doc__, example="HEAD workspace:hacm/seed-0/linear")
     parser.add_argument("first", metavar="A", help=f"what the others are compared with: {FORM}")
     parser.add_argument("others", metavar="B", nargs="+", help=f"compared with it; {REVISIONS}")
+    parser.add_argument("--all", action="store_true", help="name every file of code that differs")
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
@@ -55,4 +56,5 @@ def write(found: dict[str, Any], options: argparse.Namespace) -> None:
     elif options.markdown:
         print(text_tables.markdown_page(comparison_tables.tabulate_comparison(found)), end="")
     else:
-        text_tables.show_tables(table_console(), comparison_tables.tabulate_comparison(found))
+        tables = comparison_tables.tabulate_comparison(found, everything=options.all)
+        text_tables.show_tables(table_console(), tables)

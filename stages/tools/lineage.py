@@ -18,6 +18,7 @@ def command_line() -> command.Parser:
     forward = directions.add_parser("affected-by", help="from a raw file, a recording, code or a parameter to results")
     forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording, a stage")
     for direction in (backward, forward):
+        direction.add_argument("--all", action="store_true", help="show also what is as recorded, and whole hashes")
         direction.add_argument("--json", action="store_true", help="print facts instead of tables")
         direction.add_argument("--strict", action="store_true", help="exit code 2 if something is stale")
     return parser
@@ -55,7 +56,7 @@ def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
     trace = behind.trace_back(graph, reader, behind.find_target(graph, options.thing))
     if options.clip:
         facts = trace_clip(reader, trace, options.clip)
-        show(facts, display.show_clip, options)
+        show(facts, lambda console, found, _: display.show_clip(console, found), options)
     elif options.files and not options.json:
         for row in behind.list_recordings(reader, trace):
             print(row["source_sha256"] or "left out", row["source"], sep="  ")
@@ -84,4 +85,4 @@ def show(facts: dict[str, Any], draw: Any, options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(facts, indent=2, ensure_ascii=False))
         return
-    draw(table_console(), facts)
+    draw(table_console(), facts, options.all)

@@ -247,7 +247,8 @@ def test_data_come_first_and_every_section_is_shown(project):
         "costs",
     ]
     assert "kinect-sim-xsub: DIFFERENT data: version vvvvvvvvvvvv → wwwwwwwwwwww" in page
-    assert "| train.masking.tau | 0.9 | 0.8 | all |" in page
+    assert "| parameter | A | B |" in page
+    assert "| train.masking.tau | 0.9 | 0.8 |" in page
     assert json.loads(json.dumps(found)) == found
 
 

@@ -129,11 +129,56 @@ def test_unpacked_folder_gives_the_same_version_as_the_archive(place, tmp_path):
     for _ in range(2):
         assert stage(place, "download", "ntu60").returncode == 0
         assert stage(place, "ingest", "ntu60", "--limit", "9").returncode == 0
-        versions.append(SkeletonStore.open(place / "data/ntu60/recordings").version)
+        versions.append(SkeletonStore.open(place / "data/ntu60/trial/recordings").version)
         raw = place / "data/ntu60/raw"
         with zipfile.ZipFile(raw / "nturgbd_skeletons_s001_to_s017.zip") as archive:
             archive.extractall(raw)
     assert versions[0] == versions[1]
+
+
+def test_recordings_under_any_name_in_any_packing_are_taken(place):
+    """An archive under another name, loose files, folders in folders, a second folder beside the first."""
+    raw = place / "data/ntu60/raw"
+    names = ntu_archive(place / "archive.zip")
+    with zipfile.ZipFile(place / "archive.zip") as archive:
+        archive.extractall(place / "unpacked")
+    files = sorted((place / "unpacked/nturgb+d_skeletons").iterdir())
+
+    def packed_as(*folders: str) -> None:
+        shutil.rmtree(raw, ignore_errors=True)
+        for number, file in enumerate(files):
+            target = raw / folders[number % len(folders)]
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, target)
+
+    def renamed() -> None:
+        raw.mkdir(parents=True)
+        shutil.copy(place / "archive.zip", raw / "skeletons from the lab.zip")
+
+    renamed()
+    ways = [lambda: None, lambda: packed_as(""), lambda: packed_as("a/b/c", "a/d"),
+            lambda: packed_as("nturgb+d_skeletons", "nturgb+d_skeletons120")]  # fmt: skip
+    for pack in ways:
+        pack()
+        done = stage(place, "download", "ntu60")
+        assert done.returncode == 0, done.stderr
+        assert read_json(raw / "receipt.json")["recordings"] == len(names)
+
+
+def test_what_lies_there_beside_is_named(place):
+    raw = place / "data/ntu60/raw"
+    raw.mkdir(parents=True)
+    (raw / "thesis.pdf").write_bytes(b"%PDF")
+    with zipfile.ZipFile(raw / "videos.zip", "w") as archive:
+        archive.writestr("a.avi", "RIFF")
+    assert "what is there holds none of it, or not all: thesis.pdf, videos.zip" in refused(place, "ntu60")
+    names = ntu_archive(raw / "nturgbd_skeletons_s001_to_s017.zip")
+    shutil.copy(raw / "nturgbd_skeletons_s001_to_s017.zip", raw / "again.zip")
+    done = stage(place, "download", "ntu60")
+    assert "not read, for nturgbd_skeletons_s001_to_s017.zip is there: again.zip" in done.stderr
+    assert read_json(raw / "receipt.json")["recordings"] == len(names)
+    message = refused(place, "ntu120")
+    assert "nothing in data/ntu120/raw" in message or "is not in data/ntu120/raw" in message
 
 
 def test_authors_list_of_incomplete_recordings_is_excluded_by_name(place):
@@ -146,7 +191,7 @@ def test_authors_list_of_incomplete_recordings_is_excluded_by_name(place):
         archive.writestr(f"nturgb+d_skeletons/{listed[0]}.skeleton", "0\n")
     assert stage(place, "download", "ntu60").returncode == 0
     assert stage(place, "ingest", "ntu60", "--limit", "9999").returncode == 0
-    store = SkeletonStore.open(place / "data/ntu60/recordings")
+    store = SkeletonStore.open(place / "data/ntu60/trial/recordings")
     assert len(store) == len(names)
     assert store.table("excluded")["reason"].to_list() == ["listed by the data set's authors as missing or incomplete"]
 
@@ -395,7 +440,7 @@ def test_limit_counts_recordings_and_not_files(place):
     write_tree(place / "data/ui-prmd/raw", ui_prmd_texts())
     assert stage(place, "download", "ui-prmd").returncode == 0
     assert stage(place, "ingest", "ui-prmd", "--limit", "5").returncode == 0
-    assert len(SkeletonStore.open(place / "data/ui-prmd/recordings")) == 5
+    assert len(SkeletonStore.open(place / "data/ui-prmd/trial/recordings")) == 5
 
 
 def test_two_companions_that_differ_are_refused(place):

@@ -13,6 +13,7 @@ import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
 
+from hacm.files import hash_tree
 from pipeline.store.store import SkeletonStore
 from pipeline.yaml_tree import ABSENT, look_up
 from tests.conftest import environment, run, write_small_params
@@ -193,11 +194,17 @@ def test_killed_pretraining_resumes_to_the_same_weights(project_copy):
     assert not state.exists()
 
 
-def test_limit_makes_a_smaller_trial(project_copy):
-    run(project_copy, "python", "-m", "stages.ingest", "--dataset", "kinect-sim", "--limit", "10")
-    store = SkeletonStore.open(project_copy / "data/kinect-sim/recordings")
+def test_limit_tries_a_few_recordings_and_leaves_the_full_store_alone(project_copy):
+    full = hash_tree(project_copy / "data/kinect-sim/recordings")
+    done = run(project_copy, "python", "-m", "stages.ingest", "--dataset", "kinect-sim", "--limit", "10")
+    store = SkeletonStore.open(project_copy / "data/kinect-sim/trial/recordings")
     assert len(store) == 10
     assert store.manifest["label"].n_unique() > 1
+    assert "in data/kinect-sim/trial/recordings: data/kinect-sim/recordings is as it was" in done.stderr
+    assert hash_tree(project_copy / "data/kinect-sim/recordings") == full
+    refused = run(project_copy, "python", "-m", "stages.ingest", "--dataset", "kinect-sim", "--limit", "9", "--shard",
+                  "0", "--of", "2", check=False)  # fmt: skip
+    assert "--limit: tries recordings by itself; leave out --shard" in refused.stderr
 
 
 @pytest.mark.parametrize(

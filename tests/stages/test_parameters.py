@@ -84,6 +84,7 @@ def test_the_projects_own_file_is_valid():
         ("  bootstrap: 2000", "  bootstrap: 2", "evaluate.bootstrap", "greater than or equal to 100"),
         ("  knn: {k: 1,", "  knn: {k: 0,", "evaluate.knn.k", "k must be positive"),
         ("    tree_split: xsub", "    tree_split: xsbu", "datasets.kinect-sim.tree_split", "xsub, xview, xset"),
+        ("cleaning: {}", "cleaning: {strategy: standard}", "datasets.utd-mhad.cleaning.strategy", "NTU's .skeleton files"),
         ("  scale: 2.0", "  scale: -2.0", "hierarchy.scale", "scale must be positive"),
         ("  ghost_frames: 11", "  ghost_frames: -1", "cleaning.ghost_frames", "ghost_frames"),
         ("      noise: 1.0", "      nosie: 1.0", "datasets.kinect-sim.source.nosie", "unknown key"),

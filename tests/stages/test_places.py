@@ -72,7 +72,10 @@ def test_links_in_a_raw_folder_are_called_links(place):  # noqa: F811
     assert done.returncode == 0, done.stderr
 
 
-def test_utd_mhad_as_an_unpacked_folder_is_taken(tmp_path):
+def test_utd_mhad_as_loose_files_or_an_unpacked_folder_is_taken(tmp_path):
+    name = "a1_s1_t1_skeleton.mat"
+    (tmp_path / name).touch()
+    assert find_present(UTD_MHAD, tmp_path) == [tmp_path / name]
     (tmp_path / "Skeleton").mkdir()
     assert find_present(UTD_MHAD, tmp_path) == [tmp_path / "Skeleton"]
 

@@ -117,13 +117,26 @@ def _check_dataset(source: Source, name: str) -> None:
         source.fail(key, f"unknown data set; known: {', '.join(known)}")
     _only(source, key, DATASET_KEYS)
     kinds: dict[str, Any] = {"source": source_kind(name), "ingest": IngestSettings, "tree_split": str}
-    _check_section(source, "cleaning", CleaningSettings, dataset=name)
+    _check_cleaning(source, name)
     for part, kind in kinds.items():
         _check_section(source, f"{key}.{part}", kind)
     rule = look_up(source.tree, f"{key}.tree_split")
     if rule is not ABSENT and rule not in known[name].splits:
         rules = ", ".join(known[name].splits)
         source.fail(f"{key}.tree_split", f"unknown split rule {rule!r}; {name} has: {rules}")
+
+
+def _check_cleaning(source: Source, name: str) -> None:
+    """Whether the standard cleaning, which takes frames and bodies for absent, is asked for NTU's format alone."""
+    settings = _check_section(source, "cleaning", CleaningSettings, dataset=name)
+    if settings is None or settings.strategy != "standard" or known_datasets()[name].in_ntu_format:
+        return
+    sections = list(reversed(layers(source.tree, "cleaning", dataset=name)))
+    source.fail(
+        source.key_of(sections, ["strategy"]),
+        f"standard is the published cleaning of NTU's .skeleton files, which {name} is not; it would take frames and "
+        f"bodies for absent that its reader found; set datasets.{name}.cleaning.strategy to none",
+    )
 
 
 def _check_benchmark(source: Source, name: str) -> None:
