@@ -5,11 +5,14 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from pipeline.yaml_tree import read_yaml
 from tests.conftest import PROJECT, environment, run
@@ -19,6 +22,7 @@ CLEAN = "Data and pipelines are up to date."
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")
 AUTHOR = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in
           (("NAME", "reader"), ("EMAIL", "reader@example.org"))}  # fmt: skip
+S3_KEYS = {"aws_access_key_id": "reader", "aws_secret_access_key": "secret"}
 PRETRAINED = "models/kinect-sim-xsub/hacm/seed-0/weights.safetensors"
 
 
@@ -73,6 +77,50 @@ def ssh_server(folder):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()
+
+
+@contextmanager
+def s3_server(folder):
+    """A mock server of S3 on the loopback address, with one bucket; yields its address."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    with open(folder / "s3.log", "w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stderr=log, stdout=log
+        )
+    try:
+        client = boto3.client("s3", endpoint_url=address, region_name="us-east-1", **S3_KEYS)
+        while True:
+            assert process.poll() is None, (folder / "s3.log").read_text()
+            try:
+                client.create_bucket(Bucket="my-bucket")
+                break
+            except EndpointConnectionError:
+                time.sleep(0.05)
+        yield address, client
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def test_push_and_pull_over_s3(project_copy, tmp_path):
+    """The page's commands with another server, and from a clone back: every artefact, and nothing to do."""
+    keys = {name.upper(): value for name, value in S3_KEYS.items()} | {"AWS_DEFAULT_REGION": "us-east-1"}
+    with s3_server(tmp_path) as (address, client):
+        commands = [line.split("#")[0].removeprefix("$ ").strip() for line in blocks("console")[1].splitlines()]
+        assert len(commands) == 3
+        for command in commands:
+            run(project_copy, "sh", "-ec", command.replace("https://s3.example.org", address), **keys)
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket="my-bucket", Prefix="hacm/")
+        assert sum(len(page["Contents"]) for page in pages) > 40
+        run(project_copy, "git", "add", "-A")
+        run(project_copy, "git", "commit", "-qm", "results", **AUTHOR)
+        clone = tmp_path / "clone"
+        run(tmp_path, "git", "clone", "-q", str(project_copy), str(clone))
+        run(clone, "dvc", "pull", "--allow-missing", **keys)
+    assert (clone / PRETRAINED).read_bytes() == (project_copy / PRETRAINED).read_bytes()
+    run(clone, "dvc", "repro", "--single-item", "download@kinect-sim")
+    assert run(clone, "dvc", "status").stdout.strip() == CLEAN
 
 
 @pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")

@@ -3,7 +3,6 @@
 .dvc/tmp/rwlock lists the paths that running DVC commands read and write; dvc.lock records what was run.
 """
 
-import filecmp
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -37,10 +36,19 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
             f"{LOCK_FILE}:{line}: a merge conflict; take one side (git checkout --ours {LOCK_FILE}, or --theirs), then "
             "dvc repro: what either side ran it takes from its cache"
         )
-    if _is_damaged(LOCK_FILE, _is_whole_lock, guard="lock"):
+    if _is_damaged(LOCK_FILE, lambda path: _is_whole_lock(path.read_bytes()), guard="lock"):
         show(f"{LOCK_FILE}: left half written by a DVC that was killed; {_put_back()}")
-    elif LOCK_FILE.exists() and not (KEPT.exists() and filecmp.cmp(LOCK_FILE, KEPT, shallow=False)):
-        _copy(LOCK_FILE, KEPT)
+    elif LOCK_FILE.exists():
+        _keep(LOCK_FILE.read_bytes())
+
+
+def _keep(content: bytes) -> None:
+    """Keep what dvc.lock has, unless another DVC is in the middle of writing it."""
+    if KEPT.exists() and KEPT.read_bytes() == content:
+        return
+    if _is_whole_lock(content):
+        with replace_file(KEPT) as temporary:
+            temporary.write_bytes(content)
 
 
 def _is_damaged(path: Path, is_whole: Callable[[Path], bool], guard: str) -> bool:
@@ -71,9 +79,8 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _is_whole_lock(path: Path) -> bool:
+def _is_whole_lock(content: bytes) -> bool:
     """Whether nothing is missing from it. It is parsed, which takes seconds for a thousand stages, only in doubt."""
-    content = path.read_bytes()
     if SURELY_WHOLE.match(content):
         return True
     if not content.strip() or (not content.endswith(b"\n") and _is_beginning(content)):

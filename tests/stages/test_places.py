@@ -1,5 +1,6 @@
 """Where a project, its raw data and its disks may lie."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from pipeline.datasets.utd_mhad import UTD_MHAD
 from pipeline.graph.no_git import CONFIG, tell_dvc_of_git
 from pipeline.graph.revisions import resolve_revision
 from stages.download import find_present
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, environment, run
 from tests.stages.test_download import ntu_archive, place, stage  # noqa: F401
 
 NO_GIT = "error: HEAD: this project is not under git, so it has no past revisions; git init, and commit dvc.lock"
@@ -116,6 +117,27 @@ def test_a_downloaded_zip_runs_without_git(project_copy):
         assert done.stderr.startswith(NO_GIT)
         assert done.stderr.count("\n") == 1
     run(project_copy, "hacm", "lineage", "behind", "results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn")
+
+
+def test_two_at_once_do_no_harm(project_copy):
+    """What the first is at, DVC refuses the second, or it does other stages; then nothing is left to do."""
+    text = (project_copy / "params.yaml").read_text()
+    assert "k: 1" in text
+    (project_copy / "params.yaml").write_text(text.replace("k: 1", "k: 3").replace("bootstrap: 200", "bootstrap: 201"))
+    both = ["sh", "-c", "hacm check && exec dvc repro"]
+    started = [
+        subprocess.Popen(both, cwd=project_copy, env=environment(), text=True, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT)
+        for _ in range(2)
+    ]  # fmt: skip
+    said = [process.communicate()[0] for process in started]
+    assert 0 in [process.returncode for process in started], said
+    for process, text in zip(started, said, strict=True):
+        assert process.returncode == 0 or "another DVC process" in text or "is busy" in text, text
+    run(project_copy, *both)
+    assert run(project_copy, "dvc", "status").stdout.strip() == "Data and pipelines are up to date."
+    details = json.loads((project_copy / "results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn/details.json").read_text())
+    assert (details["settings"]["k"], details["bootstrap"]) == (3, 201)
 
 
 def test_a_project_in_a_subfolder_of_a_repository_has_revisions(project_copy, tmp_path):
