@@ -5,9 +5,11 @@ stage killed at any moment leaves nothing half-written.
 """
 
 import errno
+import glob
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -121,11 +123,15 @@ def _delete(path: Path) -> None:
 
 @contextmanager
 def replace_file(path: Path) -> Iterator[Path]:
-    """A path to write to; what was written takes the place of `path` when the block ends well."""
+    """A path to write to; what was written takes the place of `path` when the block ends well.
+
+    Several processes may do so at once, each at a path of its own: the last one's stays, whole.
+    """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.incomplete")
+    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}.incomplete")
     with explain_disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(path)
         try:
             yield temporary
             settle(temporary)
@@ -133,6 +139,24 @@ def replace_file(path: Path) -> Iterator[Path]:
             settle_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _clear_abandoned(path: Path) -> None:
+    """Delete what processes of this machine that were killed began to write in place of a file."""
+    for rest in path.parent.glob(f".{glob.escape(path.name)}.{glob.escape(platform.node())}-*.incomplete"):
+        process = rest.name.removesuffix(".incomplete").rpartition("-")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            rest.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's
+    return True
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -2,6 +2,12 @@
 
 import errno
 import hashlib
+import os
+import platform
+import subprocess
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +59,38 @@ def test_file_failure_keeps_the_old_file(tmp_path):
         raise RuntimeError
     assert read_json(target) == {"a": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def write_often(path: Path, what: str) -> None:
+    for _ in range(100):
+        write_json(path, [what] * 1000)
+
+
+def test_several_processes_write_one_file(tmp_path):
+    """As stages of one graph do, or the processes of one training: the file is always one of theirs, whole."""
+    target = tmp_path / "shared.json"
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as pool:
+        done = [pool.submit(write_often, target, name) for name in "abcd"]
+        while not all(one.done() for one in done):
+            if target.exists():
+                content = read_json(target)
+                assert content == [content[0]] * 1000
+        for one in done:
+            one.result()
+    assert [path.name for path in tmp_path.iterdir()] == ["shared.json"]
+
+
+def test_only_what_a_killed_process_left_is_cleared(tmp_path):
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    begun = {
+        number: tmp_path / f".a.json.{platform.node()}-{number}.incomplete" for number in (killed.pid, os.getppid())
+    }
+    elsewhere = tmp_path / f".a.json.{platform.node()}x-{killed.pid}.incomplete"
+    for path in (*begun.values(), elsewhere):
+        path.write_text("half")
+    write_json(tmp_path / "a.json", 1)
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a.json", begun[os.getppid()], elsewhere])
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT])

@@ -140,6 +140,14 @@ def test_two_at_once_do_no_harm(project_copy):
     assert (details["settings"]["k"], details["bootstrap"]) == (3, 201)
 
 
+def test_a_home_that_cannot_be_written_to(project_copy, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    with mounted(home, "-t", "tmpfs", "-o", "ro", "tmpfs"):
+        run(project_copy, "snakemake", "--profile", "profiles/local", HOME=str(home))
+        run(project_copy, "python", "-m", "stages.report", HOME=str(home), HACM_AGAIN="1")
+
+
 def test_a_project_in_a_subfolder_of_a_repository_has_revisions(project_copy, tmp_path):
     top = tmp_path / "repository"
     project = top / "work/project"
@@ -190,7 +198,7 @@ def test_what_is_renamed_is_on_the_disk_before_and_its_name_after(tmp_path, monk
     if kind == "file":
         with replace_file(tmp_path / "a") as temporary:
             temporary.write_text("1")
-        assert seen == [".a.incomplete", "rename", tmp_path.name]
+        assert seen == [temporary.name, "rename", tmp_path.name]
     else:
         with replace_directory(tmp_path / "a") as folder:
             (folder / "inner").mkdir()
