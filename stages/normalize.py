@@ -22,6 +22,7 @@ from pipeline.store.store import StoreWriter
 from pipeline.yaml_tree import ABSENT, look_up
 from stages.shared import box, parameters, places
 from stages.shared.losses import tell_losses
+from stages.shared.parameters.checks import unfit_cleaning
 from stages.shared.progress import Work, say
 from stages.shared.stores import open_store
 
@@ -33,6 +34,9 @@ def main() -> None:
     dataset = find_dataset(options.dataset)
     params = parameters.load(parameters.CLEANING, parameters.INGEST, dataset=dataset.name)
     settings = params.get(parameters.CLEANING)
+    unfit = unfit_cleaning(dataset, settings)
+    if unfit is not None:
+        raise UserError(f"cleaning.strategy: {unfit}")
     strict = params.get(parameters.INGEST).strict
     own = look_up(params.source.tree, f"datasets.{dataset.name}.cleaning.max_frames")
     # A label of a long video may span a stretch in which nobody is seen: such a clip is dropped (docs/data.md).

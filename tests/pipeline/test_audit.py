@@ -336,14 +336,19 @@ def test_a_class_that_a_part_lacks_and_uneven_classes(tmp_path, clips):
     assert "no test clip" in found["classes"][0].text
 
 
-def test_excluded_clips_that_the_authors_count_are_named(tmp_path, clips):
+def test_excluded_clips_that_the_authors_count_are_named_with_share_and_reason(tmp_path, clips):
     with StoreWriter(tmp_path / "clips", DATASET.name, KINECT_V1, {"kind": "clips"}) as writer:
         for clip in clips.values():
             writer.add(clip, "", "")
         writer.exclude("a9_s1_t1", "x.mat", Note(Kind.NO_BODY))
         writer.exclude("a9_s2_t1", "y.mat", "line 1: the file is empty")
     result = audit(SkeletonStore.open(tmp_path / "clips"), DATASET)
-    assert [(one.kind, one.clips) for one in result.findings] == [("counts", ("a9_s1_t1", "a9_s2_t1"))]
+    assert [(one.kind, one.clips) for one in result.findings] == [("lost", ("a9_s2_t1",)), ("lost", ("a9_s1_t1",))]
+    total = len(clips) + 2
+    assert (
+        result.findings[0].text
+        == f"1 of {total} recordings ({1 / total:.1%}): left out, line 1: the file is empty; a9_s2_t1"
+    )
     assert result.alterations.rows() == [
         ("a9_s1_t1", "excluded", "no body in any frame", "docs/data.md, standard cleaning, step 1"),
         ("a9_s2_t1", "excluded", "line 1: the file is empty", "its reader"),

@@ -15,13 +15,14 @@ from hacm.errors import UserError
 from hacm.settings import EVALUATIONS, KnnSettings, LinearSettings, TrainSettings
 from pipeline.datasets.splits import VALIDATION
 from pipeline.yaml_tree import look_up, merge, plain, read_yaml
+from stages import normalize
 from stages.shared import parameters
 from stages.shared.parameters import BENCHMARK_TRAIN, BOOTSTRAP, CLEANING, EVALUATION, HIERARCHY, TRAIN, TRANSFER, load
 from stages.shared.parameters.declared import Params
 from stages.shared.parameters.editor_schema import FILE as SCHEMA
 from stages.shared.parameters.editor_schema import write_schema
 from stages.shared.parameters.validation import Source
-from tests.conftest import PROJECT, run, shipped_params
+from tests.conftest import PROJECT, end_of, run, shipped_params
 
 SHIPPED = PROJECT / "params.yaml"
 
@@ -84,7 +85,6 @@ def test_the_projects_own_file_is_valid():
         ("  bootstrap: 2000", "  bootstrap: 2", "evaluate.bootstrap", "greater than or equal to 100"),
         ("  knn: {k: 1,", "  knn: {k: 0,", "evaluate.knn.k", "k must be positive"),
         ("    tree_split: xsub", "    tree_split: xsbu", "datasets.kinect-sim.tree_split", "xsub, xview, xset"),
-        ("cleaning: {}", "cleaning: {strategy: standard}", "datasets.utd-mhad.cleaning.strategy", "NTU's .skeleton files"),
         ("  scale: 2.0", "  scale: -2.0", "hierarchy.scale", "scale must be positive"),
         ("  ghost_frames: 11", "  ghost_frames: -1", "cleaning.ghost_frames", "ghost_frames"),
         ("      noise: 1.0", "      nosie: 1.0", "datasets.kinect-sim.source.nosie", "unknown key"),
@@ -243,6 +243,20 @@ def test_an_old_file_is_told_the_new_names():
 def test_old_names_are_found_in_every_section(edited, old, new, key):
     path, _ = edited(old, new)
     assert f"{key}.variant: is called {key}.arithmetic now; write arithmetic: released" in complaint(path)
+
+
+def test_the_standard_cleaning_is_for_ntu_format_alone(tmp_path, monkeypatch):
+    """Where a data set is active, or cleaned by hand; what no stage will read may stand as it is."""
+    path, text = tmp_path / "params.yaml", shipped_params()
+    ends = "    ingest: {limit: null, strict: true, allow_partial: false}\n    cleaning: {}\n"
+    path.write_text(text.replace(ends, ends.replace("{}\n", "{strategy: standard}\n"), 1))
+    parameters.check_file(path)
+    monkeypatch.chdir(tmp_path)
+    assert "cleaning.strategy: standard is the published cleaning" in end_of(normalize.main, "--dataset", "utd-mhad")
+    active = path.read_text().replace("{kinect-sim-xsub: kinect-sim}", "{utd-mhad-xsub: utd-mhad}")
+    path.write_text(active.replace("datasets: [kinect-sim]", "datasets: [utd-mhad]"))
+    message = complaint(path)
+    assert "datasets.utd-mhad.cleaning.strategy: standard is the published cleaning of NTU's .skeleton files" in message
 
 
 def test_an_old_file_with_its_keys_renamed_says_what_is_missing(tmp_path):

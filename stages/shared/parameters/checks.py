@@ -10,6 +10,7 @@ from hacm.cleaning import CleaningSettings
 from hacm.errors import SettingsError, UserError
 from hacm.settings import SHARED, HierarchySettings, TrainSettings, token_budget
 from hacm.skeletons.correspondence import read_joints
+from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark, known_correspondences, known_datasets
 from pipeline.datasets.splits import LABEL_DRAWS
 from pipeline.layers import LIKE, layers
@@ -117,26 +118,13 @@ def _check_dataset(source: Source, name: str) -> None:
         source.fail(key, f"unknown data set; known: {', '.join(known)}")
     _only(source, key, DATASET_KEYS)
     kinds: dict[str, Any] = {"source": source_kind(name), "ingest": IngestSettings, "tree_split": str}
-    _check_cleaning(source, name)
+    _check_section(source, "cleaning", CleaningSettings, dataset=name)
     for part, kind in kinds.items():
         _check_section(source, f"{key}.{part}", kind)
     rule = look_up(source.tree, f"{key}.tree_split")
     if rule is not ABSENT and rule not in known[name].splits:
         rules = ", ".join(known[name].splits)
         source.fail(f"{key}.tree_split", f"unknown split rule {rule!r}; {name} has: {rules}")
-
-
-def _check_cleaning(source: Source, name: str) -> None:
-    """Whether the standard cleaning, which takes frames and bodies for absent, is asked for NTU's format alone."""
-    settings = _check_section(source, "cleaning", CleaningSettings, dataset=name)
-    if settings is None or settings.strategy != "standard" or known_datasets()[name].in_ntu_format:
-        return
-    sections = list(reversed(layers(source.tree, "cleaning", dataset=name)))
-    source.fail(
-        source.key_of(sections, ["strategy"]),
-        f"standard is the published cleaning of NTU's .skeleton files, which {name} is not; it would take frames and "
-        f"bodies for absent that its reader found; set datasets.{name}.cleaning.strategy to none",
-    )
 
 
 def _check_benchmark(source: Source, name: str) -> None:
@@ -198,9 +186,30 @@ def _check_active(source: Source) -> None:
         for value in active.get(part, ()):
             if active[part].count(value) > 1:
                 source.fail(f"active.{part}", f"names {value} more than once")
+    for name in active.get("datasets", ()):
+        _check_cleaning(source, name)
     for name, dataset in source.mapping("active.benchmarks").items():
         _check_active_benchmark(source, active, name, dataset)
     _check_transfer(source, active)
+
+
+def _check_cleaning(source: Source, name: str) -> None:
+    """Whether the standard cleaning, which takes frames and bodies for absent, is asked for NTU's format alone."""
+    settings = _check_section(source, "cleaning", CleaningSettings, dataset=name)
+    reason = unfit_cleaning(known_datasets()[name], settings) if settings else None
+    if reason is not None:
+        sections = list(reversed(layers(source.tree, "cleaning", dataset=name)))
+        source.fail(source.key_of(sections, ["strategy"]), reason)
+
+
+def unfit_cleaning(dataset: DataSet, settings: CleaningSettings) -> str | None:
+    """Why the standard cleaning must not be used on a data set; None where it may, or is not."""
+    if settings.strategy != "standard" or dataset.in_ntu_format:
+        return None
+    return (
+        f"standard is the published cleaning of NTU's .skeleton files, which {dataset.name} is not; it would take "
+        f"frames and bodies for absent that its reader found; set datasets.{dataset.name}.cleaning.strategy to none"
+    )
 
 
 def _check_active_benchmark(source: Source, active: Mapping[str, Any], name: str, dataset: str) -> None:
