@@ -87,7 +87,7 @@ def summarize(tree: TreeEmbedding, settings: HierarchySettings, means: list[floa
 
 
 def tabulate(tree: TreeEmbedding, topology: Topology, bones: np.ndarray) -> pl.DataFrame:
-    """One row a joint: its place on the disk, its level (geodesic radius), its bone, whether it becomes a token."""
+    """One row per joint: its place on the disk, its level (geodesic radius), its bone, whether it becomes a token."""
     return pl.DataFrame(
         {
             "joint": range(len(topology.joints)),

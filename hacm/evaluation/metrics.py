@@ -34,7 +34,7 @@ def per_class(scores_NK: NDArray[np.floating], target_N: NDArray[np.integer], cl
 
 
 def check_scores(scores_NK: NDArray[np.floating], target_N: NDArray[np.integer]) -> None:
-    """ValueError unless there is one row of scores a clip and every target is one of the classes."""
+    """ValueError unless there is one row of scores per clip and every target is one of the classes."""
     if scores_NK.ndim != 2 or target_N.shape != scores_NK.shape[:1]:
         raise ValueError(f"scores {scores_NK.shape} do not fit targets {target_N.shape}")
     if len(target_N) == 0:

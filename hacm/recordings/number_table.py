@@ -1,4 +1,4 @@
-"""Reader of tables of numbers in text, one row a line, separated by blanks or commas: one pass, compiled.
+"""Reader of tables of numbers in text, one row per line, separated by blanks or commas: one pass, compiled.
 
 Shape suffixes: N bytes, R rows, K columns.
 """

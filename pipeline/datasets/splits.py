@@ -45,7 +45,7 @@ def hold_out(rule: SplitRule, *values: int) -> SplitRule:
 
 
 def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
-    """One row a clip: its name and, for every rule, `train` or `test`; null where the rule's column is null, or has a
+    """One row per clip: its name and, for every rule, `train` or `test`; null where the rule's column is null, or has a
     value that is in neither part."""
     return manifest.select("name", *(_part_of(rule).alias(name) for name, rule in rules.items()))
 

@@ -20,7 +20,7 @@ class LabelledClips:
     """The clips of a benchmark. What is written follows from them alone, so that equal clips are equal files.
 
     rule: the split rule. data_version: of the store they lie in. classes: names, in the order of the class numbers.
-    joints: V of the skeleton. table: one row a clip, in name order: name, part (one of PARTS), class (its number),
+    joints: V of the skeleton. table: one row per clip, in name order: name, part (one of PARTS), class (its number),
     bodies, frames. read: a clip by its name, (M, T, V, 3) float32.
     """
 

@@ -70,7 +70,7 @@ def _image_columns(joints_TVC: Array, blank_TV: NDArray[np.bool_]) -> Array:
 
 
 def _head_lines(body_id: int, joints_TVC: Array, depth_TVC: Array, rng: np.random.Generator) -> list[str]:
-    """The ten fields of a body, one line a frame."""
+    """The ten fields of a body, one line per frame."""
     frames = len(joints_TVC)
     over_T4 = np.stack(
         [

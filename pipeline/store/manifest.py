@@ -1,4 +1,4 @@
-"""The manifest: one row a clip, its content hash, and the version of a data set that follows from them.
+"""The manifest: one row per clip, its content hash, and the version of a data set that follows from them.
 
 Hashes are BLAKE2b-128 over canonical bytes: shape as little-endian int64, then the values as little-endian float32 in C
 order with −0 as 0 and every NaN as the same NaN (only raw recordings, before cleaning, hold any).

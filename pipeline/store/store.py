@@ -1,8 +1,8 @@
 """A data set on disk: ragged joints in Zarr, a Parquet manifest beside them, and the hash of every file.
 
     store.json         what it is: data set, topology, counts, version
-    manifest.parquet   one row a clip (pipeline.store.manifest.SCHEMA)
-    excluded.parquet   one row a recording that is not in it, with the reason
+    manifest.parquet   one row per clip (pipeline.store.manifest.SCHEMA)
+    excluded.parquet   one row per recording that is not in it, with the reason
     joints.zarr/       float32 (rows, V, 3), sharded; row = one body in one frame; with checksums of its rows
     files.json         SHA-256 of each of the above, and of what it says itself
 
