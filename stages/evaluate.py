@@ -23,9 +23,10 @@ from hacm.settings import AugmentSettings
 from stages.shared import box, parameters
 from stages.shared.costs import Meter
 from stages.shared.encoders import Encoder, load_encoder
-from stages.shared.loading import Benchmark, expect_version, load_benchmark
+from stages.shared.loading import Benchmark, load_benchmark
 from stages.shared.progress import Work
 from stages.shared.result_files import summarise, write_result
+from stages.shared.stores import expect_version
 
 READ = (parameters.BOOTSTRAP, parameters.EVALUATION)
 PARAMS = parameters.keys(*READ)

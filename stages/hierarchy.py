@@ -28,9 +28,9 @@ from pipeline.store.rows import RowWriter
 from pipeline.store.seal import seal_folder
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
-from stages.shared.loading import expect_skeleton, skeleton_of
+from stages.shared.loading import skeleton_of
 from stages.shared.progress import Work, say
-from stages.shared.stores import open_store
+from stages.shared.stores import expect_skeleton, open_store
 
 PARAMS = parameters.keys(parameters.HIERARCHY, parameters.TREE_SPLIT)
 

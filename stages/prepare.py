@@ -16,9 +16,8 @@ command.answer_early(command_line, __name__)
 
 from hacm.files import hash_tree, read_json, write_json
 from stages.shared import box, places
-from stages.shared.loading import expect_version, open_benchmark
 from stages.shared.progress import say
-from stages.shared.stores import open_hierarchies
+from stages.shared.stores import expect_version, open_benchmark, open_hierarchies
 
 PARAMS: tuple[str, ...] = ()
 

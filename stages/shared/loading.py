@@ -1,7 +1,6 @@
 """From a clean store on disk to the tensors that the method takes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,17 +8,14 @@ import torch
 from numpy.typing import NDArray
 
 from hacm.clips.ragged import Clips
-from hacm.errors import UserError
 from hacm.evaluation.task import Task
 from hacm.settings import AugmentSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.definition import DataSet
-from pipeline.datasets.registry import find_benchmark
-from pipeline.store.split_files import read_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import places
-from stages.shared.stores import open_hierarchies, open_store
+from stages.shared.stores import expect_version, list_labels, open_benchmark, open_hierarchies
 
 SESSION_BLOCKS = 10
 
@@ -81,25 +77,6 @@ def load_benchmark(name: str, *, hierarchies: bool, device: str = "cpu") -> Benc
     )
 
 
-def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
-    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test) and
-    for the training clips `draw_0` … (pipeline/datasets/splits.py).
-
-    UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
-    """
-    dataset, _ = find_benchmark(name)
-    store = open_store(places.clips(dataset.name))
-    expect_skeleton(store, dataset.topology)
-    split, facts = read_split(places.split(name))
-    expect_version(store, facts["data_version"], places.split(name))
-    return dataset, store, split
-
-
-def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
-    """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
-    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
-
-
 def tell_apart(manifest: pl.DataFrame) -> NDArray[np.int64]:
     """Who performs each clip. Where the data set does not say: ten blocks of recording sessions one after the other,
     so that what is left out of a fit holds at least no session that is in it."""
@@ -126,21 +103,6 @@ def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray
 
 def _integers(column: pl.Series) -> torch.Tensor:
     return torch.from_numpy(column.cast(pl.Int64).to_numpy().copy())
-
-
-def expect_version(store: SkeletonStore, version: str | None, source: Path) -> None:
-    """UserError unless the store holds the data version that `source` was computed from (None: no version at all)."""
-    if version is not None and version != store.version:
-        raise UserError(
-            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
-            "run dvc repro"
-        )
-
-
-def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
-    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
-    if store.facts.get("skeleton") != topology.describe():
-        raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
 
 
 def load_hierarchies(store: SkeletonStore, dataset_name: str) -> np.ndarray:

@@ -2,10 +2,18 @@
 
 from pathlib import Path
 
+import polars as pl
+
+from hacm.errors import UserError
 from hacm.files import read_json
+from hacm.skeletons.topology import Topology
+from pipeline.datasets.definition import DataSet
+from pipeline.datasets.registry import find_benchmark
 from pipeline.store.rows import RowReader
 from pipeline.store.seal import FILES, check_folder
+from pipeline.store.split_files import read_split
 from pipeline.store.store import SkeletonStore
+from stages.shared import places
 from stages.shared.progress import say
 
 WRITERS = {"recordings": "ingest", "clips": "normalize"}
@@ -18,6 +26,40 @@ def open_store(path: Path) -> SkeletonStore:
     if not store.has_checksums:
         say_unchecked(path, WRITERS.get(str(store.facts.get("kind")), ""), str(store.facts.get("dataset")))
     return store
+
+
+def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
+    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test) and
+    for the training clips `draw_0` … (pipeline/datasets/splits.py).
+
+    UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
+    """
+    dataset, _ = find_benchmark(name)
+    store = open_store(places.clips(dataset.name))
+    expect_skeleton(store, dataset.topology)
+    split, facts = read_split(places.split(name))
+    expect_version(store, facts["data_version"], places.split(name))
+    return dataset, store, split
+
+
+def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
+    """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
+    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
+
+
+def expect_version(store: SkeletonStore, version: str | None, source: Path) -> None:
+    """UserError unless the store holds the data version that `source` was computed from (None: no version at all)."""
+    if version is not None and version != store.version:
+        raise UserError(
+            f"{source}: computed from data version {version[:12]}…, {store.path} holds {store.version[:12]}…; "
+            "run dvc repro"
+        )
+
+
+def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
+    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
+    if store.facts.get("skeleton") != topology.describe():
+        raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
 
 
 def open_hierarchies(folder: Path, dataset: str, *, whole: bool = False) -> tuple[str, RowReader]:

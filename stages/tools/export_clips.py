@@ -37,8 +37,8 @@ from pipeline.datasets.registry import find_benchmark
 from pipeline.exports import LabelledClips, ntu_npz, pyskl
 from pipeline.store.manifest import hash_clip
 from pipeline.store.store import SkeletonStore
-from stages.shared.loading import list_labels, open_benchmark
 from stages.shared.progress import Work, say
+from stages.shared.stores import list_labels, open_benchmark
 
 SUFFIXES = dict(zip(LAYOUTS, (ntu_npz.SUFFIX, pyskl.SUFFIX), strict=True))
 

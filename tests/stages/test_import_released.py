@@ -9,7 +9,7 @@ import torch
 
 from hacm.checkpoints import checkpoint
 from hacm.errors import UserError
-from stages.shared.loading import expect_version
+from stages.shared.stores import expect_version
 from stages.tools import import_released
 from tests.conftest import PROJECT, end_of, run
 from tests.release_format import made_up
