@@ -1,5 +1,6 @@
 """A small project: the real graph and code, run once from end to end on a few simulated people."""
 
+import fcntl
 import io
 import os
 import re
@@ -120,11 +121,32 @@ def copy_project(target: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_project(tmp_path_factory) -> Path:
+def build_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Builds a folder once for all workers of a test run: build_once(name, build) → the folder that build(folder) made.
+
+    Others wait meanwhile. Tests must leave it as it is, or work on a copy.
+    """
+    place = tmp_path_factory.getbasetemp()
+    place = (place.parent if "PYTEST_XDIST_WORKER" in os.environ else place) / "built"
+
+    def build_once(name: str, build: Callable[[Path], object]) -> Path:
+        folder, done = place / name, place / f"{name}.done"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with open(place / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                build(folder)
+                done.touch()
+        return folder
+
+    return build_once
+
+
+@pytest.fixture(scope="session")
+def small_project(build_once) -> Path:
     """A finished `dvc repro`. Tests must leave it as it is, or work on a copy."""
-    folder = copy_project(tmp_path_factory.mktemp("small") / "project")
-    run(folder, "dvc", "repro")
-    return folder
+    return build_once("small/project", lambda folder: run(copy_project(folder), "dvc", "repro"))
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ def make_toy(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_toy(tmp_path_factory) -> Path:
-    return make_toy(tmp_path_factory.mktemp("toy") / "project")
+def made_toy(build_once) -> Path:
+    return build_once("toy/project", make_toy)
 
 
 @pytest.fixture
@@ -89,10 +89,12 @@ def toy(made_toy, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_toy(made_toy, tmp_path_factory) -> Path:
-    folder = Path(shutil.copytree(made_toy, tmp_path_factory.mktemp("finished") / "toy", symlinks=True))
-    run(folder, "snakemake", "--profile", "profiles/local")
-    return folder
+def finished_toy(made_toy, build_once) -> Path:
+    def build(folder: Path) -> None:
+        shutil.copytree(made_toy, folder, symlinks=True)
+        run(folder, "snakemake", "--profile", "profiles/local")
+
+    return build_once("finished/toy", build)
 
 
 @pytest.fixture
@@ -102,11 +104,10 @@ def done_toy(finished_toy, tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def snakemake_project(tmp_path_factory) -> Path:
+def snakemake_project(build_once) -> Path:
     """The small project from raw recordings to the report by Snakemake alone. Tests must leave it as it is."""
-    folder = copy_project(tmp_path_factory.mktemp("snakemake") / "project")
-    run(folder, "snakemake", "--profile", "profiles/local", "--cores", "1")
-    return folder
+    command = ("snakemake", "--profile", "profiles/local", "--cores", "1")
+    return build_once("snakemake/project", lambda folder: run(copy_project(folder), *command))
 
 
 NAME, FOLDER = "kinect-sim-xsub-hacm-0", "kinect-sim-xsub/hacm/seed-0"
@@ -118,8 +119,10 @@ LONGER = {
 
 
 @pytest.fixture(scope="session")
-def weights_of_a_run_left_alone(small_project, tmp_path_factory):
-    project = shutil.copytree(small_project, tmp_path_factory.mktemp("alone") / "project", symlinks=True)
-    write_small_params(project / "params.yaml", LONGER)
-    run(project, *PRETRAIN)
-    return (project / f"models/{FOLDER}/weights.safetensors").read_bytes()
+def weights_of_a_run_left_alone(small_project, build_once):
+    def build(folder: Path) -> None:
+        shutil.copytree(small_project, folder, symlinks=True)
+        write_small_params(folder / "params.yaml", LONGER)
+        run(folder, *PRETRAIN)
+
+    return (build_once("alone/project", build) / f"models/{FOLDER}/weights.safetensors").read_bytes()

@@ -11,11 +11,13 @@ from tests.pipeline.engine.conftest import make_toy
 
 
 @pytest.fixture(scope="session")
-def repro_toy(tmp_path_factory) -> Path:
-    folder = make_toy(tmp_path_factory.mktemp("lineage") / "toy")
-    run(folder, "dvc", "repro")
-    commit(folder, "first")
-    return folder
+def repro_toy(build_once) -> Path:
+    def build(folder: Path) -> None:
+        make_toy(folder)
+        run(folder, "dvc", "repro")
+        commit(folder, "first")
+
+    return build_once("lineage/toy", build)
 
 
 @pytest.fixture
