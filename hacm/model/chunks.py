@@ -9,8 +9,6 @@ back only multiplies it by what the errors' common gradient turns out to be. Sam
 Suffixes: B sequences, K kept tokens, D width, S segments, J token joints, P values of a patch.
 """
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -18,7 +16,7 @@ from torch import Tensor, nn
 
 from hacm.model.losses import token_errors
 
-CHUNK = 2  # sequences at a time on a thread: as fast as any other small number, and few enough to bound the memory
+CHUNK = 2  # sequences at a time: as fast as any other small number, and few enough to bound the memory
 
 
 def worth_chunking(latent_BKD: Tensor) -> bool:
@@ -98,22 +96,12 @@ def _pass(
         error_BSJ[part], prediction_BSJP[part] = error.detach(), prediction.detach()
         return gradients
 
-    for gradients in _in_parallel(there_and_back, len(latent_BKD)):  # in order, so that sums are the same every time
-        torch._foreach_add_(sums, gradients)
+    for part in _parts(len(latent_BKD)):
+        torch._foreach_add_(sums, there_and_back(part))
     return error_BSJ, prediction_BSJP, [grad_BKD, *sums]
 
 
-def _in_parallel(work: Callable[[slice], list[Tensor]], total: int) -> Iterator[list[Tensor]]:
-    """The work on each part in turn, as many at a time as PyTorch has threads.
-
-    Each on a thread of its own, which does the whole of it: nothing waits for the other threads after every operation,
-    as it would if they shared each one, and so nothing stands still when another process takes a core away.
-    """
-    threads = torch.get_num_threads()
-    count = -(-total // (CHUNK * threads)) * threads  # every thread gets as many
-    parts = [slice(total * number // count, total * (number + 1) // count) for number in range(count)]
-    if threads == 1:
-        yield from map(work, parts)
-        return
-    with ThreadPoolExecutor(threads, "chunks", initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield from pool.map(work, parts)
+def _parts(total: int) -> list[slice]:
+    """A few sequences each, as equal as can be."""
+    count = -(-total // CHUNK)
+    return [slice(total * number // count, total * (number + 1) // count) for number in range(count)]

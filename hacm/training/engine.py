@@ -30,6 +30,7 @@ from hacm.training.distributed import ALONE, GradientSum, Processes
 from hacm.training.optimisers import pretraining_optimiser
 from hacm.training.resume import State, StateFile, Termination
 from hacm.training.schedules import warmup_cosine
+from hacm.training.shares import Shares
 
 REPORT_SECONDS = 0.2
 COMPILER = "inductor"
@@ -181,6 +182,8 @@ class Pretraining:
         self._forward_each: Callable[..., PerSequence] = self.model.forward_each
         if settings.pretrain.compile:
             self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER)
+        elif self.device.type == "cpu" and settings.pretrain.precision == "float32":
+            self._forward_each = Shares(self.model.forward_each, self.trained)
 
     def advance(self) -> None:
         """One optimiser step; the device is not waited for."""

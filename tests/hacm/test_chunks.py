@@ -1,7 +1,5 @@
 """The decoder in chunks against the decoder as a whole."""
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 from torch import Tensor
@@ -18,14 +16,6 @@ SETTINGS = ModelSettings(dim=16, heads=2, encoder_blocks=1, decoder_blocks=2, fr
 SEQUENCES, JOINTS = 11, 4
 
 
-@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
-def threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(request.param)
-    yield request.param
-    torch.set_num_threads(before)
-
-
 def example() -> tuple[Decoder, Tensor, Tensor, Tensor, Tensor]:
     """A decoder, latents, their places, targets and a mask, all drawn from one seed."""
     torch.manual_seed(0)
@@ -39,7 +29,7 @@ def gradients(loss: Tensor, decoder: Decoder, latent: Tensor) -> list[Tensor]:
     return list(torch.autograd.grad(loss, [latent, *decoder.parameters()]))
 
 
-def test_errors_predictions_and_gradients_are_those_of_the_whole(threads: int) -> None:
+def test_errors_predictions_and_gradients_are_those_of_the_whole() -> None:
     decoder, latent, keep, target, mask = example()
     whole = decoder(latent, keep)
     error, prediction = chunked_errors(decoder, latent, keep, target, mask)
@@ -49,7 +39,6 @@ def test_errors_predictions_and_gradients_are_those_of_the_whole(threads: int) -
     expected = gradients(0.3 * reconstruction_loss(token_errors(whole, target), mask), decoder, latent)
     found = gradients(0.3 * reconstruction_loss(error, mask), decoder, latent)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-7)
-    assert torch.get_num_threads() == threads  # those of the chunks are their own
 
 
 def test_gradients_are_exact_whatever_is_done_with_the_errors() -> None:
@@ -60,7 +49,7 @@ def test_gradients_are_exact_whatever_is_done_with_the_errors() -> None:
     torch.testing.assert_close(gradients((error * weight).sum(), decoder, latent), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_two_runs_give_the_same_bits(threads: int) -> None:
+def test_two_runs_give_the_same_bits() -> None:
     decoder, latent, keep, target, mask = example()
     first, second = (
         gradients(reconstruction_loss(chunked_errors(decoder, latent, keep, target, mask)[0], mask), decoder, latent)
@@ -77,7 +66,7 @@ def test_frozen_parameters_get_no_gradient() -> None:
     assert decoder.head.weight.grad is not None
 
 
-def test_a_failure_in_a_chunk_is_the_steps_failure(threads: int) -> None:
+def test_a_failure_in_a_chunk_is_the_steps_failure() -> None:
     decoder, latent, keep, target, mask = example()
     with pytest.raises(IndexError, match="out of bounds"):
         chunked_errors(decoder, latent, keep + 16, target, mask)
