@@ -4,6 +4,7 @@ Shapes: N clips, B sequences, S segments, J token joints, D width.
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import torch
@@ -14,9 +15,12 @@ from hacm.clips.augment import AbsentBodies, sample_batch
 from hacm.clips.ragged import Clips
 from hacm.model.network import HACM
 from hacm.settings import AugmentSettings
+from hacm.threads import make_pool
 
 # Clips encoded at a time; no figure depends on it beyond rounding.
 BATCH = 128
+# Sequences that a thread encodes at a time on a CPU: few enough for their tensors to stay in its cache.
+PIECE = 8
 
 
 @contextmanager
@@ -82,7 +86,7 @@ def encode(
     """
     settings = model.model_settings
     features_ND = torch.empty(len(index_N), settings.dim, device=clips.device)  # made outside inference mode
-    with torch.inference_mode():
+    with torch.inference_mode(), make_pool() as pool:
         for start in range(0, len(index_N), batch):
             if on_clips is not None:
                 on_clips(start)
@@ -96,9 +100,21 @@ def encode(
                 absent_bodies=absent_bodies,
                 generator=generator,
             )
-            pooled_BD = model.features(sample.x_BTVC).mean((1, 2))
+            pooled_BD = pool_tokens(model, sample.x_BTVC, pool)
             features_ND[start : start + batch] = mean_over_bodies(pooled_BD, sample.clip_B, len(part_N))
     return features_ND
+
+
+def pool_tokens(model: HACM, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
+    """The mean of each sequence's tokens, (B, D); on a CPU each thread of the pool encodes whole sequences."""
+
+    def encode_piece(piece_BTVC: Tensor) -> Tensor:
+        with torch.inference_mode():  # a thread's own
+            return model.features(piece_BTVC).mean((1, 2))
+
+    if x_BTVC.device.type != "cpu":
+        return encode_piece(x_BTVC)
+    return torch.cat(list(pool.map(encode_piece, x_BTVC.split(PIECE))))
 
 
 def mean_over_bodies(pooled_BD: Tensor, clip_B: Tensor, clips: int) -> Tensor:

@@ -1,14 +1,12 @@
 """A step on a CPU in shares: each thread takes some of the sequences through the whole model, forward and back.
 
-PyTorch's own threads share every operation and wait for each other after it, some hundred times per step, and all of
-them whenever another process takes a core away from one. Here they meet twice per step: for the loss, which compares
-sequences with each other (HACM.losses), and for the sum of the gradients. Which sequences a thread takes depends on
-their number and that of the threads alone, and gradients are added up in the threads' order, so that the same number of
-threads gives the same bits.
+PyTorch's own threads would meet after every operation, some hundred times per step (hacm.threads). These meet twice:
+for the loss, which compares sequences with each other (HACM.losses), and for the sum of the gradients. Which sequences a
+thread takes depends on their number and that of the threads alone, and gradients are added up in the threads' order, so
+that the same number of threads gives the same bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
@@ -17,6 +15,7 @@ from torch import Tensor
 
 from hacm.clips.augment import share
 from hacm.model.network import PerSequence
+from hacm.threads import make_pool
 
 FEWEST = 4
 """Sequences per thread: fewer are not worth a thread of their own."""
@@ -34,8 +33,7 @@ class Shares:
         self.forward_each = forward_each
         self.parameters = parameters
         self.threads = torch.get_num_threads()
-        # Each thread does the whole of its share: PyTorch's number of threads is that of the thread that asks.
-        self.pool = ThreadPoolExecutor(self.threads, "share", initializer=torch.set_num_threads, initargs=(1,))
+        self.pool = make_pool()
 
     def __call__(self, x_BTVC: Tensor, hierarchy_BTJ: Tensor | None, noise_BL: Tensor) -> PerSequence:
         """The same as forward_each of all sequences; gradients reach the parameters alone."""
