@@ -1,9 +1,9 @@
 """A step on a CPU in shares: each thread takes some of the sequences through the whole model, forward and back.
 
 PyTorch's own threads would meet after every operation, some hundred times per step (hacm.threads). These meet twice:
-for the loss, which compares sequences with each other (HACM.losses), and for the sum of the gradients. Which sequences a
-thread takes depends on their number and that of the threads alone, and gradients are added up in the threads' order, so
-that the same number of threads gives the same bits.
+for the loss, which compares sequences with each other (HACM.losses), and for the sum of the gradients. The sequences
+of each depend on their number and that of the threads alone, and gradients are added up in the threads' order: the same
+number of threads gives the same bits.
 """
 
 from collections.abc import Callable, Iterator, Sequence
