@@ -19,6 +19,8 @@ from typing import Any
 from hacm.errors import UserError
 
 BLOCK = 1 << 20
+SEAL = "sealed"
+"""Where a JSON file has the checksum of what else it says."""
 
 
 @contextmanager
@@ -157,6 +159,23 @@ def _is_running(process: int) -> bool:
     except PermissionError:
         pass  # somebody else's
     return True
+
+
+def seal(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts for a JSON file, with the SHA-256 of all of them under SEAL."""
+    return dict(facts) | {SEAL: _hash_facts(facts)}
+
+
+def check_seal(path: Path, facts: Any) -> None:
+    """UserError unless a JSON file says what was sealed; earlier versions wrote files without a seal."""
+    if isinstance(facts, dict) and SEAL in facts:
+        said = {key: value for key, value in facts.items() if key != SEAL}
+        if _hash_facts(said) != facts[SEAL]:
+            raise UserError(f"{path}: is not as it was written; delete {path.parent} and run dvc repro")
+
+
+def _hash_facts(facts: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def write_json(path: Path, content: Any) -> None:

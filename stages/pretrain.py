@@ -45,6 +45,7 @@ from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
 from pipeline.graph.git import describe_code
 from pipeline.results.machine import describe_machine
+from pipeline.results.writing import write_details
 from stages.shared import box, launching, parameters
 from stages.shared.costs import Meter
 from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
@@ -189,7 +190,7 @@ def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cos
         write_json(folder / "metrics.json", metrics)
         pl.DataFrame([asdict(record) for record in history]).write_csv(folder / "loss.csv")
         write_json(folder / "example.json", draw_example(benchmark, model, settings, run.seed))
-        write_json(folder / "details.json", details)
+        write_details(folder, details)
     with replace_directory(run.model) as folder:
         checkpoint.save(folder, model, facts)
     say(f"{run}: {len(history)} epochs, loss {last.loss:.4f}, {cost['seconds']:.0f} s")

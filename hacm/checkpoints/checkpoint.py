@@ -7,7 +7,6 @@ save that was killed half-way is found out by `load`.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +20,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from hacm.errors import DamagedModel, SettingsError, UserError
+from hacm.files import check_seal, replace_file, seal
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
 from hacm.skeletons.skeleton import Skeleton
@@ -58,10 +58,12 @@ def save(path_dir: Path, model: HACM, facts: Mapping[str, Any]) -> None:
         "encoder": encoder_hash(model),
         "facts": dict(facts),
     }
-    text = json.dumps(description, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    path_dir.mkdir(parents=True, exist_ok=True)
-    write_atomically(path_dir / WEIGHTS, weights)
-    write_atomically(path_dir / DESCRIPTION, text.encode())
+    # As it will be read, so that the seal is of what is read: tuples are lists there.
+    description = json.loads(json.dumps(description, allow_nan=False))
+    text = json.dumps(seal(description), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    for name, data in ((WEIGHTS, weights), (DESCRIPTION, text.encode())):
+        with replace_file(path_dir / name) as temporary:
+            temporary.write_bytes(data)
 
 
 def load(path_dir: Path, device: str | torch.device = "cpu") -> tuple[HACM, dict[str, Any]]:
@@ -115,6 +117,10 @@ def read_description(path: Path) -> dict[str, Any]:
     for key in (*PARTS, "weights", "facts"):
         if key not in description:
             raise DamagedModel(f"{path}: key {key} is missing")
+    try:
+        check_seal(path, description)
+    except UserError as error:
+        raise DamagedModel(f"{path}: is not as it was written") from error
     return description
 
 
@@ -138,16 +144,6 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DamagedModel(f"{path}: cannot be read ({error.strerror})") from error
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name, then rename: the file is there as a whole or not at all."""
-    path_temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path_temporary.write_bytes(data)
-        path_temporary.replace(path)
-    finally:
-        path_temporary.unlink(missing_ok=True)
 
 
 def digest(data: bytes) -> str:

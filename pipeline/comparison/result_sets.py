@@ -14,6 +14,7 @@ from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metric
 from pipeline.graph.former_names import rename_details
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.revisions import RevisionFiles, resolve_revision
+from pipeline.results.writing import DETAILS, check_result_file
 
 METRICS = "metrics.json"
 
@@ -66,11 +67,18 @@ class ResultSet:
 
     def metrics(self, key: ResultKey) -> dict[str, Any]:
         """A result's flat figures."""
-        return dict(read_json(self.path(key.folder / METRICS)))
+        return dict(read_json(self.table(key, METRICS)))
+
+    def table(self, key: ResultKey, name: str) -> Path:
+        """A readable copy of one of a result's files; UserError unless it is as it was written."""
+        path = self.path(key.folder / name)
+        self.path(key.folder / DETAILS)
+        check_result_file(path, key.folder / name)
+        return path
 
     def details(self, key: ResultKey) -> dict[str, Any]:
         """Where a result comes from."""
-        return rename_details(read_json(self.path(key.folder / "details.json")))
+        return rename_details(read_json(self.table(key, DETAILS)))
 
     def holds(self, key: ResultKey) -> bool:
         """Whether it has a result, selected or not."""

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -18,8 +19,6 @@ KEPT = Path(".state/dvc.lock")
 """A copy of the last whole one."""
 FOLDER = Path(".dvc/tmp")
 
-SURELY_WHOLE = re.compile(rb"schema: '2\.0'\r?\n(?s:.*)\n +(size|nfiles): \d+\r?\n\Z")
-"""What DVC writes begins and ends so."""
 CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 LAST_LINE = re.compile(r" +(size|nfiles): \d+|schema: .*|stages: \{\}")
 MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
@@ -36,17 +35,37 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
             f"{LOCK_FILE}:{line}: a merge conflict; take one side (git checkout --ours {LOCK_FILE}, or --theirs), then "
             "dvc repro: what either side ran it takes from its cache"
         )
-    if _is_damaged(LOCK_FILE, lambda path: _is_whole_lock(path.read_bytes()), guard="lock"):
-        show(f"{LOCK_FILE}: left half written by a DVC that was killed; {_put_back()}")
-    elif LOCK_FILE.exists():
-        _keep(LOCK_FILE.read_bytes())
+    if not LOCK_FILE.exists():
+        return
+    fault = _find_fault(content := LOCK_FILE.read_bytes())
+    if fault is not None:
+        with hold_dvc():  # nobody is writing it just now
+            fault = _find_fault(content := LOCK_FILE.read_bytes())
+    if fault is None:
+        _keep(content)
+    elif fault.line is not None:
+        raise UserError(
+            f"{LOCK_FILE}:{fault.line}: {fault.text}; mend that line, or git checkout {LOCK_FILE}: what ran since, dvc "
+            "repro takes from its cache"
+        )
+    else:
+        show(f"{LOCK_FILE}: {fault.text}; {_put_back(fault)}")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a dvc.lock. line: where a person must look; None: only a killed DVC or a disk leaves it so."""
+
+    text: str
+    line: int | None = None
+
+
+CUT = Fault("left half written by a DVC that was killed")
 
 
 def _keep(content: bytes) -> None:
-    """Keep what dvc.lock has, unless another DVC is in the middle of writing it."""
-    if KEPT.exists() and KEPT.read_bytes() == content:
-        return
-    if _is_whole_lock(content):
+    """Keep what a whole dvc.lock has."""
+    if not (KEPT.exists() and KEPT.read_bytes() == content):
         with replace_file(KEPT) as temporary:
             temporary.write_bytes(content)
 
@@ -79,20 +98,25 @@ def _is_json(path: Path) -> bool:
     return True
 
 
-def _is_whole_lock(content: bytes) -> bool:
-    """Whether nothing is missing from it. It is parsed, which takes seconds for a thousand stages, only in doubt."""
-    if SURELY_WHOLE.match(content):
-        return True
+def _find_fault(content: bytes) -> Fault | None:
+    """What is wrong with the content of dvc.lock; it is parsed, unless it is the last whole one."""
+    if KEPT.exists() and KEPT.read_bytes() == content:
+        return None
     if not content.strip() or (not content.endswith(b"\n") and _is_beginning(content)):
-        return False
+        return CUT
+    if b"\0" in content:
+        return Fault("holds zero bytes, as after a loss of power")
     try:
         text = content.decode()
-        stages = read_lock(text).values()
-    except (UserError, UnicodeDecodeError):
-        return False
-    # A text that was cut may be YAML all the same; then something of its last stage is missing.
+    except UnicodeDecodeError:
+        return Fault("is no text")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    return (
+    try:
+        stages = read_lock(text).values()
+    except UserError as error:
+        return _explain(error.__cause__, len(text.splitlines()))
+    # A text that was cut may be YAML all the same; then something of its last stage is missing.
+    whole = (
         bool(LAST_LINE.fullmatch(lines[-1]))
         and (bool(stages) or "stages: {}" in lines)
         and all(
@@ -100,6 +124,15 @@ def _is_whole_lock(content: bytes) -> bool:
             for stage in stages
         )
     )
+    return None if whole else CUT
+
+
+def _explain(error: BaseException | None, lines: int) -> Fault:
+    """Why YAML could not be read: an error before the last lines is none of a text that was cut."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None or mark.line >= lines - 1:
+        return CUT
+    return Fault(str(getattr(error, "problem", "is no YAML")).split(" with value ")[0], mark.line + 1)
 
 
 def _is_beginning(content: bytes) -> bool:
@@ -108,12 +141,12 @@ def _is_beginning(content: bytes) -> bool:
     return kept.startswith(content) and bool(kept[len(content) :].strip())
 
 
-def _put_back() -> str:
+def _put_back(fault: Fault) -> str:
     """Replace the damaged file, if there is something to replace it with; what is rejected stays beside it."""
     empty = LOCK_FILE.stat().st_size == 0
     if not empty and not KEPT.exists():
         raise UserError(
-            f"{LOCK_FILE}: half written, by a DVC that was killed; git checkout {LOCK_FILE}, or delete it: dvc repro"
+            f"{LOCK_FILE}: {fault.text}; git checkout {LOCK_FILE}, or delete it: dvc repro"
             " takes what ran before from its cache"
         )
     kept = "" if empty else f" (it is kept as {_set_aside()})"

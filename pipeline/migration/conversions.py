@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from hacm.errors import UserError
-from hacm.files import encode_json, hash_file, hash_tree, read_json, replace_file, replace_in_directory
+from hacm.files import (
+    SEAL,
+    encode_json,
+    hash_file,
+    hash_tree,
+    read_json,
+    replace_file,
+    replace_in_directory,
+    seal,
+)
 from pipeline.datasets.registry import find_dataset
 from pipeline.graph.content import hash_listing, hash_path, walk
 from pipeline.graph.fingerprint import hash_reader
@@ -22,8 +31,7 @@ from pipeline.graph.former_names import (
     rename_row,
 )
 from pipeline.migration import former_project
-from pipeline.results.writing import PREDICTIONS
-from pipeline.results.writing import RECORDED as PREDICTIONS_HASH
+from pipeline.results.writing import RECORDED as RESULT_FILES
 from pipeline.store.checksums import CHECKSUMS
 from pipeline.store.format_3 import OLD_FORMAT, convert_files
 from pipeline.store.rows import compute_checksums
@@ -144,7 +152,8 @@ class Converter:
         _, facts = read_split(path.parent)
         if "data_version" not in facts or "dataset" not in facts:
             raise UserError(f"{path}: damaged, key data_version or dataset is missing; run dvc pull, or restore it")
-        new = facts | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")}
+        said = {key: value for key, value in facts.items() if key != SEAL}
+        new = seal(said | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")})
         if new == facts:
             return None
         return Conversion(path.parent, path.parent, {path.name: encode_json(new)}, "the hashes of the converted store")
@@ -184,7 +193,7 @@ class Converter:
             return None
         if "model" not in description or "facts" not in description:
             raise UserError(f"{path}: damaged, key model or facts is missing; run dvc pull, or restore it")
-        content = rename_checkpoint(description | {"format": NEW_CHECKPOINT})
+        content = seal(rename_checkpoint(description | {"format": NEW_CHECKPOINT}))
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
         files = {CHECKPOINT: text.encode()}
         return Conversion(path.parent, path.parent, files, f"checkpoint of format {OLD_CHECKPOINT} → {NEW_CHECKPOINT}")
@@ -192,7 +201,9 @@ class Converter:
     def details(self, path: Path) -> Conversion | None:
         """Where a result comes from; of a folder with an old name, the folder."""
         facts, folder = read_json(path), path.parent
-        renamed = rename_details(facts) | self._predictions_hash(folder, facts)
+        renamed = rename_details(facts)
+        if SEAL not in facts:
+            renamed = seal(renamed | {RESULT_FILES: self._result_files(folder)})
         if is_former_folder(folder.as_posix()):
             target = Path(rename_path(folder.as_posix()))
             if target.exists():
@@ -202,13 +213,14 @@ class Converter:
             return None
         return Conversion(path, path, {ITSELF: encode_json(renamed)}, "what it says under present names")
 
-    def _predictions_hash(self, folder: Path, facts: dict[str, Any]) -> dict[str, str]:
-        """What details.json says of the predictions beside it, if they are what dvc.lock says."""
-        path = folder / PREDICTIONS
-        wanted = self._recorded.get(rename_path(path.as_posix()))
-        if PREDICTIONS_HASH in facts or not path.exists() or hash_file(path, "md5") != wanted:
-            return {}
-        return {PREDICTIONS_HASH: hash_file(path)}
+    def _result_files(self, folder: Path) -> dict[str, str]:
+        """The checksums of the files beside a details.json, of those that are what dvc.lock says."""
+        files = [path for path in sorted(folder.iterdir()) if path.is_file() and path.name != DETAILS]
+        return {
+            path.name: hash_file(path)
+            for path in files
+            if hash_file(path, "md5") == self._recorded.get(rename_path(path.as_posix()))
+        }
 
     def sweep(self, path: Path) -> Conversion | None:
         """What a sweep consists of, or its table."""

@@ -26,6 +26,7 @@ from pipeline.report.model import (
     ProtocolMetrics,
     TreeJoint,
 )
+from pipeline.results.writing import check_result
 
 REFERENCE = "hacm"
 """The variant that others are compared with, where it is among them."""
@@ -205,6 +206,7 @@ def _read_transfers(folder: Path, selection: Selection, results: Results) -> tup
     runs = product(selection.sources, selection.targets, selection.variants, selection.seeds)
     for source, target, variant, seed in runs:
         part = folder / source / target / variant / f"seed-{seed}"
+        check_result(part)
         metrics = read_json(part / "metrics.json", ProtocolMetrics)
         entry = Transfer(source, target, variant, seed, metrics, read_json(part / "details.json", EvaluationDetails))
         _check_same(
@@ -223,6 +225,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         part = folder / variant / f"seed-{seed}"
         pretrainings.append(_read_pretraining(part / "pretrain", variant, seed, drawn=drawn))
         runs += [_read_run(part / entry, name, variant, seed, drawn=drawn) for entry in selection.protocols]
+    check_result(folder / "baseline")
     baseline = Baseline(
         folder=folder / "baseline",
         metrics=read_json(folder / "baseline" / "metrics.json", BaselineMetrics),
@@ -270,6 +273,7 @@ def _check_clips(run: Run, first: Run, baseline: Baseline) -> None:
 
 
 def _read_pretraining(folder: Path, variant: str, seed: int, *, drawn: bool) -> Pretraining:
+    check_result(folder)
     return Pretraining(
         variant=variant,
         seed=seed,
@@ -281,6 +285,7 @@ def _read_pretraining(folder: Path, variant: str, seed: int, *, drawn: bool) -> 
 
 
 def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: bool) -> Run:
+    check_result(folder)
     run = Run(
         benchmark=benchmark,
         variant=variant,

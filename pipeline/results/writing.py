@@ -7,11 +7,13 @@ from typing import Any
 
 import polars as pl
 
-from hacm.files import hash_file, replace_directory, write_json
+from hacm.errors import UserError
+from hacm.files import check_seal, hash_file, hash_tree, read_json, replace_directory, seal, write_json
 
 PREDICTIONS = "predictions.parquet"
-RECORDED = "predictions_sha256"
-"""Where details.json, beside them, has the predictions' checksum."""
+DETAILS = "details.json"
+RECORDED = "files"
+"""Where details.json has the SHA-256 of every other file of the result, by name."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,39 @@ def write_results(folder: Path, summary: Summary, details: dict[str, Any]) -> No
         if summary.conditions is not None:
             summary.conditions.write_csv(temporary / "conditions.csv")
         summary.predictions.write_parquet(temporary / PREDICTIONS)
-        write_json(temporary / "details.json", details | {RECORDED: hash_file(temporary / PREDICTIONS)})
+        write_details(temporary, details)
+
+
+def write_details(folder: Path, details: dict[str, Any]) -> None:
+    """Write details.json, the last file of a result's folder, with the checksums of the others and its own seal."""
+    write_json(folder / DETAILS, seal(details | {RECORDED: hash_tree(folder)}))
+
+
+def check_result(folder: Path) -> None:
+    """UserError unless all files of a result are as they were written. Earlier versions wrote no checksums."""
+    if (folder / DETAILS).exists():
+        for path in sorted(folder.iterdir()):
+            check_result_file(path)
+
+
+def check_result_file(path: Path, name: Path | None = None) -> None:
+    """UserError unless a file is as it was written, by the details.json beside it.
+
+    name: what it is called in the message, where `path` is that of a copy.
+    """
+    details = path.with_name(DETAILS)
+    facts = read_json(details)
+    check_seal((name or path).with_name(DETAILS), facts)
+    recorded = facts.get(RECORDED, {}) if isinstance(facts, dict) else {}
+    if path.name in recorded and hash_file(path) != recorded[path.name]:
+        raise damaged_result(name or path)
+
+
+def damaged_result(path: Path) -> UserError:
+    """The error for a file that is not the one that details.json beside it has the checksum of."""
+    return UserError(
+        f"{path}: is not as it was written, by {DETAILS}; delete {path.parent} and run dvc repro to bring it back"
+    )
 
 
 def name_figure(kind: str, level: float) -> str:

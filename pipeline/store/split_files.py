@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hacm.files import hash_file, read_json, write_json
+from hacm.files import check_seal, hash_file, read_json, seal, write_json
 from pipeline.store.seal import damaged
 from pipeline.store.store import read_parquet
 
@@ -22,6 +22,7 @@ def hash_split(split: pl.DataFrame) -> str:
 def read_split(folder: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
     """A split and what is said of it; UserError unless it is the one of which that is said."""
     path, facts = folder / "split.parquet", read_json(folder / "split.json")
+    check_seal(folder / "split.json", facts)
     changed = damaged(path, "is not the one that split.json has the hash of", folder)
     # Bytes first: of damaged ones the reader may make anything. Earlier versions recorded the rows' hash alone.
     if path.exists() and facts.get(RECORDED, "") not in ("", hash_file(path)):
@@ -35,4 +36,4 @@ def read_split(folder: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
 def write_split(folder: Path, split: pl.DataFrame, facts: dict[str, Any]) -> None:
     """Write a split and what is said of it into a folder."""
     split.write_parquet(folder / "split.parquet")
-    write_json(folder / "split.json", facts | {RECORDED: hash_file(folder / "split.parquet")})
+    write_json(folder / "split.json", seal(facts | {RECORDED: hash_file(folder / "split.parquet")}))

@@ -10,7 +10,7 @@ from hacm.skeletons.topology import Topology
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.store.rows import RowReader
-from pipeline.store.seal import FILES, check_folder
+from pipeline.store.seal import FILES, check_folder, damaged
 from pipeline.store.split_files import read_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import places
@@ -38,6 +38,8 @@ def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
     store = open_store(places.clips(dataset.name))
     expect_skeleton(store, dataset.topology)
     split, facts = read_split(places.split(name))
+    if facts.get("benchmark", name) != name:
+        raise UserError(f"{places.split(name)}: is the split of {facts['benchmark']}; delete it and run dvc repro")
     expect_version(store, facts["data_version"], places.split(name))
     return dataset, store, split
 
@@ -67,11 +69,14 @@ def open_hierarchies(folder: Path, dataset: str, *, whole: bool = False) -> tupl
 
     whole: check all rows at once.
     """
-    if (folder / FILES).exists():
+    listed = (folder / FILES).exists()
+    if listed:
         check_folder(folder, whole=whole)
     version = str(read_json(folder / "hierarchy.json")["data_version"])
     reader = RowReader(folder / "hierarchy.zarr")
-    if reader.checksums is None:
+    if reader.checksums is not None and not listed:
+        raise damaged(folder / FILES, "is missing", folder)
+    if not listed:
         say_unchecked(folder, "hierarchy", dataset)
     return version, reader
 

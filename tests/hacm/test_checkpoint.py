@@ -11,6 +11,7 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 
 from hacm.checkpoints.checkpoint import DESCRIPTION, WEIGHTS, digest, encoder_hash, load, save
+from hacm.files import SEAL, seal
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings
 from hacm.skeletons.skeleton import Skeleton
@@ -82,12 +83,13 @@ Harm = Callable[[Path], object]
 
 
 def describe(change: Callable[[dict], object]) -> Harm:
-    """Change checkpoint.json."""
+    """Change checkpoint.json, with its seal put right."""
 
     def harm(folder: Path) -> None:
         description = json.loads((folder / DESCRIPTION).read_text())
         change(description)
-        (folder / DESCRIPTION).write_text(json.dumps(description))
+        description.pop(SEAL, None)
+        (folder / DESCRIPTION).write_text(json.dumps(seal(description)))
 
     return harm
 
@@ -127,6 +129,16 @@ DAMAGE: dict[str, tuple[str, str, Harm]] = {
     "binary description": (DESCRIPTION, "not JSON", lambda folder: (folder / DESCRIPTION).write_bytes(b"\xff\xfe")),
     "not an object": (DESCRIPTION, "format 2", lambda folder: (folder / DESCRIPTION).write_text("[]")),
     "another format": (DESCRIPTION, "format 2", describe(lambda description: description.update(format=3))),
+    "edited": (
+        DESCRIPTION,
+        "not as it was written",
+        lambda folder: edit(folder / DESCRIPTION, '"ratio": 0.', '"ratio": 0.0'),
+    ),
+    "edited facts": (
+        DESCRIPTION,
+        "not as it was written",
+        lambda folder: edit(folder / DESCRIPTION, '"facts": {', '"facts": {"a": 1, '),
+    ),
     "no facts": (DESCRIPTION, "facts is missing", describe(lambda description: description.pop("facts"))),
     "unknown key": (DESCRIPTION, "depth", setting("model", depth=3)),
     "wrong type": (DESCRIPTION, "dim", setting("model", dim="wide")),
@@ -144,9 +156,22 @@ DAMAGE: dict[str, tuple[str, str, Harm]] = {
 }
 
 
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
 def flip_last_bit(path: Path) -> None:
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def test_a_description_without_a_seal_is_that_of_an_earlier_version(folder: Path) -> None:
+    description = json.loads((folder / DESCRIPTION).read_text())
+    assert description.pop(SEAL)
+    (folder / DESCRIPTION).write_text(json.dumps(description))
+    load(folder)
 
 
 @pytest.mark.parametrize("kind", DAMAGE)

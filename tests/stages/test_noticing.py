@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from hacm.files import SEAL
+from pipeline.store.split_files import read_split, write_split
 from tests.conftest import copy_project, run
 
 DATASET, BENCHMARK = ("--dataset", "kinect-sim"), ("--benchmark", "kinect-sim-xsub")
@@ -89,3 +91,59 @@ def test_a_replaced_archive_is_not_parsed(project):
     archive.write_bytes(kept)
     run(project, "python", "-m", "stages.ingest", *DATASET)
     assert recordings.read_bytes() == before
+
+
+SPLIT = Path("data/benchmarks/kinect-sim-xsub/split")
+RESULT = Path("results/benchmarks/kinect-sim-xsub/hacm/seed-0/knn")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, path
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "stage", "words"),
+    [
+        (SPLIT / "split.json", '"rule": "xsub"', '"rule": "xveb"', "baseline", BENCHMARK),
+        (SPLIT / "split.json", '"store_files": {', '"store_files": {"a": "b", ', "prepare", BENCHMARK),
+        ("models/kinect-sim-xsub/hacm/seed-0/checkpoint.json", '"test_crop": 0.95', '"test_crop": 0.55', "evaluate",
+         (*BENCHMARK, "--variant", "hacm", "--seed", "0", "--protocol", "knn")),
+        (RESULT / "metrics.json", '"top1": ', '"top1": 1', "report", ()),
+        (RESULT / "per_class.csv", ",", ",9", "report", ()),
+        (RESULT / "details.json", '"seed": 0', '"seed": 5', "report", ()),
+        (RESULT.parent / "pretrain/loss.csv", "1,", "1,9", "report", ()),
+        (RESULT.parents[1] / "../baseline/metrics.json", '"top1": ', '"top1": 1', "report", ()),
+    ],
+)  # fmt: skip
+def test_an_edited_file_stops_the_stage_that_reads_it(project_copy, file, old, new, stage, words):
+    edit(project_copy / file, old, new)
+    line = refused(project_copy, stage, *words)
+    assert line.startswith(
+        f"error: {(project_copy / file).resolve().relative_to(project_copy)}: is not as it was written"
+    )
+    assert "dvc repro" in line
+
+
+def test_an_edited_figure_is_not_compared(project_copy):
+    edit(project_copy / RESULT / "metrics.json", '"top1": ', '"top1": 1')
+    done = run(
+        project_copy, "hacm", "compare", "workspace:hacm/seed-0/knn", "workspace:hacm/seed-0/linear", check=False
+    )
+    assert done.returncode == 1
+    assert f"{RESULT}/metrics.json: is not as it was written" in done.stderr
+
+
+def test_the_split_of_another_benchmark_is_refused(project):
+    split, facts = read_split(project / SPLIT)
+    said = {key: value for key, value in facts.items() if key != SEAL}
+    write_split(project / SPLIT, split, said | {"benchmark": "kinect-sim-xview", "rule": "xview"})
+    for stage in ("prepare", "baseline"):
+        assert f"error: {SPLIT}: is the split of kinect-sim-xview; delete it" in refused(project, stage, *BENCHMARK)
+
+
+def test_hierarchies_that_lost_their_list_of_files_are_refused(project):
+    (project / "data/kinect-sim/hierarchy/files.json").unlink()
+    line = refused(project, "prepare", *BENCHMARK)
+    assert line.startswith("error: data/kinect-sim/hierarchy/files.json: is missing; delete data/kinect-sim/hierarchy")

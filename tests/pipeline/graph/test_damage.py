@@ -83,6 +83,44 @@ def test_what_is_no_lock_is_put_back_and_kept_under_a_free_name(content):
         assert LOCK.read_text() == OLDER
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("    cmd: run one", "\tcmd: run one", 4, r"found character .+ that cannot start any token"),
+        ("    deps:\n", "     deps:\n", 5, "mapping values are not allowed here"),
+        ("  two:", "  one:", 19, 'found duplicate key "one"'),
+    ],
+)
+def test_what_a_person_broke_is_named_by_its_line_and_left(old, new, line, words):
+    """A tab, a blank too many, a stage twice (a merge that kept both sides)."""
+    text = WHOLE.replace(old, new, 1)
+    LOCK.write_text(text)
+    with pytest.raises(UserError, match=rf"^dvc\.lock:{line}: {words}"):
+        mend()
+    assert LOCK.read_text() == text
+    assert KEPT.read_text() == OLDER
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (WHOLE.encode()[:300] + bytes(30) + WHOLE.encode()[330:], "holds zero bytes, as after a loss of power"),
+        (WHOLE.encode()[:300] + b"\xff" + WHOLE.encode()[301:], "is no text"),
+        (WHOLE.encode()[: WHOLE.index("    params")], "left half written by a DVC that was killed"),
+        (
+            WHOLE.encode()[: WHOLE.index("    params", WHOLE.index("  two:"))],
+            "left half written by a DVC that was killed",
+        ),
+    ],
+)
+def test_what_no_person_writes_is_put_back_and_told(content, words):
+    """Zero bytes, no text, a cut just behind a size."""
+    LOCK.write_bytes(content)
+    (line,) = mend()
+    assert line.startswith(f"dvc.lock: {words}; put back as it was before (it is kept as dvc.lock.damaged)")
+    assert LOCK.read_text() == KEPT.read_text() == OLDER
+
+
 @pytest.mark.parametrize(("begin", "line"), [("", 1), ("schema: '2.0'\nstages:\n", 3)])
 def test_a_merge_conflict_is_called_one_and_left(begin, line):
     rest = WHOLE.removeprefix(begin)
