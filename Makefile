@@ -13,7 +13,7 @@ UV_PIP := $(UV) pip install --quiet --python $(VENV)/bin/python $(TORCH:%=--torc
 install = $(if $(UV),$(UV_PIP) -c constraints.txt -e $(1) || { echo "uv could not install it; now pip"; $(PIP) -c constraints.txt -e $(1); },$(PIP) -c constraints.txt -e $(1))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro report test lint utd-mhad ablations clean
+.PHONY: repro report test quick lint utd-mhad ablations clean
 
 repro: $(READY)
 	@hacm check
@@ -25,6 +25,10 @@ report: $(READY)
 
 test: $(READY_DEV)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+# The tests that need no whole project, in a minute.
+quick: $(READY_DEV)
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not cluster and not network"
 
 lint: $(READY_DEV)
 	@ruff check . && ruff format --check . && mypy

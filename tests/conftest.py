@@ -120,6 +120,13 @@ def copy_project(target: Path) -> Path:
     return target
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever needs a whole project is slow."""
+    for item in items:
+        if "build_once" in getattr(item, "fixturenames", ()):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def build_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
     """Builds a folder once for all workers of a test run: build_once(name, build) → the folder that build(folder) made.

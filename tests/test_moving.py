@@ -103,6 +103,7 @@ def s3_server(folder):
         process.wait()
 
 
+@pytest.mark.network
 def test_push_and_pull_over_s3(project_copy, tmp_path):
     """The page's commands with another server, and from a clone back: every artefact, and nothing to do."""
     keys = {name.upper(): value for name, value in S3_KEYS.items()} | {"AWS_DEFAULT_REGION": "us-east-1"}
@@ -123,6 +124,7 @@ def test_push_and_pull_over_s3(project_copy, tmp_path):
     assert run(clone, "dvc", "status").stdout.strip() == CLEAN
 
 
+@pytest.mark.network
 @pytest.mark.skipif(SSHD is None, reason="needs sshd: apt-get install openssh-server")
 def test_push_and_pull_over_ssh(project_copy, tmp_path):
     """The page's commands with another server, and from a clone back: clean, and the report needs no training."""

@@ -113,6 +113,7 @@ def utd_mhad() -> tuple[Clips, np.ndarray]:
     return pack_clips([each[3][None] for each in found], [each[1] for each in found]), np.array([e[2] for e in found])
 
 
+@pytest.mark.real
 @pytest.mark.skipif(not UTD_MHAD.exists(), reason="the UTD-MHAD archive is not beside the repository")
 def test_utd_mhad_gets_its_published_baseline() -> None:
     """data.md §3: hip-centred with strength 1, cross-subject, 82.8 %."""

@@ -189,6 +189,7 @@ def survives(positions: bytes, angles: bytes) -> None:
     assert "\n" not in reason
 
 
+@pytest.mark.real
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="the real recordings are not here")
 def test_all_real_recordings() -> None:
     pairs: dict[str, dict[str, RawFile]] = {}

@@ -182,6 +182,7 @@ def test_any_damage(data: bytes, changes: list[tuple[int, int]]) -> None:
     survives(bytes(damaged))
 
 
+@pytest.mark.real
 @pytest.mark.skipif(not ARCHIVE.exists(), reason="the real recordings are not here")
 def test_all_real_recordings() -> None:
     names, subjects, actions = set(), set(), set()

@@ -329,6 +329,7 @@ def test_a_mirror_whose_copy_is_damaged_too(place):
     assert sorted(path.name for path in archive.parent.iterdir()) == ["Skeleton.zip", "Skeleton.zip.damaged"]
 
 
+@pytest.mark.real
 @pytest.mark.skipif(not UTD.exists(), reason="needs the real recordings, which the project may not carry")
 class TestRealRecordings:
     def test_from_a_mirror_folder(self, place):
@@ -456,6 +457,7 @@ def test_two_companions_that_differ_are_refused(place):
 UI_PRMD = PROJECT.parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
 
 
+@pytest.mark.real
 @pytest.mark.skipif(not UI_PRMD.exists(), reason="needs the real recordings, which the project may not carry")
 def test_real_ui_prmd_from_a_mirror(place):
     assert stage(place, "download", "ui-prmd", HACM_MIRROR=str(UI_PRMD.parent)).returncode == 0

@@ -17,7 +17,7 @@ from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME
 from tests.pipeline.engine.test_hand_over import CLEAN, artefacts, lines, status, wants
 from tests.stages.test_torchrun import details, losses
 
-pytestmark = pytest.mark.skipif(not slurm.installed(), reason=slurm.GET_IT)
+pytestmark = [pytest.mark.cluster, pytest.mark.skipif(not slurm.installed(), reason=slurm.GET_IT)]
 QUICK = ("--slurm-init-seconds-before-status-checks", "2")
 ON_SLURM = ("snakemake", "--profile", "profiles/slurm", "--max-threads", "1", "--latency-wait", "10", *QUICK)
 GENERIC = ("snakemake", "--profile", "profiles/cluster", "--max-threads", "1", "--latency-wait", "10")
