@@ -489,6 +489,43 @@ def test_gaps_become_absent_frames(column: str, values: list[Any]) -> None:
         assert said(recording) == ("frames that its numbers or times leave out, taken as absent: 2 of 6",)
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "line", "said_"),
+    [
+        ("time", [2.0, 1.96, 1.92, 1.88], 1, "times go back (from 2 to 1.96)"),
+        ("timestamp", [9.92, 9.96, 0.0, 0.04], 2, "times go back (from 9.96 to 0)"),
+        ("frame", [3, 2, 1, 0], 1, "frame numbers go back (from 3 to 2)"),
+        ("frame", [0, 2, 1, 3], 2, "frame numbers go back (from 2 to 1)"),
+        ("frame", [0, 1, 0, 1], 2, "frame numbers go back (from 1 to 0)"),
+        (
+            "timestamp",
+            [1700000000.04, 1700000000.08, 1700000000.0, 1700000000.12],
+            2,
+            "from 1700000000.08 to 1700000000)",
+        ),
+    ],
+)
+def test_numbers_and_times_that_go_back_are_refused(column: str, values: list[float], line: int, said_: str) -> None:
+    """Neither is the order of lines changed in silence, nor a clock that was set back taken for another order."""
+    content = {"s2_a3.csv": rows_with(column, values), NAME: npz(joints=WALK, **{column: np.array(values)})}
+    for path, data in content.items():
+        with pytest.raises(BadRecording) as caught:
+            NAMED.parse(data, path)
+        start, _, rest = str(caught.value).partition(": ")
+        assert start == f"line {line + (2 if path.endswith('csv') else 1)}"
+        assert said_ in rest
+        assert "sort the file by them" in rest
+
+
+def test_each_person_goes_forward_and_one_may_follow_the_other() -> None:
+    rows = np.column_stack([WALK.reshape(4, 9), [0, 1, 0, 1], [1, 1, 2, 2]])
+    bodies = NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv").bodies_MTVC
+    np.testing.assert_array_equal(bodies, WALK.astype(np.float32).reshape(2, 2, 3, 3))
+    rows[2:, 9] = 1, 0
+    with pytest.raises(BadRecording, match=r"line 5: its frame numbers go back .from 1 to 0.; sort .* anew$"):
+        NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv")
+
+
 @pytest.mark.parametrize("name", ["person", "Body ID", "track"])
 def test_two_people_in_lines_of_their_own(name: str) -> None:
     rows = np.column_stack([WALK.reshape(4, 9), [3, 3, 4, 5], [9, 2, 9, 2]])
