@@ -395,12 +395,29 @@ NAMED_ROWS = HEAD + b"\n" + FLAT
 
 
 @pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("quote", [b"", b'"'])
-def test_a_line_of_column_numbers_is_no_frame(start: int, quote: bytes) -> None:
-    numbers = b",".join(quote + str(number).encode() + quote for number in range(start, start + 9))
-    np.testing.assert_array_equal(
-        NAMED.parse(numbers + b"\n" + FLAT, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32)
-    )
+@pytest.mark.parametrize("form", ["{}", '"{}"', "{}.0", '"{}.0"', "{}.", " {}.000", "{:.18e}"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+def test_a_line_of_column_numbers_is_no_frame(start: int, form: str, separator: str) -> None:
+    if separator == " ":
+        form = form.strip('" ')  # quotes between blanks are refused
+    numbers = separator.join(form.format(number) for number in range(start, start + 9)).encode()
+    text = numbers + b"\r\n" + FLAT.replace(b",", separator.encode()).replace(b"\n", b"\r\n")
+    np.testing.assert_array_equal(NAMED.parse(text, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "numbers", [[2, *range(3, 11)], [0.5, *range(1, 9)], [0, 1, 2, 3, 4, 5, 6, 7, 9], [0] * 8 + [1]]
+)
+def test_a_line_of_other_numbers_is_a_frame(numbers: list[float]) -> None:
+    bodies = NAMED.parse(",".join(map(str, numbers)).encode() + b"\n" + FLAT, "s2_a3.csv").bodies_MTVC
+    np.testing.assert_array_equal(bodies[0, 0].reshape(-1), np.array(numbers, np.float32))
+    assert bodies.shape[1] == 5
+
+
+def test_column_numbers_with_decimal_commas() -> None:
+    numbers = b";".join(b"%d,0" % number for number in range(9))
+    text = numbers + b"\n" + comma_decimals(FLAT, b";")
+    np.testing.assert_array_equal(NAMED.parse(text, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32))
 
 
 def comma_decimals(text: bytes, separator: bytes) -> bytes:
