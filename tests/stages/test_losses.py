@@ -139,7 +139,7 @@ def test_equal_names_in_other_folders(lab, capsys):
 
 
 @pytest.mark.parametrize(
-    ("unit", "line"), [(1000.0, "a body spans 1"), (100.0, "a body spans"), (0.001, "a body spans 0.0")]
+    ("unit", "line"), [(1000.0, "a body spans 9"), (100.0, "a body spans"), (0.001, "a body spans 0.0")]
 )
 def test_another_unit_is_told_when_the_files_are_read(lab, unit, line):
     lab(False, {name: file | {"joints": file["joints"] * unit} for name, file in GOOD.items()})
@@ -147,3 +147,37 @@ def test_another_unit_is_told_when_the_files_are_read(lab, unit, line):
     assert line in message
     assert "so its coordinates are not metres; set metres" in message
     assert not Path("data/lab/recordings").exists()
+
+
+MANY = {f"{name}.npz": take(20 + number, 1 + number % 2) for number, name in enumerate("abcde")}
+
+
+def scaled(name: str, unit: float) -> dict[str, dict[str, Any]]:
+    return {f"{name}.npz": MANY[f"{name}.npz"] | {"joints": MANY[f"{name}.npz"]["joints"] * unit}}
+
+
+@pytest.mark.parametrize(
+    ("units", "share", "named"),
+    [
+        ({"b": 1000.0}, "1 of 5 recordings (20.0%): a body spans 9", "; b; convert"),
+        ({"c": 100.0}, "1 of 5 recordings (20.0%): a body spans 9", "; c; convert"),
+        ({"e": 0.001}, "1 of 5 recordings (20.0%): a body spans 0.00", "; e; convert"),
+        ({"a": 1000.0, "d": 0.001}, "2 of 5 recordings (40.0%): a body spans 0.00", "; a, d; convert"),
+    ],
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_single_recordings_in_another_unit_are_told_when_the_files_are_read(lab, strict, units, share, named):
+    lab(strict, MANY | {file: of for name, unit in units.items() for file, of in scaled(name, unit).items()})
+    message = run()
+    assert share in message
+    assert named in message
+    assert "metres=" in message
+    assert not Path("data/lab/recordings").exists()
+
+
+def test_a_recordings_size_is_not_that_of_a_frame_gone_wrong(lab):
+    joints = MANY["a.npz"]["joints"].copy()
+    joints[0] *= 1000
+    joints[1:3] = joints[1, 0]  # all joints in one place
+    lab(True, MANY | {"a.npz": MANY["a.npz"] | {"joints": joints}})
+    assert end_of(*STAGES[0]) == end_of(*STAGES[1]) == ""
