@@ -95,13 +95,13 @@ THREE = take(20, 1)
 THREE["joints"] = np.stack([THREE["joints"] + shift for shift in range(3)])
 
 LOSSES = {
-    "too long": ({"long.npz": take(301, 1)}, "1 of 3 recordings (33.3%): frames truncated: … to …; long", "lost"),
+    "too long": ({"long.npz": take(301, 1)}, "1 of 3 recordings (33.3%): frames truncated: 301 to 300; long", "lost"),
     "no subject": ({"c.npz": take(20, None)}, "1 of 3 clips (33.3%) have no subject and are in neither part: c", "no-part"),
     "a missing joint": (
-        {"c.npz": PARTLY}, "1 of 3 recordings (33.3%): body-frames with non-finite coordinates taken as absent: …; c", "lost",
+        {"c.npz": PARTLY}, "1 of 3 recordings (33.3%): body-frames with non-finite coordinates taken as absent: 2; c", "lost",
     ),
     "nobody": ({"c.npz": GONE}, "1 of 3 recordings (33.3%): left out, no body in any frame; c", "lost"),
-    "three people": ({"c.npz": THREE}, "1 of 3 recordings (33.3%): track … dropped: a clip has two bodies; c", "lost"),
+    "three people": ({"c.npz": THREE}, "1 of 3 recordings (33.3%): track 2 dropped: a clip has two bodies; c", "lost"),
 }  # fmt: skip
 
 
@@ -119,6 +119,32 @@ def test_each_loss_is_a_line_a_finding_and_the_end_of_a_strict_run(lab, capsys, 
     told = [one for one in found.findings if one.kind == kind]
     assert any(one.clips == (line.rsplit(maxsplit=1)[-1],) for one in told)
     assert line in [one.text.removeprefix("xsub: ") for one in told]
+
+
+TWO = {"c.npz": take(301, 1), "d.npz": take(412, 2)}
+FOUR = take(20, 1)
+FOUR["joints"] = np.stack([FOUR["joints"] + shift for shift in range(4)])
+WORSE = take(20, 2)
+WORSE["joints"] = WORSE["joints"].copy()
+WORSE["joints"][2:9, 0] = np.nan
+SEVERAL = {
+    "cut": (TWO, "2 of 4 recordings (50.0%): frames truncated: 301–412 to 300; c, d"),
+    "cut alike": ({"c.npz": take(301, 1), "d.npz": take(301, 2)}, "2 of 4 recordings (50.0%): frames truncated: 301 to 300; c, d"),
+    "joints": ({"c.npz": PARTLY, "d.npz": WORSE}, "2 of 4 recordings (50.0%): body-frames with non-finite coordinates taken as absent: 2–7; c, d"),
+    "people": ({"c.npz": FOUR}, "1 of 3 recordings (33.3%): track 2–3 dropped: a clip has two bodies; c"),
+    "reasons": (
+        {f"{name}.npz": take(20, 1, fps=fps) for name, fps in (("c", 0), ("d", -1), ("e", -2), ("f", -2))},
+        "4 of 6 recordings (66.7%): left out, fps is 0, not positive / fps is -1, not positive / …; c, d, e, f",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("loss", SEVERAL)
+def test_a_line_about_several_has_their_numbers(lab, capsys, loss):
+    files, line = SEVERAL[loss]
+    lab(False, GOOD | files)
+    assert run() == ""
+    assert line in capsys.readouterr().err
 
 
 def test_a_strict_run_may_cut_what_the_data_set_says(lab, capsys):
