@@ -10,8 +10,23 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 
-FRAME_COLUMNS = ("frame", "frame number", "frame id", "frame index", "frame no", "frameid", "framenumber")
-TIME_COLUMNS = ("timestamp", "time", "time s", "time ms", "timestamp ms", "time stamp")
+FRAME_COLUMNS = (
+    "frame", "frames", "#frame",
+    *(f"frame{gap}{word}"
+      for word in ("number", "numbers", "num", "no", "nr", "id", "index", "idx", "#")
+      for gap in (" ", "")),
+)  # fmt: skip
+TIME_COLUMNS = (
+    *("timestamp", "time", "time stamp", "timestamps", "times", "t"),
+    *(f"{name}{gap}{start}{unit}{end}"
+      for name in ("time", "timestamp", "time stamp", "t")
+      for unit in ("s", "sec", "seconds", "ms", "us", "ns")
+      for gap, start, end in ((" ", "", ""), (" ", "(", ")"), (" ", "[", "]"), ("", "(", ")"), ("", "[", "]"))),
+    *("seconds", "secs", "sec"),
+)  # fmt: skip
+"""Names of columns and arrays, in small letters with blanks. Of several, the first here is read. Whatever unit a time's
+name says, its steps must be those of the frame rate in one of TIME_UNITS."""
+
 PERSON_COLUMNS = ("person", "body", "track", "person id", "body id", "track id", "personid", "bodyid", "trackid")
 
 TIME_UNITS = (1.0, 1e-3, 1e-6, 1e-7, 1e-9)
@@ -154,5 +169,9 @@ def _expect_once(body_R: NDArray[np.int64], place_R: NDArray[np.int64], alone: b
     twice = np.flatnonzero((np.diff(place_R[order]) == 0) & (np.diff(body_R[order]) == 0))
     if len(twice):
         later, earlier = (int(order[twice[0] + one]) + first_line for one in (1, 0))
-        remedy = "several people need a column person, body or track" if alone else "each person once a frame"
+        remedy = (
+            "several people need a column person, body or track, and a column that does not count frames another name"
+            if alone
+            else "each person once a frame"
+        )
         raise BadRecording(f"line {later}: the same frame as line {earlier}; {remedy}")

@@ -507,6 +507,80 @@ def test_gaps_become_absent_frames(column: str, values: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("spellings", "values"),
+    [
+        (
+            [
+                "frame_num",
+                "Frame#",
+                "frame #",
+                "frame_number",
+                "Frame No.",
+                "frame_id",
+                "frameIndex",
+                "frame-idx",
+                "frames",
+            ],
+            [7, 8, 11, 12],
+        ),
+        (
+            ["t", "Seconds", "sec", "time_s", "Time (s)", "time [s]", "Timestamp(s)", "t_sec", "times"],
+            [0.5, 0.54, 0.66, 0.70],
+        ),
+        (["timestamp_ms", "time(ms)", "Time_ms"], [1000, 1041, 1160, 1199]),
+        (["timestamp_us", "time ns"], [0, 40000, 160000, 200000]),
+    ],
+)
+def test_other_spellings_of_frame_numbers_and_times(spellings: list[str], values: list[float]) -> None:
+    for name in spellings:
+        scale = 1000 if name.endswith("ns") else 1
+        numbers = [value * scale for value in values]
+        for path, data in (
+            ("s2_a3.csv", rows_with(name, numbers)),
+            (NAME, npz(joints=WALK, **{name: np.array(numbers)})),
+        ):
+            recording = NAMED.parse(data, path)
+            np.testing.assert_array_equal(recording.bodies_MTVC[0, [0, 1, 4, 5]], WALK.astype(np.float32))
+            assert said(recording) == ("frames that its numbers or times leave out, taken as absent: 2 of 6",), name
+
+
+@pytest.mark.parametrize("name", ["confidence", "index", "time of day", "frame rate", "framework", "second", "ts", ""])
+def test_columns_of_other_names_are_noted_as_not_read(name: str) -> None:
+    recording = NAMED.parse(rows_with(name, [7, 8, 11, 12]), "s2_a3.csv")
+    assert said(recording) == (f"not read: {name!r}",)
+    assert recording.bodies_MTVC.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("other", "values", "unread"),
+    [("frame_id", [0, 1, 2, 3], ("not read: 'frame_id'",)), ("t", [0, 0.04, 0.16, 0.2], ())],
+)
+def test_of_two_columns_of_frame_numbers_one_is_read(other: str, values: list[float], unread: tuple[str, ...]) -> None:
+    rows = np.column_stack([WALK.reshape(4, 9), values, [7, 8, 11, 12]])
+    recording = NAMED.parse(table(rows, [*COLUMNS, other, "frame"]), "s2_a3.csv")
+    assert said(recording) == (*unread, "frames that its numbers or times leave out, taken as absent: 2 of 6")
+
+
+@pytest.mark.parametrize("name", ["frames", "timestamp", "frame"])
+@pytest.mark.parametrize("number", [4, [4], 1.5e9])
+def test_a_single_number_of_an_npz_says_nothing_of_each_frame(name: str, number: Any) -> None:
+    recording = NAMED.parse(npz(joints=WALK, **{name: np.array(number)}), NAME)
+    assert said(recording) == (f"not read: {name!r}",)
+    np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [[1, 2], [3, 4], [5, 6], [7, 8]]])
+def test_numbers_of_other_frames_are_refused(numbers: Any) -> None:
+    with pytest.raises(BadRecording, match=r"frames has shape .* instead of .4,., one number per frame"):
+        NAMED.parse(npz(joints=WALK, frames=np.array(numbers)), NAME)
+
+
+def test_two_arrays_for_the_same_numbers_are_refused() -> None:
+    with pytest.raises(BadRecording, match="'frame_no', 'Frame No' differ in capitals or punctuation only"):
+        NAMED.parse(npz(joints=WALK, frame_no=np.arange(4), **{"Frame No": np.arange(4)}), NAME)
+
+
+@pytest.mark.parametrize(
     ("column", "values", "line", "said_"),
     [
         ("time", [2.0, 1.96, 1.92, 1.88], 1, "times go back (from 2 to 1.96)"),

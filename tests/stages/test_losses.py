@@ -153,6 +153,23 @@ def test_a_strict_run_may_cut_what_the_data_set_says(lab, capsys):
     assert "frames truncated" in capsys.readouterr().err
 
 
+def test_what_is_not_read_is_a_line_and_a_finding_and_stops_nothing(lab, capsys):
+    lab(True, GOOD | {"c.npz": take(20, 1, speed=np.arange(20), confidence=np.ones(20))})
+    assert run() == ""
+    line = "1 of 3 recordings (33.3%): not read: 'speed', 'confidence'; c"
+    assert capsys.readouterr().err.count(line) == 1
+    found = audit(SkeletonStore.open(Path("data/lab/clips")), find_dataset("lab"))
+    assert [(one.severity, one.clips, one.text) for one in found.findings if one.kind == "not-read"] == [
+        ("warning", ("c",), line)
+    ]
+
+
+def test_lists_of_what_is_not_read_that_differ(lab, capsys):
+    lab(True, {f"{name}.npz": take(20, 1, **{name: np.arange(20)}) for name in "abcd"})
+    assert end_of(*STAGES[0]) == end_of(*STAGES[1]) == ""
+    assert "4 of 4 recordings (100.0%): not read: 'a' / 'b' / …; a, b, c, d" in capsys.readouterr().err
+
+
 def test_equal_names_in_other_folders(lab, capsys):
     files = {f"session{one}/kick.npz": take(20, one) for one in (1, 2, 3)}
     lab(True, files)
