@@ -67,14 +67,14 @@ def main() -> None:
     target = places.trial(dataset.name) if trial else whole if shard is None else shards / "{}-of-{}".format(*shard)
     earlier = [whole, *(sorted(shards.iterdir()) if shards.is_dir() else ())]
     reused = 0
-    sizes: list[float] = []
+    sizes: dict[str, float] = {}
     with (
         StoreWriter(target, dataset.name, dataset.topology, facts) as store,
         Work("parsing", (limit or receipt["recordings"]) // options.of, "recordings") as work,
     ):
         for reading in read_recordings(read_raw(files, dataset, limit, shard), dataset, earlier, options.workers):
             add(store, reading, dataset, strict=settings.strict)
-            sizes += [size for one in reading.found if isinstance(one, Recording) and (size := measure_size(one))]
+            sizes |= measure_sizes(reading)
             reused += reading.reused
             work.advance()
         lines: list[str] = []
@@ -103,6 +103,12 @@ def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
     if not 0 <= options.shard < options.of:
         raise UserError(f"--shard: {options.shard} is none of {options.of} parts; they count from 0")
     return options.shard, options.of
+
+
+def measure_sizes(reading: Reading) -> dict[str, float]:
+    """The size of the body in each recording that was read, where there is one, by the recording's name."""
+    sizes = {one.identity.name: measure_size(one) for one in reading.found if isinstance(one, Recording)}
+    return {name: size for name, size in sizes.items() if size is not None}
 
 
 def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool) -> None:

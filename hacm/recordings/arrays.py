@@ -13,7 +13,7 @@ Shape suffixes: T frames, V joints, R rows, K columns.
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
@@ -35,7 +35,8 @@ JOINTS = "joints"
 IDENTITY = ("subject", "action", "camera", "setup", "replication")
 FPS = "fps"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
-PLACE_COLUMNS = (*FRAME_COLUMNS, *TIME_COLUMNS, *PERSON_COLUMNS)
+NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
+PLACE_COLUMNS = NUMBERED | set(PERSON_COLUMNS)
 SUFFIXES = (".npz", ".npy", ".csv")
 LARGEST_NUMBER = 2**31 - 1  # what a manifest can hold
 
@@ -180,21 +181,25 @@ class ArrayReader:
         return Identity(name=name, subject=numbers.pop("subject", None), action=label, **numbers), float(fps)
 
     def _read_npz(self, data: bytes) -> "Content":
-        arrays, others = read_arrays(data, (JOINTS, *SINGLE_NUMBERS, *FRAME_COLUMNS, *TIME_COLUMNS), MOST_BYTES)
+        arrays, others = read_arrays(
+            data, lambda name: name in (JOINTS, *SINGLE_NUMBERS) or _plain(name) in NUMBERED, MOST_BYTES
+        )
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
         joints = arrays.pop(JOINTS)
         if joints.size > MOST_NUMBERS:
             raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
-        places = {
-            name: arrays.pop(name).astype(np.float64).reshape(-1)
-            for name in (*FRAME_COLUMNS, *TIME_COLUMNS)
-            if name in arrays
-        }
-        for name, values in arrays.items():
+        frames = joints.shape[-3] if joints.ndim in (3, 4) else 1
+        singles = {name: arrays.pop(name) for name in SINGLE_NUMBERS if name in arrays}
+        # A single number is how many frames there are, or when they begin: it says nothing of each.
+        numbers = {name: values for name, values in arrays.items() if values.size > 1 or frames == 1}
+        chosen = _choose(numbers)
+        places = {plain: numbers[name].astype(np.float64).reshape(-1) for plain, name in chosen.items()}
+        for name, values in singles.items():
             if values.size != 1:
                 raise BadRecording(f"{name} has shape {values.shape}, not a single number")
-        facts = {name: float(values.item()) for name, values in arrays.items()}
+        facts = {name: float(values.item()) for name, values in singles.items()}
+        others += [name for name in arrays if name not in chosen.values()]
         return Content(joints, facts, places, _note_unread(others))
 
     def _read_npy(self, data: bytes) -> "Content":
@@ -217,8 +222,10 @@ class ArrayReader:
         if missing:
             raise BadRecording(f"line 1: no column {missing[0]!r} (of {len(missing)} missing); found: {_listed(names)}")
         inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
-        places = {name: table_RK[:, place[name]] for name in PLACE_COLUMNS if name in place}
-        others = [name for name in names if _plain(name) not in known]
+        chosen = _choose([name for name in names if _plain(name) not in {*wanted, *SINGLE_NUMBERS}])
+        places = {plain: table_RK[:, place[plain]] for plain in chosen}
+        read = {*wanted, *SINGLE_NUMBERS, *chosen}
+        others = [name for name in names if _plain(name) not in read]
         values_RK = table_RK[:, [place[name] for name in wanted]]
         return Content(values_RK.reshape(-1, joints, 3), inside, places, notes + _note_unread(others), first_line=2)
 
@@ -232,6 +239,17 @@ class Content:
     places: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     first_line: int = 1
+
+
+def _choose(names: Iterable[str]) -> dict[str, str]:
+    """Of frame numbers, times and persons the one column of each that is read: its plain name, and its name."""
+    named: dict[str, str] = {}
+    for name in names:
+        if named.setdefault(_plain(name), name) != name:
+            raise BadRecording(f"{_listed([named[_plain(name)], name])} differ in capitals or punctuation only")
+    families = (FRAME_COLUMNS, TIME_COLUMNS, PERSON_COLUMNS)
+    first = [next((name for name in family if name in named), None) for family in families]
+    return {plain: named[plain] for plain in first if plain is not None}
 
 
 def _first_of(places: dict[str, NDArray[np.float64]], names: tuple[str, ...]) -> NDArray[np.float64] | None:
@@ -255,7 +273,7 @@ def _constant(name: str, values_R: NDArray[np.float64]) -> float:
 
 def _plain(name: str) -> str:
     """`Left_Hand.X` → `left hand x`."""
-    return " ".join(re.split(r"[\s_.:-]+", name.strip().lower()))
+    return " ".join(re.split(r"[\s_.:-]+", name.strip().lower())).strip()
 
 
 def _note_unread(names: list[str]) -> tuple[Note, ...]:

@@ -38,9 +38,9 @@ def read_csv(
 
     columns: K, where there are no names. most_numbers: more are refused. is_read: whether a column of that name must
     hold numbers; words in others are nan. Fields are separated by commas, semicolons, tabs, or, without names, by
-    blanks; decimal commas are read where they can be nothing else; a line of whole numbers 0, 1, 2, … or 1, 2, 3, … is
-    column names, which say nothing. Lines may end in LF or CRLF. BadRecording, naming the line, for what is not such a
-    text; memory is bounded by the text's size.
+    blanks; decimal commas are read where they can be nothing else; a first line of 0, 1, 2, … or 1, 2, 3, …, also
+    written 0.0, 1.0, …, is column names, which say nothing. Lines may end in LF or CRLF. BadRecording, naming the line,
+    for what is not such a text; memory is bounded by the text's size.
     """
     # Here and not above, because it loads a compiler, which `part_of` of a reader has no use for.
     from hacm.recordings.number_table import read_table
@@ -91,17 +91,21 @@ def _explain(refusal: BadRecording, line: bytes, separator: bytes, count: int) -
 
 def _find_separator(line: bytes) -> bytes:
     """What separates the fields, by the first line: a semicolon or a tab wherever there is one outside quotes."""
-    bare = _QUOTED.sub(b"", line)
+    bare = _QUOTED.sub(b'""', line)
     return next((one for one in (b";", b"\t") if one in bare.strip(b" \t\r")), b",")
 
 
-def _is_numbered(line: bytes, separator: bytes) -> bool:
-    """Whether a line is 0, 1, 2, … or 1, 2, 3, …, as tables are written whose columns have no names."""
-    fields = [field.strip(b' \t\r"') for field in line.split(separator)]
-    if len(fields) < 3 or not all(field.isdigit() and len(field) < 10 for field in fields):
+def _is_numbered(line: bytes, separator: bytes | None) -> bool:
+    """Whether a line is 0, 1, 2, … or 1, 2, 3, …, as tables are written whose columns have no names; 0.0, 1.0 too."""
+    if separator == b"," and b"," not in line:
+        separator = None  # blanks
+    fields = [field.strip(b' \t\r"').decode("latin-1") for field in line.strip(b" \r").split(separator)]
+    if separator != b",":
+        fields = [field.replace(",", ".") for field in fields]
+    if len(fields) < 3 or not all(len(field) < 30 and _NUMBER.fullmatch(field) for field in fields):
         return False
-    numbers = [int(field) for field in fields]
-    return numbers[0] in (0, 1) and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    first = float(fields[0])
+    return first in (0, 1) and all(float(field) == number for number, field in enumerate(fields, int(first)))
 
 
 def _tidy(

@@ -10,8 +10,23 @@ from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
 
-FRAME_COLUMNS = ("frame", "frame number", "frame id", "frame index", "frame no", "frameid", "framenumber")
-TIME_COLUMNS = ("timestamp", "time", "time s", "time ms", "timestamp ms", "time stamp")
+FRAME_COLUMNS = (
+    "frame", "frames", "#frame",
+    *(f"frame{gap}{word}"
+      for word in ("number", "numbers", "num", "no", "nr", "id", "index", "idx", "#")
+      for gap in (" ", "")),
+)  # fmt: skip
+TIME_COLUMNS = (
+    *("timestamp", "time", "time stamp", "timestamps", "times", "t"),
+    *(f"{name}{gap}{start}{unit}{end}"
+      for name in ("time", "timestamp", "time stamp", "t")
+      for unit in ("s", "sec", "seconds", "ms", "us", "ns")
+      for gap, start, end in ((" ", "", ""), (" ", "(", ")"), (" ", "[", "]"), ("", "(", ")"), ("", "[", "]"))),
+    *("seconds", "secs", "sec"),
+)  # fmt: skip
+"""Names of columns and arrays, in small letters with blanks. Of several, the first here is read. Whatever unit a time's
+name says, its steps must be those of the frame rate in one of TIME_UNITS."""
+
 PERSON_COLUMNS = ("person", "body", "track", "person id", "body id", "track id", "personid", "bodyid", "trackid")
 
 TIME_UNITS = (1.0, 1e-3, 1e-6, 1e-7, 1e-9)
@@ -46,6 +61,7 @@ def find_places(
     """Where each line belongs. BadRecording, naming the line, for numbers that cannot be of one recording at that rate.
 
     frame_R decides where it is there; time_R then only has to fit. Frames count from the first number that occurs.
+    Lines are in the order of what decides, for each person.
     """
     body_R = np.zeros(lines, np.int64)
     if person_R is not None:
@@ -54,8 +70,11 @@ def find_places(
         body_R = np.argsort(np.argsort(first))[inverse_R]
     if frame_R is not None:
         place_R = _from_numbers(frame_R, first_line)
+        _expect_forward(frame_R, "frame numbers", body_R, person_R is None, first_line)
     elif time_R is not None:
-        place_R = _from_times(time_R, fps, first_line)
+        _expect_finite(time_R, "the time", first_line)
+        _expect_forward(time_R, "times", body_R, person_R is None, first_line)
+        place_R = _from_times(time_R, fps)
     elif person_R is not None:
         raise BadRecording("a person column, but none of frame numbers or times; add a column frame")
     else:
@@ -85,8 +104,7 @@ def _from_numbers(frame_R: NDArray[np.float64], first_line: int) -> NDArray[np.i
     return (frame_R - numbers[0]).astype(np.int64)
 
 
-def _from_times(time_R: NDArray[np.float64], fps: float, first_line: int) -> NDArray[np.int64]:
-    _expect_finite(time_R, "the time", first_line)
+def _from_times(time_R: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
     times, inverse_R = np.unique(time_R, return_inverse=True)
     steps = np.diff(times)
     if not len(steps):
@@ -128,11 +146,32 @@ def _expect_finite(values_R: NDArray[np.float64], what: str, first_line: int) ->
         raise BadRecording(f"line {bad_R[0] + first_line}: {what} is {values_R[bad_R[0]]:g}, not a number")
 
 
+def _expect_forward(
+    values_R: NDArray[np.float64], what: str, body_R: NDArray[np.int64], alone: bool, first_line: int
+) -> None:
+    """BadRecording where values go back from one line of a body to its next: a clock that was set, or lines moved."""
+    order = np.argsort(body_R, kind="stable")
+    steps = np.diff(values_R[order])
+    back = np.flatnonzero((steps < 0) & (np.diff(body_R[order]) == 0))
+    if len(back):
+        first = back[np.argmin(order[back + 1])]
+        earlier, later = values_R[order[first]], values_R[order[first + 1]]
+        people = "; several people need a column person, body or track" if alone else ""
+        raise BadRecording(
+            f"line {order[first + 1] + first_line}: its {what} go back (from {earlier:.14g} to {later:.14g}); sort the "
+            f"file by them, or, where the order is right, number the lines anew{people}"
+        )
+
+
 def _expect_once(body_R: NDArray[np.int64], place_R: NDArray[np.int64], alone: bool, first_line: int) -> None:
     """BadRecording if a frame occurs twice for one body."""
     order = np.lexsort((np.arange(len(place_R)), place_R, body_R))
     twice = np.flatnonzero((np.diff(place_R[order]) == 0) & (np.diff(body_R[order]) == 0))
     if len(twice):
         later, earlier = (int(order[twice[0] + one]) + first_line for one in (1, 0))
-        remedy = "several people need a column person, body or track" if alone else "each person once a frame"
+        remedy = (
+            "several people need a column person, body or track, and a column that does not count frames another name"
+            if alone
+            else "each person once a frame"
+        )
         raise BadRecording(f"line {later}: the same frame as line {earlier}; {remedy}")

@@ -1,5 +1,6 @@
 """What reading and cleaning did to a recording, or why it is left out: a record, and the one text made from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
@@ -139,6 +140,22 @@ class Note:
 
 NUMBERS = tuple(field.name for field in fields(Note) if field.name not in ("kind", WORDS))
 """The fields of a note that are numbers."""
+
+
+MOST_WORDS = 2
+"""So many different words of notes are repeated in one line."""
+
+
+def describe_notes(notes: Sequence[Note]) -> str:
+    """The text of notes of one kind as one: of numbers that differ the least and the most, of words the first few."""
+    values: dict[str, str] = {}
+    for name in notes[0].kind.fields:
+        found = list(dict.fromkeys(getattr(note, name) for note in notes))
+        if name == WORDS:
+            values[name] = " / ".join(found[:MOST_WORDS] + ["…"] * (len(found) > MOST_WORDS))
+        else:
+            values[name] = str(found[0]) if len(found) == 1 else f"{min(found)}–{max(found)}"
+    return notes[0].kind.template.format(**values)
 
 
 def reason_of(given: BadRecording | Note | str) -> Note:

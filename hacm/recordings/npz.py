@@ -10,7 +10,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Collection
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,9 +36,9 @@ _SHAPE = re.compile(rb"'shape':\s*\(([0-9 ,]*)\)")
 
 
 def read_arrays(
-    data: bytes, names: Collection[str], most_bytes: int
+    data: bytes, is_read: Callable[[str], bool], most_bytes: int
 ) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
-    """Those of the named arrays that the file holds, and the names of the others in it, which are not read.
+    """The arrays whose names is_read says to read, and the names of the others in the file.
 
     BadRecording if the file is damaged, or if one of those arrays is larger than most_bytes or does not hold real
     numbers. Memory is bounded by the size of the file and most_bytes an array.
@@ -54,7 +54,7 @@ def read_arrays(
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for info in archive.infolist():
                 name = info.filename.removesuffix(SUFFIX)
-                if name not in names:
+                if not is_read(name):
                     others.append(name)
                 elif info.file_size > most_bytes + LONGEST_HEADER:
                     raise BadRecording(f"{name} unpacks to {info.file_size} bytes, over the limit of {most_bytes}")

@@ -92,11 +92,14 @@ def find_count_faults(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: Data
 
 
 def _find_lost(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) -> list[Finding]:
-    """What is left out beside the authors' own list, what reading and cleaning lost beside the standard cleaning, and
-    clips in no part of a split."""
+    """What is left out beside the authors' own list, what reading and cleaning lost beside the standard cleaning, what
+    was not read, and clips in no part of a split."""
     severity = "note" if dataset.synthetic else "warning"
     losses = find_losses(clips, excluded, (*READING, *UNASKED, Kind.SUM_ZERO))
-    findings = [Finding("lost", severity, loss.names, loss.text) for loss in losses]
+    findings = [
+        Finding("not-read" if loss.kind is Kind.NOT_READ else "lost", severity, loss.names, loss.text)
+        for loss in losses
+    ]
     for rule, definition in dataset.splits.items():
         names = find_without_part(clips, definition.column)
         if names:

@@ -15,6 +15,7 @@ KINDS = {
     "counts": "a part of a split, or the whole, has another number of clips than its authors state",
     "classes": "a class has no clip in a part of a split",
     "lost": "recordings left out, frames cut or taken as absent, bodies dropped, other than the standard cleaning does",
+    "not-read": "columns or arrays of raw files that are not read, because their names are unknown",
     "no-part": "clips in neither part of a split, because they do not say what it goes by",
     "balance": "classes or subjects differ much in their number of clips",
     "leak-subject": "a person is on both sides of a split by persons",

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from hacm.errors import name_some
-from hacm.recordings.notes import Kind
+from hacm.recordings.notes import Kind, Note, describe_notes
 from pipeline.store.manifest import notes_of
 
-READING = (Kind.GAP, Kind.NOT_FINITE, Kind.BODY_TWICE)
+READING = (Kind.GAP, Kind.NOT_FINITE, Kind.BODY_TWICE, Kind.NOT_READ)
 CLEANING = (
     Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO, Kind.SUM_ZERO, Kind.FRAMES_WITHOUT_BODY, Kind.FRAMES_WITHOUT_REMAINING_BODY,
     Kind.TRACK_CLOSED_UP, Kind.TRACK_SHORT, Kind.TRACK_NOISY, Kind.TRACK_MERGED, Kind.TRACK_OVERLAPS,
 )  # fmt: skip
-"""Kinds of notes that say that something was dropped, cut or merged."""
+"""Kinds of notes that say that something was dropped, cut, merged or not read."""
 
 UNASKED = (Kind.NOT_FINITE, Kind.BODY_TWICE, Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO)
 """Those of them that no setting asked for; TRUNCATED unless the data set's own section says max_frames."""
@@ -36,23 +36,28 @@ class Loss:
 def find_losses(manifest: pl.DataFrame, excluded: pl.DataFrame, kinds: Collection[Kind]) -> list[Loss]:
     """The losses of these kinds among the recordings, and those that are left out, but for the authors' own list."""
     total = len(manifest) + len(excluded)
-    noted: dict[Kind, list[tuple[str, str]]] = {}
+    noted: dict[Kind, dict[str, list[Note]]] = {}
     for name, records in manifest.select("name", "notes").filter(pl.col("notes").list.len() > 0).iter_rows():
-        patterns = {note.kind: note.pattern for note in notes_of(records) if note.kind in kinds}
-        for kind, pattern in patterns.items():
-            noted.setdefault(kind, []).append((name, pattern))
-    left_out: dict[Kind, list[tuple[str, str]]] = {}
+        for note in notes_of(records):
+            if note.kind in kinds:
+                noted.setdefault(note.kind, {}).setdefault(name, []).append(note)
+    left_out: dict[Kind, list[tuple[str, Note]]] = {}
     for name, note in zip(excluded["name"], notes_of(excluded["note"]), strict=True):
         if note.kind is not Kind.LISTED_MISSING:
-            left_out.setdefault(note.kind, []).append((name, note.text))
-    losses = []
-    for groups, words in ((left_out, "left out, "), (noted, "")):
-        for kind, found in groups.items():
-            names = tuple(name for name, _ in found)
-            share = f"{len(found)} of {total} recordings ({len(found) / total:.1%})"
-            text = f"{share}: {words}{found[0][1]}; {name_some(names)}"
-            losses.append(Loss(kind, names, text, groups is left_out))
-    return losses
+            left_out.setdefault(note.kind, []).append((name, note))
+
+    def loss(kind: Kind, names: tuple[str, ...], notes: list[Note], *, excluded: bool) -> Loss:
+        share = f"{len(names)} of {total} recordings ({len(names) / total:.1%})"
+        text = f"{share}: {'left out, ' if excluded else ''}{describe_notes(notes)}; {name_some(names)}"
+        return Loss(kind, names, text, excluded)
+
+    return [
+        loss(kind, tuple(name for name, _ in found), [note for _, note in found], excluded=True)
+        for kind, found in left_out.items()
+    ] + [
+        loss(kind, tuple(found), [note for notes in found.values() for note in notes], excluded=False)
+        for kind, found in noted.items()
+    ]
 
 
 def find_without_part(manifest: pl.DataFrame, column: str) -> tuple[str, ...]:

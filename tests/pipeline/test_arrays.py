@@ -395,12 +395,29 @@ NAMED_ROWS = HEAD + b"\n" + FLAT
 
 
 @pytest.mark.parametrize("start", [0, 1])
-@pytest.mark.parametrize("quote", [b"", b'"'])
-def test_a_line_of_column_numbers_is_no_frame(start: int, quote: bytes) -> None:
-    numbers = b",".join(quote + str(number).encode() + quote for number in range(start, start + 9))
-    np.testing.assert_array_equal(
-        NAMED.parse(numbers + b"\n" + FLAT, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32)
-    )
+@pytest.mark.parametrize("form", ["{}", '"{}"', "{}.0", '"{}.0"', "{}.", " {}.000", "{:.18e}"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", " "])
+def test_a_line_of_column_numbers_is_no_frame(start: int, form: str, separator: str) -> None:
+    if separator == " ":
+        form = form.strip('" ')  # quotes between blanks are refused
+    numbers = separator.join(form.format(number) for number in range(start, start + 9)).encode()
+    text = numbers + b"\r\n" + FLAT.replace(b",", separator.encode()).replace(b"\n", b"\r\n")
+    np.testing.assert_array_equal(NAMED.parse(text, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    "numbers", [[2, *range(3, 11)], [0.5, *range(1, 9)], [0, 1, 2, 3, 4, 5, 6, 7, 9], [0] * 8 + [1]]
+)
+def test_a_line_of_other_numbers_is_a_frame(numbers: list[float]) -> None:
+    bodies = NAMED.parse(",".join(map(str, numbers)).encode() + b"\n" + FLAT, "s2_a3.csv").bodies_MTVC
+    np.testing.assert_array_equal(bodies[0, 0].reshape(-1), np.array(numbers, np.float32))
+    assert bodies.shape[1] == 5
+
+
+def test_column_numbers_with_decimal_commas() -> None:
+    numbers = b";".join(b"%d,0" % number for number in range(9))
+    text = numbers + b"\n" + comma_decimals(FLAT, b";")
+    np.testing.assert_array_equal(NAMED.parse(text, "s2_a3.csv").bodies_MTVC[0], WALK.astype(np.float32))
 
 
 def comma_decimals(text: bytes, separator: bytes) -> bytes:
@@ -487,6 +504,117 @@ def test_gaps_become_absent_frames(column: str, values: list[Any]) -> None:
         np.testing.assert_array_equal(recording.bodies_MTVC[0, [0, 1, 4, 5]], WALK.astype(np.float32))
         assert np.isnan(recording.bodies_MTVC[0, 2:4]).all()
         assert said(recording) == ("frames that its numbers or times leave out, taken as absent: 2 of 6",)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "values"),
+    [
+        (
+            [
+                "frame_num",
+                "Frame#",
+                "frame #",
+                "frame_number",
+                "Frame No.",
+                "frame_id",
+                "frameIndex",
+                "frame-idx",
+                "frames",
+            ],
+            [7, 8, 11, 12],
+        ),
+        (
+            ["t", "Seconds", "sec", "time_s", "Time (s)", "time [s]", "Timestamp(s)", "t_sec", "times"],
+            [0.5, 0.54, 0.66, 0.70],
+        ),
+        (["timestamp_ms", "time(ms)", "Time_ms"], [1000, 1041, 1160, 1199]),
+        (["timestamp_us", "time ns"], [0, 40000, 160000, 200000]),
+    ],
+)
+def test_other_spellings_of_frame_numbers_and_times(spellings: list[str], values: list[float]) -> None:
+    for name in spellings:
+        scale = 1000 if name.endswith("ns") else 1
+        numbers = [value * scale for value in values]
+        for path, data in (
+            ("s2_a3.csv", rows_with(name, numbers)),
+            (NAME, npz(joints=WALK, **{name: np.array(numbers)})),
+        ):
+            recording = NAMED.parse(data, path)
+            np.testing.assert_array_equal(recording.bodies_MTVC[0, [0, 1, 4, 5]], WALK.astype(np.float32))
+            assert said(recording) == ("frames that its numbers or times leave out, taken as absent: 2 of 6",), name
+
+
+@pytest.mark.parametrize("name", ["confidence", "index", "time of day", "frame rate", "framework", "second", "ts", ""])
+def test_columns_of_other_names_are_noted_as_not_read(name: str) -> None:
+    recording = NAMED.parse(rows_with(name, [7, 8, 11, 12]), "s2_a3.csv")
+    assert said(recording) == (f"not read: {name!r}",)
+    assert recording.bodies_MTVC.shape[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("other", "values", "unread"),
+    [("frame_id", [0, 1, 2, 3], ("not read: 'frame_id'",)), ("t", [0, 0.04, 0.16, 0.2], ())],
+)
+def test_of_two_columns_of_frame_numbers_one_is_read(other: str, values: list[float], unread: tuple[str, ...]) -> None:
+    rows = np.column_stack([WALK.reshape(4, 9), values, [7, 8, 11, 12]])
+    recording = NAMED.parse(table(rows, [*COLUMNS, other, "frame"]), "s2_a3.csv")
+    assert said(recording) == (*unread, "frames that its numbers or times leave out, taken as absent: 2 of 6")
+
+
+@pytest.mark.parametrize("name", ["frames", "timestamp", "frame"])
+@pytest.mark.parametrize("number", [4, [4], 1.5e9])
+def test_a_single_number_of_an_npz_says_nothing_of_each_frame(name: str, number: Any) -> None:
+    recording = NAMED.parse(npz(joints=WALK, **{name: np.array(number)}), NAME)
+    assert said(recording) == (f"not read: {name!r}",)
+    np.testing.assert_array_equal(recording.bodies_MTVC[0], WALK.astype(np.float32))
+
+
+@pytest.mark.parametrize("numbers", [[1, 2, 3], [[1, 2], [3, 4], [5, 6], [7, 8]]])
+def test_numbers_of_other_frames_are_refused(numbers: Any) -> None:
+    with pytest.raises(BadRecording, match=r"frames has shape .* instead of .4,., one number per frame"):
+        NAMED.parse(npz(joints=WALK, frames=np.array(numbers)), NAME)
+
+
+def test_two_arrays_for_the_same_numbers_are_refused() -> None:
+    with pytest.raises(BadRecording, match="'frame_no', 'Frame No' differ in capitals or punctuation only"):
+        NAMED.parse(npz(joints=WALK, frame_no=np.arange(4), **{"Frame No": np.arange(4)}), NAME)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "line", "said_"),
+    [
+        ("time", [2.0, 1.96, 1.92, 1.88], 1, "times go back (from 2 to 1.96)"),
+        ("timestamp", [9.92, 9.96, 0.0, 0.04], 2, "times go back (from 9.96 to 0)"),
+        ("frame", [3, 2, 1, 0], 1, "frame numbers go back (from 3 to 2)"),
+        ("frame", [0, 2, 1, 3], 2, "frame numbers go back (from 2 to 1)"),
+        ("frame", [0, 1, 0, 1], 2, "frame numbers go back (from 1 to 0)"),
+        (
+            "timestamp",
+            [1700000000.04, 1700000000.08, 1700000000.0, 1700000000.12],
+            2,
+            "from 1700000000.08 to 1700000000)",
+        ),
+    ],
+)
+def test_numbers_and_times_that_go_back_are_refused(column: str, values: list[float], line: int, said_: str) -> None:
+    """Neither is the order of lines changed in silence, nor a clock that was set back taken for another order."""
+    content = {"s2_a3.csv": rows_with(column, values), NAME: npz(joints=WALK, **{column: np.array(values)})}
+    for path, data in content.items():
+        with pytest.raises(BadRecording) as caught:
+            NAMED.parse(data, path)
+        start, _, rest = str(caught.value).partition(": ")
+        assert start == f"line {line + (2 if path.endswith('csv') else 1)}"
+        assert said_ in rest
+        assert "sort the file by them" in rest
+
+
+def test_each_person_goes_forward_and_one_may_follow_the_other() -> None:
+    rows = np.column_stack([WALK.reshape(4, 9), [0, 1, 0, 1], [1, 1, 2, 2]])
+    bodies = NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv").bodies_MTVC
+    np.testing.assert_array_equal(bodies, WALK.astype(np.float32).reshape(2, 2, 3, 3))
+    rows[2:, 9] = 1, 0
+    with pytest.raises(BadRecording, match=r"line 5: its frame numbers go back .from 1 to 0.; sort .* anew$"):
+        NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv")
 
 
 @pytest.mark.parametrize("name", ["person", "Body ID", "track"])
