@@ -43,4 +43,4 @@ def write(found: Audit, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "audit")
+    box.run(main, "audit", command_line())

@@ -42,4 +42,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "baseline")
+    box.run(main, "baseline", command_line())

@@ -299,4 +299,4 @@ def check_recorded(digests: dict[str, str], folder: Path, dataset: str) -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "download", RESUMES)
+    box.run(main, "download", command_line(), RESUMES)

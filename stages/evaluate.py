@@ -80,4 +80,4 @@ def run_protocol(protocol: str, title: str, encoder: Encoder, task: Task, settin
 
 
 if __name__ == "__main__":
-    box.run(main, "evaluate")
+    box.run(main, "evaluate", command_line())

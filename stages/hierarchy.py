@@ -103,4 +103,4 @@ def tabulate(tree: TreeEmbedding, topology: Topology, bones: np.ndarray) -> pl.D
 
 
 if __name__ == "__main__":
-    box.run(main, "hierarchy")
+    box.run(main, "hierarchy", command_line())

@@ -164,4 +164,4 @@ def name_differences(store: StoreWriter, dataset: DataSet) -> str:
 
 
 if __name__ == "__main__":
-    box.run(main, "ingest")
+    box.run(main, "ingest", command_line())

@@ -72,4 +72,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "normalize")
+    box.run(main, "normalize", command_line())

@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "prepare")
+    box.run(main, "prepare", command_line())

@@ -222,4 +222,4 @@ def draw_example(benchmark: Benchmark, model: HACM, settings: TrainSettings, see
 
 
 if __name__ == "__main__":
-    launching.run(partial(box.work, main, "pretrain"))
+    launching.run(partial(box.work, main, "pretrain", command_line()))

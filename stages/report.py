@@ -38,4 +38,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    box.run(main, "report")
+    box.run(main, "report", command_line())

@@ -94,4 +94,4 @@ def check_counts(
 
 
 if __name__ == "__main__":
-    box.run(main, "split")
+    box.run(main, "split", command_line())

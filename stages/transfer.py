@@ -93,4 +93,4 @@ def fine_tune(title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...]
 
 
 if __name__ == "__main__":
-    box.run(main, "transfer")
+    box.run(main, "transfer", command_line())

@@ -1,8 +1,8 @@
 """A stage from its first line to its last: take over finished work, or compute, and record only what is true.
 
-Where a stage is started as dvc.yaml starts it (its names, and at most options that say how and not what), its
-fingerprint is taken first. Finished work of the same fingerprint is put in place and nothing is computed. Otherwise the
-stage computes, and if what decides its result was changed meanwhile, it is not recorded as done.
+Where a stage is started as dvc.yaml starts it (its names, typed or by default, and at most options that say how and not
+what), its fingerprint is taken first. Finished work of the same fingerprint is put in place and nothing is computed.
+Otherwise the stage computes, and if what decides its result was changed meanwhile, it is not recorded as done.
 """
 
 import os
@@ -44,15 +44,15 @@ current: Job | None = None
 """Set while a stage runs whose fingerprint is known."""
 
 
-def run(main: Callable[[], None], kind: str, interrupted: str = STARTS_AGAIN) -> NoReturn:
-    """Run a stage of dvc.yaml as a program. interrupted: what it says when Ctrl-C ends it."""
-    command.run(partial(work, main, kind), interrupted)
+def run(main: Callable[[], None], kind: str, parser: command.Parser, interrupted: str = STARTS_AGAIN) -> NoReturn:
+    """Run a stage of dvc.yaml as a program. parser: of its command line. interrupted: its words when Ctrl-C ends it."""
+    command.run(partial(work, main, kind, parser), interrupted)
 
 
-def work(main: Callable[[], None], kind: str, arguments: Sequence[str] | None = None) -> None:
+def work(main: Callable[[], None], kind: str, parser: command.Parser) -> None:
     """Run `main`, the program of dvc.yaml's stage `kind`, unless its work is done already."""
     global current
-    job = begin(kind, sys.argv[1:] if arguments is None else arguments)
+    job = begin(kind, parser, sys.argv[1:])
     if job is None:
         main()
         return
@@ -71,9 +71,9 @@ def work(main: Callable[[], None], kind: str, arguments: Sequence[str] | None = 
         end(job)
 
 
-def begin(kind: str, arguments: Sequence[str]) -> Job | None:
+def begin(kind: str, parser: command.Parser, arguments: Sequence[str]) -> Job | None:
     """The job that a command line asks for; None if it is not one of dvc.yaml's, or cannot be done."""
-    names = read_names(kind, arguments) if FILE.exists() and kind in kinds() else None
+    names = read_names(kind, parser, arguments) if FILE.exists() and kind in kinds() else None
     if names is None:
         return None
     try:
@@ -86,22 +86,12 @@ def begin(kind: str, arguments: Sequence[str]) -> Job | None:
     return Job(kind, names, declared, fingerprint, Shelf(places.finished(), declared))
 
 
-def read_names(kind: str, arguments: Sequence[str]) -> dict[str, str] | None:
-    """The value of each of the stage's options; None if any is missing, or others ask for another work."""
-    wanted = options_of(kind)
-    given: dict[str, str] = {}
-    waiting = list(arguments)
-    while waiting:
-        option, equals, value = waiting.pop(0).partition("=")
-        name = option.removeprefix("--")
-        if not option.startswith("--") or name not in (*wanted, *HOW):
-            return None
-        if not equals:
-            if not waiting:
-                return None
-            value = waiting.pop(0)
-        given[name] = value
-    return {name: given[name] for name in wanted} if set(wanted) <= given.keys() else None
+def read_names(kind: str, parser: command.Parser, arguments: Sequence[str]) -> dict[str, str] | None:
+    """The value of each of the stage's options, by default where not typed; None if others ask for another work."""
+    given = vars(parser.parse_args(arguments))
+    names = {option: str(given.pop(option)) for option in options_of(kind)}
+    same = all(option in HOW or value == parser.get_default(option) for option, value in given.items())
+    return names if same else None
 
 
 def end(job: Job) -> None:

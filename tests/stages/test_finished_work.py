@@ -7,7 +7,12 @@ from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
+import stages.evaluate
+import stages.ingest
+import stages.pretrain
+import stages.transfer
 from hacm.files import hash_tree, read_json
+from stages.shared import box
 from tests.conftest import environment, run
 
 TAKEN = "its finished work is taken over"
@@ -102,10 +107,45 @@ def test_asked_to_compute_again_it_does(project_copy: Path) -> None:
     assert TAKEN not in done.stderr
 
 
-@pytest.mark.parametrize("engine", ["hand", "dvc", "snakemake"])
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ("pretrain", ("--benchmark", "kinect-sim-xsub")),
+        ("pretrain", ("--benchmark=kinect-sim-xsub", "--seed", "0", "--device", "cpu", "--timeout", "60")),
+        ("evaluate", ("--protocol", "knn", "--benchmark", "kinect-sim-xsub")),
+    ],
+)
+def test_an_option_left_out_counts_as_its_default(project_copy: Path, stage: str, words: tuple[str, ...]) -> None:
+    assert TAKEN in run(project_copy, "python", "-m", f"stages.{stage}", *words).stderr
+
+
+def test_names_are_read_as_the_stage_reads_them() -> None:
+    """kind, what is typed, the names; None: another work than dvc.yaml's."""
+    whole = {"variant": "hacm", "seed": "0"}
+    for stage, typed, names in (
+        (stages.pretrain, "--benchmark b", {"benchmark": "b"} | whole),
+        (stages.pretrain, "--benchmark b --seed 3 --rows host", {"benchmark": "b", "variant": "hacm", "seed": "3"}),
+        (stages.evaluate, "--benchmark b --protocol=knn --variant v",
+         {"benchmark": "b", "protocol": "knn", "variant": "v", "seed": "0"}),
+        (stages.transfer, "--source a --target b", {"source": "a", "target": "b"} | whole),
+        (stages.ingest, "--dataset d --workers 2", {"dataset": "d"}),
+        (stages.ingest, "--dataset d --of 1", {"dataset": "d"}),
+        (stages.ingest, "--dataset d --limit 2", None),
+        (stages.ingest, "--dataset d --shard 0", None),
+    ):  # fmt: skip
+        kind = stage.__name__.removeprefix("stages.")
+        assert box.read_names(kind, stage.command_line(), typed.split()) == names, (kind, typed)
+
+
+@pytest.mark.parametrize("engine", ["hand", "by default", "dvc", "snakemake"])
 def test_what_changes_under_a_running_stage_is_not_recorded(project_copy: Path, engine: str) -> None:
     """Epochs are changed while it pretrains: refused, named, kept; put back, it is finished at once."""
-    commands = {"hand": PRETRAIN, "dvc": ("dvc", "repro", "pretrain@kinect-sim-xsub-hacm-0"), "snakemake": SNAKEMAKE}
+    commands = {
+        "hand": PRETRAIN,
+        "by default": PRETRAIN[:5],
+        "dvc": ("dvc", "repro", "pretrain@kinect-sim-xsub-hacm-0"),
+        "snakemake": SNAKEMAKE,
+    }
     params, text = project_copy / "params.yaml", (project_copy / "params.yaml").read_text()
     begun = text.replace("epochs: 4\n", "epochs: 40\n", 1)
     assert begun != text
