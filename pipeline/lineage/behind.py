@@ -1,7 +1,7 @@
 """From a result back to the stages, raw files, parameters, code and checkpoint behind it, each beside how it is now."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,9 +87,9 @@ def describe_origin(graph: RecordedGraph, reader: ArtefactReader, trace: Trace, 
         "data": [_describe_data(trace, raw) for raw in trace.of_kind("raw")],
         "checkpoints": [_describe_checkpoint(one) for one in trace.of_kind("checkpoint")],
         "run": [_describe_run(one) for one in trace.of_kind("details") if one.stage == target.stage],
-        "contradictions": [*_contradictions(trace), *_other_settings(graph, trace)],
+        "contradictions": find_contradictions(graph, trace),
         "stages": [describe_stage(graph, name) for name in trace.chain],
-        "parameters": _list_parameters(graph, trace.chain),
+        "parameters": _list_parameters(graph, trace),
         "code": code,
     }
 
@@ -202,8 +202,13 @@ def _describe_run(one: Artefact) -> dict[str, Any]:
     return {"path": one.path, "here": one.here} | {key: one.facts[key] for key in RUN if key in one.facts}
 
 
-def _contradictions(trace: Trace) -> Iterator[str]:
-    """Where two artefacts of the chain say different things of what they were made from."""
+def find_contradictions(graph: RecordedGraph, trace: Trace) -> list[str]:
+    """Where two artefacts of the chain, or an artefact and dvc.lock, say different things of what made it."""
+    return [*_other_origins(trace), *(one.text for one in _other_settings(graph, trace))]
+
+
+def _other_origins(trace: Trace) -> Iterator[str]:
+    """Where an artefact says that it was made from other clips or another encoder than are behind it."""
     clips = {one.facts["version"] for one in trace.of_kind("store") if one.facts.get("kind") == "clips"}
     encoders = {one.facts.get("encoder") for one in trace.of_kind("checkpoint")}
     for one in trace.artefacts:
@@ -215,8 +220,22 @@ def _contradictions(trace: Trace) -> Iterator[str]:
             yield f"{one.path} is of encoder {encoder}, the checkpoint behind it is not"
 
 
-def _other_settings(graph: RecordedGraph, trace: Trace) -> Iterator[str]:
-    """Where an artefact says that it was made with another parameter than dvc.lock recorded for its stage."""
+@dataclass(frozen=True)
+class OtherSetting:
+    """A parameter that an artefact was made with, by its own words, which dvc.lock records otherwise for its stage."""
+
+    artefact: Artefact
+    key: str
+    said: Any
+    recorded: Any
+
+    @property
+    def text(self) -> str:
+        """Both values, in one line."""
+        return f"{self.artefact.path} was made with {self.key} {self.said}, dvc.lock records {self.recorded}"
+
+
+def _other_settings(graph: RecordedGraph, trace: Trace) -> Iterator[OtherSetting]:
     for one in trace.artefacts:
         facts = one.facts.get("facts", {}) if one.kind == "checkpoint" else one.facts
         settings, record = facts.get("settings"), graph.nodes[one.stage].record
@@ -227,22 +246,29 @@ def _other_settings(graph: RecordedGraph, trace: Trace) -> Iterator[str]:
         said = flatten(settings, f"evaluate.{protocol}" if protocol else "train")
         for key in sorted(said.keys() & recorded.keys()):
             if said[key] != recorded[key].value:
-                yield f"{one.path} was made with {key} {said[key]}, dvc.lock records {recorded[key].value}"
+                yield OtherSetting(one, key, said[key], recorded[key].value)
 
 
-def _list_parameters(graph: RecordedGraph, chain: Iterable[str]) -> list[dict[str, Any]]:
-    """Every value in force in the chain, with the value it has now; one row for stages that agree."""
+def _list_parameters(graph: RecordedGraph, trace: Trace) -> list[dict[str, Any]]:
+    """Every value in force in the chain, with the value it has now; one row for stages that agree.
+
+    made_with: other values that artefacts of these stages say they were made with.
+    """
+    said: dict[tuple[str, str], list[Any]] = {}
+    for other in _other_settings(graph, trace):
+        values = said.setdefault((other.artefact.stage, other.key), [])
+        values += [] if other.said in values else [other.said]
     rows: dict[tuple[str, ...], dict[str, Any]] = {}
-    for name in chain:
+    for name in trace.chain:
         node = graph.nodes[name]
         now = in_force(node.stage.params)
         for key, used in (in_force(node.record.params) if node.record else {}).items():
-            present = now[key].value if key in now else None
-            place = (key, *(json.dumps(one, sort_keys=True) for one in (used.value, used.origin, present)))
-            row = rows.setdefault(
-                place, {"key": key, "value": used.value, "set_in": used.origin, "now": present, "stages": []}
-            )
-            row["stages"].append(name)
+            row = {
+                "key": key, "value": used.value, "set_in": used.origin, "now": now[key].value if key in now else None,
+                "made_with": said.get((name, key), []),
+            }  # fmt: skip
+            place = tuple(json.dumps(one, sort_keys=True) for one in row.values())
+            rows.setdefault(place, row | {"stages": []})["stages"].append(name)
     return [rows[place] for place in sorted(rows)]
 
 

@@ -169,19 +169,29 @@ def _here(one: dict[str, Any]) -> str:
 
 
 def _parameters(parameters: Sequence[dict[str, Any]], everything: bool) -> Table:
-    """Those that differ now first; without `everything` those that differ or that a section of its own sets."""
-    differing = [one for one in parameters if one["now"] != one["value"]]
+    """Those whose recorded value is contradicted or is another now first; without `everything` these, and those that a
+    section of its own sets."""
+    contradicted = [one for one in parameters if one["made_with"]]
+    differing = [one for one in parameters if one["now"] != one["value"] and one not in contradicted]
     own = [one for one in parameters if one["now"] == one["value"] and not one["key"].startswith(one["set_in"])]
-    others = [one for one in parameters if one not in differing and one not in own]
-    chosen = [*differing, *own, *(others if everything else ())]
-    headings = ["parameter", "value", *(["now"] if differing else []), "set in"]
+    first = [*contradicted, *differing, *(one for one in own if one not in contradicted)]
+    others = [one for one in parameters if one not in first]
+    chosen = [*first, *(others if everything else ())]
+    changed = any(one["now"] != one["value"] for one in chosen)
+    headings = ["parameter", "value", *(["now"] if changed else []), "set in"]
     rows = []
     for one in chosen:
         now = "" if one["now"] == one["value"] else json.dumps(one["now"])
-        rows.append((one["key"], json.dumps(one["value"]), *([now] if differing else []), one["set_in"]))
+        rows.append((one["key"], _value(one), *([now] if changed else []), one["set_in"]))
     left = len(parameters) - len(chosen)
     notes = [f"… and {left} more, as recorded; --all lists them"] if left else []
     return _table("parameters", headings, rows, *notes)
+
+
+def _value(one: dict[str, Any]) -> str:
+    """A parameter's value as dvc.lock records it, and those that its stage's artefacts say they were made with."""
+    recorded, said = json.dumps(one["value"]), " or ".join(map(json.dumps, one["made_with"]))
+    return f"{recorded} recorded, but made with {said}" if said else recorded
 
 
 def _code(code: dict[str, Any], everything: bool) -> Table:

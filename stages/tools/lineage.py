@@ -20,7 +20,9 @@ def command_line() -> command.Parser:
     for direction in (backward, forward):
         direction.add_argument("--all", action="store_true", help="show also what is as recorded, and whole hashes")
         direction.add_argument("--json", action="store_true", help="print facts instead of tables")
-        direction.add_argument("--strict", action="store_true", help="exit code 2 if something is stale")
+        direction.add_argument(
+            "--strict", action="store_true", help="exit code 2 if something is stale or contradicted"
+        )
     return parser
 
 
@@ -30,7 +32,7 @@ import argparse
 import json
 from typing import Any
 
-from hacm.errors import FailedCheck
+from hacm.errors import FailedCheck, name_some
 from pipeline.graph.revisions import read_lock_at
 from pipeline.lineage import affected, behind, display
 from pipeline.lineage.artefacts import ArtefactReader
@@ -65,11 +67,17 @@ def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
         if options.files:
             facts["recordings"] = list(behind.list_recordings(reader, trace))
         show(facts, display.show_behind, options)
-    stale = [name for name in trace.chain if graph.state_of(name).state != "current"] if options.strict else []
-    if stale:
-        raise FailedCheck(
-            f"{trace.target.stage}: stale; {len(stale)} stages behind it are not current, from {stale[0]} on"
-        )
+    if options.strict:
+        check_behind(graph, trace)
+
+
+def check_behind(graph: RecordedGraph, trace: behind.Trace) -> None:
+    """FailedCheck if a stage behind the result is not current, or if what is recorded of it contradicts itself."""
+    stale = [name for name in trace.chain if graph.state_of(name).state != "current"]
+    told = [f"stale; {len(stale)} stages behind it are not current, from {stale[0]} on"] if stale else []
+    told += behind.find_contradictions(graph, trace)
+    if told:
+        raise FailedCheck(f"{trace.target.stage}: {name_some(told)}")
 
 
 def show_affected(graph: RecordedGraph, options: argparse.Namespace) -> None:

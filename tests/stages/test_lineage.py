@@ -190,8 +190,33 @@ def test_a_result_made_with_another_parameter_than_recorded_is_named(project_cop
     facts["settings"]["epochs"] += 1
     details.write_text(json.dumps(facts))
     run(project_copy, "dvc", "commit", "-f", "evaluate@kinect-sim-xsub-hacm-0-linear")
-    (said,) = facts_of(project_copy, "behind", RESULT)["contradictions"]
-    assert said == f"{RESULT}/details.json was made with evaluate.linear.epochs 21, dvc.lock records 20"
+    right = f"{RESULT}/details.json was made with evaluate.linear.epochs 21, dvc.lock records 20"
+    shown = facts_of(project_copy, "behind", RESULT)
+    assert shown["contradictions"] == [right]
+    marked = {one["key"]: (one["value"], one["made_with"]) for one in shown["parameters"] if one["made_with"]}
+    assert marked == {"evaluate.linear.epochs": (20, [21])}
+    for options in ([], ["--json"], ["--files"], ["--all"]):
+        done = lineage(project_copy, "behind", RESULT, "--strict", *options, check=False)
+        assert (done.returncode, done.stderr) == (2, f"error: evaluate@kinect-sim-xsub-hacm-0-linear: {right}\n")
+        assert options not in ([], ["--all"]) or "20 recorded, but made with 21" in done.stdout
+    assert lineage(project_copy, "behind", "pretrain@kinect-sim-xsub-hacm-0", "--strict").returncode == 0
+
+
+def test_a_checkpoint_of_other_epochs_than_recorded_fails_the_results_behind_which_it_is(project_copy):
+    """In the checkpoint and its details.json alike; a sound stage beside it is not blamed."""
+    lock = project_copy / "dvc.lock"
+    text = lock.read_text()
+    stage = text.index("  pretrain@kinect-sim-xsub-hacm-0:")
+    lock.write_text(text[:stage] + text[stage:].replace("epochs: 4\n", "epochs: 9\n", 1))
+    params = (project_copy / "params.yaml").read_text()
+    (project_copy / "params.yaml").write_text(params.replace("epochs: 4\n", "epochs: 9\n", 1))
+    for target in ("pretrain@kinect-sim-xsub-hacm-0", RESULT, "report"):
+        done = lineage(project_copy, "behind", target, "--strict", check=False)
+        assert done.returncode == 2
+        assert f"{MODEL} was made with train.pretrain.epochs 4, dvc.lock records 9" in done.stderr
+        assert "stale" not in done.stderr
+        assert "9 recorded, but made with 4" in done.stdout
+    assert lineage(project_copy, "behind", "baseline@kinect-sim-xsub", "--strict").returncode == 0
 
 
 def test_results_that_say_what_cannot_be_are_named(project_copy):
@@ -203,6 +228,10 @@ def test_results_that_say_what_cannot_be_are_named(project_copy):
     assert len(shown["contradictions"]) == 2
     assert any(f"encoder {'0' * 32}" in text for text in shown["contradictions"])
     assert any(f"data version {'f' * 32}" in text for text in shown["contradictions"])
+    done = lineage(project_copy, "behind", RESULT, "--strict", check=False)
+    assert done.returncode == 2
+    assert f"encoder {'0' * 32}" in done.stderr
+    assert f"data version {'f' * 32}" in done.stderr
 
 
 def test_mistakes_end_in_one_line(project):
