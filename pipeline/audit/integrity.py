@@ -40,17 +40,31 @@ class Fault:
 
 @dataclass
 class Verification:
-    """What was recomputed, and the faults. bytes: of files as they lie there and of joints, unpacked."""
+    """What was recomputed, and the faults. bytes: of files as they lie there and of joints, unpacked.
+
+    recordings: those of the store that the clips were made from.
+    """
 
     faults: list[Fault] = field(default_factory=list)
     files: int = 0
     clips: int = 0
+    recordings: int = 0
     file_bytes: int = 0
     clip_bytes: int = 0
 
     def add(self, kind: str, place: str, text: str) -> None:
         """Record a fault."""
         self.faults.append(Fault(kind, place, text))
+
+    def add_recordings(self, path: Path, found: "Verification") -> None:
+        """Take in what was found in a store of recordings; its faults are named with its path."""
+        for fault in found.faults:
+            place = f"{path}/{fault.place}" if fault.kind == "file" else f"{path}: {fault.place}"
+            self.add(fault.kind, place, fault.text)
+        self.files += found.files
+        self.recordings += found.clips
+        self.file_bytes += found.file_bytes
+        self.clip_bytes += found.clip_bytes
 
 
 def verify(path: Path, workers: int | None = None) -> Verification:
@@ -253,8 +267,9 @@ def _check_batch(reader: RowReader, batch: ClipBatch) -> Iterator[Fault]:
 
 def report_verification(found: Verification, show: Callable[[str], None], most: int = 20) -> None:
     """Say what was recomputed and what changed, naming at most so many of a kind."""
+    recordings = f" and {found.recordings:,} recordings" if found.recordings else ""
     show(
-        f"{found.files} files ({found.file_bytes / 1e6:,.1f} MB) and {found.clips:,} clips "
+        f"{found.files} files ({found.file_bytes / 1e6:,.1f} MB) and {found.clips:,} clips{recordings} "
         f"({found.clip_bytes / 1e6:,.1f} MB of joints) recomputed"
     )
     for kind in dict.fromkeys(fault.kind for fault in found.faults):

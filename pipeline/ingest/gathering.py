@@ -77,18 +77,33 @@ def hash_raw(file: Path, dataset: DataSet) -> str:
     return digest.hexdigest()
 
 
+def find_changed(folder: Path, digests: Mapping[str, str], dataset: DataSet) -> Iterator[str]:
+    """Of a data set's raw files those that are not what was verified. digests: of the receipt, by name; all are there.
+
+    UserError naming one that cannot be read.
+    """
+
+    def hash_named(name: str) -> tuple[str, str]:
+        try:
+            return name, hash_raw(folder / name, dataset)
+        except OSError as error:
+            raise UserError(f"{folder / name}: cannot be read ({error.strerror}); check its permissions") from error
+
+    for name, digest in map_ahead(hash_named, digests, count_cores()):
+        if digest != digests[name]:
+            yield name
+
+
 def check_verified(folder: Path, digests: Mapping[str, str], dataset: DataSet) -> None:
     """UserError unless a data set's raw files are those that were verified. digests: of the receipt, by name."""
     for name in digests:
         if not (folder / name).exists():
             raise UserError(f"{folder / name}: is missing; run python -m stages.download --dataset {dataset.name}")
-    found = map_ahead(lambda name: (name, hash_raw(folder / name, dataset)), digests, count_cores())
-    for name, digest in found:
-        if digest != digests[name]:
-            raise UserError(
-                f"{folder / name}: is not what was verified and recorded in {folder / RECEIPT}; put that one back, or "
-                f"delete {folder / RECEIPT} and run python -m stages.download --dataset {dataset.name} to accept this"
-            )
+    for name in find_changed(folder, digests, dataset):
+        raise UserError(
+            f"{folder / name}: is not what was verified and recorded in {folder / RECEIPT}; put that one back, or "
+            f"delete {folder / RECEIPT} and run python -m stages.download --dataset {dataset.name} to accept this"
+        )
 
 
 def find_files(folder: Path, dataset: DataSet) -> list[Path]:

@@ -13,7 +13,7 @@ def command_line() -> command.Parser:
     parser = command.parser(__doc__, example="--dataset kinect-sim --strict")
     parser.add_argument("--dataset", metavar="NAME", help="data set (those active in params.yaml if not given)")
     parser.add_argument("--store", type=Path, metavar="FOLDER", help="a store anywhere, instead of the data set's")
-    parser.add_argument("--verify", action="store_true", help="recompute every file's, row's and clip's hash instead")
+    parser.add_argument("--verify", action="store_true", help="recompute every hash instead, back to the raw files")
     parser.add_argument(
         "--strict", nargs="*", metavar="WHAT",
         help="exit code 2 for findings of these severities and kinds (error if none is named), or if clips differ",
@@ -38,12 +38,12 @@ import json
 import sys
 from dataclasses import replace
 
-from hacm.errors import FailedCheck
+from hacm.errors import FailedCheck, UserError, name_some
 from hacm.files import read_json
 from pipeline.audit.changes import changes_page, collect_changes
 from pipeline.audit.dataset_revisions import find_causes, open_store, read_revision
 from pipeline.audit.findings import choose_strict
-from pipeline.audit.integrity import report_verification, verify
+from pipeline.audit.integrity import Verification, report_verification, verify
 from pipeline.audit.markdown import audit_page
 from pipeline.audit.overview import tabulate_audit
 from pipeline.audit.split_artefacts import verify_split
@@ -55,6 +55,8 @@ from stages.shared import parameters, places
 from stages.shared.auditing import audit_dataset, audit_store, paths_of
 from stages.shared.progress import console, say
 
+DOWNLOAD = "python -m stages.download --dataset"
+
 
 def main() -> None:
     options = command_line().parse_args()
@@ -62,7 +64,7 @@ def main() -> None:
         if options.revisions is not None or options.to is not None:
             compare_revisions(dataset, options)
         elif options.verify:
-            verify_store(dataset, options.store)
+            verify_dataset(dataset) if options.store is None else verify_store(options.store)
         else:
             show_audit(dataset, options)
 
@@ -107,13 +109,74 @@ def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:
         raise FailedCheck(f"{dataset.name}: {before.name} and {after.name} do not hold the same clips")
 
 
-def verify_store(dataset: DataSet, store: Path | None) -> None:
-    """Verify a store, or the project's own and the splits made from it. FailedCheck if anything changed."""
-    path = places.clips(dataset.name) if store is None else store
+def verify_store(path: Path) -> None:
+    """Verify a store that lies anywhere. FailedCheck if anything changed."""
     found = verify(path)
-    for split in (places.split(f"{dataset.name}-{rule}") for rule in dataset.splits) if store is None else ():
+    conclude(found, count_faults(path, len(found.faults)))
+
+
+def verify_dataset(dataset: DataSet) -> None:
+    """Verify the project's clips, the splits made from them, and the recordings and raw files that they came from.
+
+    FailedCheck if anything changed.
+    """
+    clips, recordings = places.clips(dataset.name), places.recordings(dataset.name)
+    found = verify(clips)
+    for split in (places.split(f"{dataset.name}-{rule}") for rule in dataset.splits):
         if split.is_dir():
-            verify_split(split, path, dataset, found)
+            verify_split(split, clips, dataset, found)
+    told = count_faults(clips, len(found.faults))
+    if recordings.is_dir():
+        parsed = verify(recordings)
+        found.add_recordings(recordings, parsed)
+        told += count_faults(recordings, len(parsed.faults))
+    else:
+        say(f"{recordings}: not here, and not verified; dvc pull brings it")
+    told += verify_raw(dataset, found)
+    conclude(found, told)
+
+
+def verify_raw(dataset: DataSet, found: Verification) -> list[str]:
+    """Verify the raw files against their receipt; what is wrong and how to mend it. Says so where there are none."""
+    from pipeline.ingest import gathering  # brings every archive format with it
+
+    folder = places.raw(dataset.name)
+    receipt = gathering.find_receipt(folder, dataset.name)
+    try:
+        digests: dict[str, str] = read_json(receipt)["files"] if receipt.exists() else {}
+        here = {name: digest for name, digest in digests.items() if (folder / name).exists()}
+        if not here:
+            say(f"{folder}: raw files are not here, or were never verified, and are not now")
+            return []
+        faults = {name: "is missing" for name in digests if name not in here}
+        changed = gathering.find_changed(folder, here, dataset)
+        faults |= dict.fromkeys(changed, f"is not what was verified and recorded in {receipt}")
+    except (UserError, KeyError, TypeError, AttributeError) as error:
+        text = str(error) if isinstance(error, UserError) else f"{receipt}: is no record of what was verified"
+        found.add("file", *text.split(": ", 1))
+        return [text]
+    found.files += len(here)
+    found.file_bytes += sum(measure_files(folder / name) for name in here)
+    for name, text in faults.items():
+        found.add("file", str(folder / name), text)
+    remedy = (
+        f"put back what was verified, or delete {receipt} and run {DOWNLOAD} {dataset.name} to accept what is there"
+    )
+    return [f"{name_some([str(folder / name) for name in faults])}: changed; {remedy}"] if faults else []
+
+
+def measure_files(path: Path) -> int:
+    """Bytes of a file, or of all files below a folder."""
+    return sum(one.stat().st_size for one in (path.rglob("*") if path.is_dir() else (path,)) if one.is_file())
+
+
+def count_faults(path: Path, count: int) -> list[str]:
+    """What to say of a store at the end; nothing where there are no faults."""
+    return [f"{path}: {count} faults; run dvc repro, or dvc pull, to bring it back"] if count else []
+
+
+def conclude(found: Verification, told: list[str]) -> None:
+    """Report what was verified; FailedCheck with what is told, if there is anything."""
     report_verification(found, lambda line: print(line, file=sys.stdout, flush=True))
-    if found.faults:
-        raise FailedCheck(f"{path}: {len(found.faults)} faults; run dvc repro, or dvc pull, to bring it back")
+    if told:
+        raise FailedCheck("; ".join(told))

@@ -80,6 +80,65 @@ def test_verify_names_what_changed(project_copy, damage):
     assert done.stderr.splitlines()[-1].startswith("error: data/kinect-sim/clips: ")
 
 
+def flip(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+VERIFY = ("--dataset", "kinect-sim", "--verify")
+RAW, RECORDINGS = "data/kinect-sim/raw", "data/kinect-sim/recordings"
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        (f"{RAW}/kinect-sim.zip", (f"changed: file {RAW}/kinect-sim.zip: is not what was verified",)),
+        (f"{RECORDINGS}/joints.zarr/c/0/0/0",
+         (f"changed: file {RECORDINGS}/joints.zarr/c/0/0/0: ", f"changed: clip {RECORDINGS}: S00")),
+        (f"{RECORDINGS}/excluded.parquet", (f"changed: file {RECORDINGS}/excluded.parquet: ",)),
+    ],
+)  # fmt: skip
+def test_verify_goes_back_to_recordings_and_raw_files(project_copy, file, named):
+    flip(project_copy / file)
+    done = audit(project_copy, *VERIFY, check=False)
+    assert done.returncode == 2
+    assert "nothing changed" not in done.stdout
+    for text in named:
+        assert text in done.stdout
+    assert done.stderr.splitlines()[-1].startswith(f"error: {RAW if RAW in file else RECORDINGS}")
+    # A store that is asked for alone is verified alone.
+    assert "nothing changed" in audit(project_copy, "--store", "data/kinect-sim/clips", "--verify").stdout
+
+
+def test_what_is_not_here_is_not_verified_and_said_not_to_be(project_copy):
+    """An archive that is gone, as in a clone after `dvc pull`; then its folder; then the recordings."""
+    raw, recordings = project_copy / RAW, project_copy / RECORDINGS
+    receipt = (raw / "receipt.json").read_text()
+    (raw / "kinect-sim.zip").unlink()
+    for _ in range(2):
+        done = audit(project_copy, *VERIFY)
+        assert f"{RAW}: raw files are not here" in done.stderr
+        assert "nothing changed" in done.stdout
+        shutil.rmtree(raw, ignore_errors=True)
+    shutil.rmtree(recordings)
+    assert f"{RECORDINGS}: not here, and not verified" in audit(project_copy, *VERIFY).stderr
+    raw.mkdir()
+    for text in ("[]", receipt[: len(receipt) // 2]):
+        (raw / "receipt.json").write_text(text)
+        done = audit(project_copy, *VERIFY, check=False)
+        assert done.returncode == 2
+        assert f"error: {RAW}/receipt.json: " in done.stderr.splitlines()[-1]
+
+
+def test_one_of_several_raw_files_that_is_missing_is_a_fault(project_copy):
+    receipt = project_copy / RAW / "receipt.json"
+    receipt.write_text(json.dumps({"files": read_json(receipt)["files"] | {"second.zip": "0" * 64}, "recordings": 32}))
+    done = audit(project_copy, *VERIFY, check=False)
+    assert done.returncode == 2
+    assert f"changed: file {RAW}/second.zip: is missing" in done.stdout
+
+
 def test_revisions_are_compared_without_checking_them_out(project_copy):
     """A commit whose clips are in the cache alone, beside the workspace and beside itself."""
     for key, value in (("user.name", "reader"), ("user.email", "reader@example.org")):
