@@ -192,7 +192,7 @@ class RowWindow:
 
     def __init__(self, reader: RowReader, rows: int = WINDOW_ROWS) -> None:
         self._reader, self._rows = reader, rows
-        self._begin = self._end = 0
+        self._begin, self._end = 0, -1  # nothing is held, not even what an empty clip needs: the shape of a row
         self._block = np.empty(0, dtype=np.float32)
 
     def read(self, row: Mapping[str, Any]) -> NDArray[np.float32]:

@@ -49,6 +49,13 @@ def store(tmp_path, clips):
     return write(tmp_path / "store", clips)
 
 
+@pytest.mark.parametrize("others", [0, 3])
+def test_an_empty_clip_that_comes_first_is_streamed_in_its_shape(tmp_path, others):
+    empty = Clip(Identity("a", 0, 0), 30.0, KINECT_V1, np.empty((0, 4, 20, 3), np.float32), ())
+    store = write(tmp_path / "store", [empty, *make_clips(others)])
+    assert next(store.stream())[1].shape == (0, 4, 20, 3)
+
+
 def test_round_trip_by_name_in_bulk_and_streamed(store, clips):
     assert list(store) == [clip.identity.name for clip in clips]
     assert len(store) == len(clips)
