@@ -107,8 +107,11 @@ class StoreWriter:
 
     @property
     def first_reason(self) -> str:
-        """Why the first excluded recording was left out."""
-        return str(self._excluded[0]["reason"]) if self._excluded else "there was none to read"
+        """The file of the first excluded recording, and why it was left out."""
+        if not self._excluded:
+            return "there was none to read"
+        first = self._excluded[0]
+        return f"{first['source'] or first['name']}: {first['reason']}"
 
     @property
     def version(self) -> str:

@@ -227,7 +227,24 @@ def test_nothing_that_can_be_read_is_one_line(place, monkeypatch):
     write_archive(place / "data/ntu60/raw" / ARCHIVE, (f"{FOLDER}/{name(1)}.skeleton", b""))
     assert run(download.main, "ntu60", monkeypatch) == ""
     message = run(ingest.main, "ntu60", monkeypatch)
-    assert "no recording could be read; the first reason: line 1: the file is empty" in message
+    first = f"{ARCHIVE}/{FOLDER}/{name(1)}.skeleton"
+    assert f"no recording could be read; the first reason: {first}: line 1: the file is empty" in message
+
+
+def test_the_first_reason_names_its_file(place, monkeypatch):
+    """A loose file that git LFS did not fetch; then one that can be read and of which cleaning leaves nothing."""
+    file = place / f"data/ntu60/raw/{name(1)}.skeleton"
+    file.parent.mkdir(parents=True)
+    for data, stages, words in (
+        (b"version https://git-lfs.github.com/spec/v1\n", (), "no recording could be read; the first reason: "
+         f"{file.name}: this is a git-LFS pointer"),
+        (NEVER_FINITE, (ingest.main,), f"cleaning left no clip; the first reason: {file.name}: no body in any frame"),
+    ):  # fmt: skip
+        file.write_bytes(data)
+        (file.parent / "receipt.json").unlink(missing_ok=True)
+        for stage in (download.main, *stages):
+            assert run(stage, "ntu60", monkeypatch) == ""
+        assert words in run(normalize.main if stages else ingest.main, "ntu60", monkeypatch)
 
 
 @pytest.mark.parametrize(
