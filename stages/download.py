@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from hacm.archives.folders import check_link
 from hacm.archives.members import UNREAD_SUFFIXES, member_names, members
 from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
@@ -273,7 +274,10 @@ def _pass_on(found: Iterable[RawFile | Refused], dataset: DataSet, path: Path, r
     for member in found:
         if isinstance(member, RawFile):
             yield member
-        elif member.linked and ((path / member.path).is_dir() or _belongs(dataset, path, member.path)):
+            continue
+        if member.linked:
+            check_link(path / member.path)
+        if member.linked and ((path / member.path).is_dir() or _belongs(dataset, path, member.path)):
             raise UserError(
                 f"{path / member.path}: {member.reason}, which is not followed here; put what it leads to in its place,"
                 f" or link the whole of {path}"

@@ -1,11 +1,34 @@
 """A folder of files, or one file by itself, as members."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from hacm.archives.rules import LINK, Entry, is_junk, refusal_of
+from hacm.errors import UserError
+
+
+def broken_link(path: Path) -> str | None:
+    """Where a link leads that leads nowhere, in words; None for any other path."""
+    if not path.is_symlink():
+        return None
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return f"{LINK}{path.readlink()}, which leads back to itself"
+        if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            return f"{LINK}{path.readlink()}, which is not there"
+    return None
+
+
+def check_link(path: Path) -> None:
+    """UserError if a path is a link that leads nowhere."""
+    broken = broken_link(path)
+    if broken:
+        raise UserError(f"{path}: {broken}; put there what it should lead to, or remove it")
 
 
 def file_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
@@ -34,5 +57,5 @@ def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
             plain = stat.S_ISREG(status.st_mode)
             refusal = refusal_of(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
             if path.is_symlink():
-                refusal = f"{LINK}{path.readlink()}"
+                refusal = broken_link(path) or f"{LINK}{path.readlink()}"
             yield Entry(name, refusal, path.read_bytes)

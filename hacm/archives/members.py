@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hacm.archives.folders import file_entries, folder_entries
+from hacm.archives.folders import check_link, file_entries, folder_entries
 from hacm.archives.raw_file import RawFile, leave_packed
 from hacm.archives.rules import DAMAGE, LIMIT_BYTES, Entry, Refused, as_user_error
 from hacm.archives.tars import TAR_OPENERS, tar_entries
@@ -67,6 +67,7 @@ def _entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None 
     """wanted: as `members` has it, for packings that are read in one go."""
     if path.is_dir():
         return folder_entries(path, limit_bytes)
+    check_link(path)
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
     name = path.name.lower()

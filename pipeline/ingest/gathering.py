@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hacm.archives.folders import check_link
 from hacm.archives.members import is_pack, member_names, members
 from hacm.archives.rules import Refused
 from hacm.cores import count_cores
@@ -107,14 +108,21 @@ def check_verified(folder: Path, digests: Mapping[str, str], dataset: DataSet) -
 
 
 def find_files(folder: Path, dataset: DataSet) -> list[Path]:
-    """The archives and folders in a folder and, among its other files, those of the data set; by name."""
+    """The archives and folders in a folder and, among its other files, those of the data set; by name.
+
+    UserError for a link that leads nowhere: whether it led to any of these cannot be known.
+    """
 
     def belongs(path: Path) -> bool:
         return is_pack(path) or (path.name != RECEIPT and dataset.part_of(path.name) is not None)
 
+    check_link(folder)
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and belongs(path))
+    shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in shown:
+        check_link(path)
+    return [path for path in shown if belongs(path)]
 
 
 def read_raw(

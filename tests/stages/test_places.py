@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from hacm.archives.members import members
 from hacm.errors import UserError
 from hacm.files import read_json, replace_directory, replace_file, write_json
+from pipeline.datasets.registry import find_dataset
 from pipeline.datasets.utd_mhad import UTD_MHAD
 from pipeline.graph.no_git import CONFIG, tell_dvc_of_git
 from pipeline.graph.revisions import resolve_revision
@@ -61,16 +63,51 @@ def test_links_in_a_raw_folder_are_called_links(place):  # noqa: F811
     folder = raw / "nturgb+d_skeletons"
     folder.mkdir(parents=True)
     first = min((place / "elsewhere/nturgb+d_skeletons").iterdir())
-    for link, target in (("part", first.parent), (first.name, first), (first.name, place / "gone")):
+    why = ", which is not followed here", ", which is not there"
+    for link, target, words in (("part", first.parent, why[0]), (first.name, first, why[0]),
+                                (first.name, place / "gone", why[1]), ("part", place / "gone", why[1]),
+                                ("loop", "loop", ", which leads back to itself")):  # fmt: skip
         (folder / link).symlink_to(target)
         done = stage(place, "download", "ntu60", HACM_MIRROR=str(place))
         assert done.returncode == 1
-        assert f"nturgb+d_skeletons/{link}: a link to {target}, which is not followed here" in done.stderr
+        assert f"nturgb+d_skeletons/{link}: a link to {target}{words}" in done.stderr
         (folder / link).unlink()
     folder.rmdir()
     folder.symlink_to(first.parent)  # a link to the whole is followed
     done = stage(place, "download", "ntu60")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("dataset", ["ntu60", "utd-mhad", "ui-prmd"])
+@pytest.mark.parametrize(
+    ("link", "target", "words"),
+    [
+        ("S001C001P001R001A001.skeleton", "/tmp/nowhere.skeleton", "which is not there"),
+        ("a1_s1_t1_skeleton.mat", "/dev/null/inside", "which is not there"),
+        ("Skeleton.zip", "/tmp/nowhere.zip", "which is not there"),
+        ("session 1", "/tmp/no/such/folder", "which is not there"),
+        ("a1_s1_t1_skeleton.mat", "a1_s1_t1_skeleton.mat", "which leads back to itself"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path, dataset, link, target, words):
+    """Whatever it is called: what it should lead to may be a recording, an archive or a folder of either."""
+    (tmp_path / link).symlink_to(target)
+    for find in (lambda: find_present(find_dataset(dataset), tmp_path), lambda: list(members(tmp_path / link))):
+        with pytest.raises(UserError) as error:
+            find()
+        assert str(error.value) == (
+            f"{tmp_path / link}: a link to {target}, {words}; put there what it should lead to, or remove it"
+        )
+    raw = tmp_path / "raw"
+    raw.symlink_to("gone")
+    with pytest.raises(UserError, match="raw: a link to gone, which is not there"):
+        find_present(find_dataset(dataset), raw)
+    # A link that leads somewhere is followed, whatever it is called.
+    (tmp_path / link).unlink()
+    raw.unlink()
+    (tmp_path / "real.zip").touch()
+    (tmp_path / "other.zip").symlink_to("real.zip")
+    find_present(find_dataset(dataset), tmp_path)
 
 
 def test_utd_mhad_as_loose_files_or_an_unpacked_folder_is_taken(tmp_path):
