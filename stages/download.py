@@ -36,6 +36,7 @@ from pipeline.ingest.gathering import (
     content_line,
     find_files,
     find_receipt,
+    find_unread,
     hash_content,
     locate,
     write_receipt,
@@ -59,6 +60,7 @@ def main() -> None:
         files = [simulate(dataset, settings, folder)]
     else:
         files = obtain(dataset, folder, os.environ.get("HACM_MIRROR"))
+    tell_unread(files, folder, dataset)
     check = partial(check_files, files, dataset, verify=getattr(settings, "verify", False))
     try:
         digests, count = check()
@@ -117,13 +119,11 @@ def find_present(dataset: DataSet, folder: Path) -> list[Path]:
     if dataset.contents:
         return found
     expected = find_expected(dataset, found)
-    others = [path for path in found if path not in expected and holds_recordings(path, dataset)]
-    if not expected and {path.name for path in others} <= {file.file for group in dataset.sources for file in group}:
-        return []
-    if expected and others:
-        say(f"{dataset.name}: not read, for {name_some([path.name for path in expected])} is there: "
-            f"{name_some([path.name for path in others])}")  # fmt: skip
-    return expected or others
+    if expected:
+        return expected
+    holding = [path for path in found if holds_recordings(path, dataset)]
+    parts = {archive.file for group in dataset.sources for archive in group}
+    return [] if {path.name for path in holding} <= parts else holding
 
 
 def find_expected(dataset: DataSet, found: Sequence[Path]) -> list[Path]:
@@ -136,6 +136,22 @@ def find_expected(dataset: DataSet, found: Sequence[Path]) -> list[Path]:
         if all(archive.file in by_name for archive in group):
             return [by_name[archive.file] for archive in group]
     return []
+
+
+def tell_unread(files: Sequence[Path], folder: Path, dataset: DataSet) -> None:
+    """Say which files in the raw folder are not read, and why. files: the archives, folders and files that are."""
+    unread, count = find_unread(folder, files, dataset)
+    found = find_files(folder, dataset)
+    others = [path for path in found if path not in files] if files == find_expected(dataset, found) else []
+    beside = [path for path in unread if not {path, *path.parents}.isdisjoint(others)]
+    strange = [path for path in unread if path not in beside]
+    for which in filter(None, (strange, beside)):
+        be = "is" if len(which) == 1 else "are"
+        why = f"{be} none of its recordings and {be} not read"
+        if which is beside:
+            why = f"{be} not read, for {name_some([path.name for path in files])} is there"
+        names = name_some([path.relative_to(folder).as_posix() for path in which])
+        say(f"{dataset.name}: {len(which)} of {count} files in {folder} {why}: {names}")
 
 
 def holds_recordings(path: Path, dataset: DataSet) -> bool:

@@ -6,6 +6,7 @@ are read before: archives hold files in any order, and data sets come in several
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -123,6 +124,35 @@ def find_files(folder: Path, dataset: DataSet) -> list[Path]:
     for path in shown:
         check_link(path)
     return [path for path in shown if belongs(path)]
+
+
+def find_unread(folder: Path, files: Sequence[Path], dataset: DataSet) -> tuple[list[Path], int]:
+    """The files in a raw folder that are none of the data set's, and how many files there are in all.
+
+    files: the archives, folders and files in it that are read. What is in an archive is not looked at; hidden files and
+    the receipt do not count.
+    """
+
+    def is_read(path: Path) -> bool:
+        top = folder / path.relative_to(folder).parts[0]
+        inside = path.relative_to(top).as_posix()
+        return top in files and (top == path or dataset.part_of(locate(top, inside)) is not None)
+
+    there = [path for path in _files_below(folder) if path != folder / RECEIPT]
+    return [path for path in there if not is_read(path)], len(there)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Every file in a folder and in the folders there, those that are links included; hidden ones are passed over."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if not path.is_dir():
+            yield path
+            continue
+        for directory, subdirectories, names in os.walk(path):
+            subdirectories[:] = sorted(name for name in subdirectories if not name.startswith("."))
+            yield from (Path(directory, name) for name in sorted(names) if not name.startswith("."))
 
 
 def read_raw(

@@ -175,10 +175,59 @@ def test_what_lies_there_beside_is_named(place):
     names = ntu_archive(raw / "nturgbd_skeletons_s001_to_s017.zip")
     shutil.copy(raw / "nturgbd_skeletons_s001_to_s017.zip", raw / "again.zip")
     done = stage(place, "download", "ntu60")
-    assert "not read, for nturgbd_skeletons_s001_to_s017.zip is there: again.zip" in done.stderr
+    assert (
+        "2 of 4 files in data/ntu60/raw are not read, for nturgbd_skeletons_s001_to_s017.zip is there: again.zip, videos.zip"
+        in done.stderr
+    )
+    assert "1 of 4 files in data/ntu60/raw is none of its recordings and is not read: thesis.pdf" in done.stderr
     assert read_json(raw / "receipt.json")["recordings"] == len(names)
     message = refused(place, "ntu120")
     assert "nothing in data/ntu120/raw" in message or "is not in data/ntu120/raw" in message
+
+
+def test_files_that_are_none_of_the_recordings_are_counted_and_named(place, tmp_path):
+    """Four good recordings among others: loose, in a folder; hidden files and the receipt do not count."""
+    raw = place / "data/ntu60/raw"
+    names = ntu_archive(place / "archive.zip")[:4]
+    strangers = ["s1_a3_t1.csv.gz", "s1_a3_t1.tsv", "s1_a3_t1.txt", "s1_a3_t1.xlsx"]
+    for folder in (raw, raw / "nturgb+d_skeletons"):
+        shutil.rmtree(raw, ignore_errors=True)
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(place / "archive.zip") as archive:
+            for name in names:
+                (folder / f"{name}.skeleton").write_bytes(archive.read(f"nturgb+d_skeletons/{name}.skeleton"))
+        for _ in range(2):
+            done = stage(place, "download", "ntu60")
+            assert done.returncode == 0, done.stderr
+            assert "not read" not in done.stderr
+        (raw / ".hidden").touch()
+        for stranger in strangers:
+            (folder / stranger).touch()
+        done = stage(place, "download", "ntu60")
+        where = "" if folder == raw else "nturgb+d_skeletons/"
+        assert (
+            "ntu60: 4 of 8 files in data/ntu60/raw are none of its recordings and are not read: "
+            + ", ".join(where + stranger for stranger in strangers)
+        ) in done.stderr
+        assert read_json(raw / "receipt.json")["recordings"] == 4
+    (raw / "thesis.pdf").touch()
+    for stranger in strangers:
+        (folder / stranger).unlink()
+    done = stage(place, "download", "ntu60")
+    assert "1 of 5 files in data/ntu60/raw is none of its recordings and is not read: thesis.pdf" in done.stderr
+
+
+def test_companions_and_what_is_in_archives_are_not_taken_for_strangers(place):
+    """PKU-MMD's labels and splits belong to it; of an archive only that it is read counts."""
+    raw = place / "data/pku1/raw"
+    pku_folders(raw)
+    assert "not read" not in stage(place, "download", "pku1").stderr
+    (raw / "notes.docx").touch()
+    assert "pku1: 1 of " in stage(place, "download", "pku1").stderr
+    write_zip(place / "data/ui-prmd/raw/UI-PRMD.zip", ui_prmd_texts())
+    done = stage(place, "download", "ui-prmd")
+    assert done.returncode == 0, done.stderr
+    assert "not read" not in done.stderr
 
 
 def test_authors_list_of_incomplete_recordings_is_excluded_by_name(place):
