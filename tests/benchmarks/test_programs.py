@@ -171,3 +171,20 @@ def test_votes_of_the_size_of_ntu_need_little_memory() -> None:
     assert max(largest) <= knn.CELLS
     assert len(largest) == -(-1500 // (knn.CELLS // 40_091))
     assert used < 8 * 4 * knn.CELLS
+
+
+def test_steps_beside_busy_processes_of_two_checkouts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The other checkout here is a second view of this one."""
+    (tmp_path / "other").symlink_to(PROJECT)
+    monkeypatch.setattr(Path, "resolve", lambda path: path)
+    words = ("--config", "utd-mhad-xsub", "--against", str(tmp_path / "other"), "--others", "0", "1")
+    found = run("busy", tmp_path, monkeypatch, *words, "--steps", "2", "--rounds", "1")
+    assert found["checkouts"] == ["here", "other"]
+    assert {count: {name: len(one) for name, one in by.items()} for count, by in found["seconds"].items()} == {
+        "0": {"here": 2, "other": 2},
+        "1": {"here": 2, "other": 2},
+    }
+    assert all(second > 0 for by in found["seconds"].values() for one in by.values() for second in one)
+    assert "1 busy processes" in capsys.readouterr().out

@@ -231,10 +231,10 @@ def test_predictions_that_are_not_the_recorded_ones_are_named(tmp_path):
     path = tmp_path / "predictions.parquet"
     pl.DataFrame({"name": ["a", "b"], "label": [0, 1], "scores": [[1.0, 0.0], [0.0, 1.0]]}).write_parquet(path)
     assert read_scores(path).hits_N.tolist() == [True, True], "no record: written by an earlier version"
-    write_json(tmp_path / "details.json", {RECORDED: hash_file(path)})
+    write_json(tmp_path / "details.json", {RECORDED: {path.name: hash_file(path)}})
     read_scores(path)
     for bit in range(0, 8 * path.stat().st_size, 97):
         before = flip(path, bit)
-        with pytest.raises(UserError, match=r"its bytes are not those recorded in details\.json"):
+        with pytest.raises(UserError, match=r"is not as it was written, by details\.json"):
             read_scores(path)
         path.write_bytes(before)

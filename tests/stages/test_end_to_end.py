@@ -144,7 +144,7 @@ def test_bad_input_is_one_line_and_exit_1(project_copy, damage, stage, words):
         "pretrain": ["--benchmark", "kinect-sim-xsub"], "report": [],
         "evaluate": ["--benchmark", "kinect-sim-xsub", "--protocol", "linear"],
     }[stage]  # fmt: skip
-    done = run(project_copy, "python", "-m", f"stages.{stage}", *options, check=False)
+    done = run(project_copy, "python", "-m", f"stages.{stage}", *options, check=False, HACM_AGAIN="1")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     error = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -169,7 +169,8 @@ def test_repro_continues_after_an_error_is_mended(project_copy):
 
 def test_killed_pretraining_resumes_to_the_same_weights(project_copy):
     """kill -9 in the middle, run again: bit for bit the weights of the run that was left alone."""
-    name, command = "kinect-sim-xsub/hacm/seed-0", ["python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub"]
+    name = "kinect-sim-xsub/hacm/seed-0"
+    command = ["env", "HACM_AGAIN=1", "python", "-m", "stages.pretrain", "--benchmark", "kinect-sim-xsub"]
     changes = {
         "benchmarks.kinect-sim-xsub.train.pretrain": {
             "epochs": 60,

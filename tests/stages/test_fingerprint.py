@@ -32,8 +32,8 @@ STAGES = {
     ),
     "report": "stages.report",
 }
-MEASURED = {"seconds", "memory_mb", "energy_j", "machine", "code", "dirty"}
-"""Keys of details.json that say what a run cost and where it was."""
+MEASURED = {"seconds", "memory_mb", "energy_j", "machine", "code", "dirty", "sealed"}
+"""Keys of details.json that say what a run cost and where it was, and the checksum of them all."""
 
 TAKE = """
 import json, sys
