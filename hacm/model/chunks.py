@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from hacm.model.losses import token_errors
 
-CHUNK = 2  # sequences at a time: as fast as any other small number, and few enough to bound the memory
+CHUNK = 4  # sequences at a time: as fast as any other small number, and few enough to bound the memory
 
 
 def worth_chunking(latent_BKD: Tensor) -> bool:

@@ -54,7 +54,6 @@ def test_the_step_is_that_of_the_whole(threads: int, masking: str) -> None:
     assert torch.equal(each.mask_BSJ, whole.mask_BSJ)
     torch.testing.assert_close(each.error_BSJ, whole.error_BSJ)
     torch.testing.assert_close(each.prediction_BSJP, whole.prediction_BSJP.detach())
-    assert not each.prediction_BSJP.requires_grad
     torch.testing.assert_close(model.losses(each).loss, model.losses(whole).loss)
     torch.testing.assert_close(found, list(expected), rtol=1e-4, atol=1e-6)
     assert torch.get_num_threads() == threads  # that of each share is its own
