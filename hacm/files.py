@@ -162,20 +162,22 @@ def _is_running(process: int) -> bool:
 
 
 def seal(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for a JSON file, with the SHA-256 of all of them under SEAL."""
-    return dict(facts) | {SEAL: _hash_facts(facts)}
+    """Facts for a JSON file, with the SHA-256 of all of them under SEAL, in place of an earlier one."""
+    said = {key: value for key, value in facts.items() if key != SEAL}
+    # As it will be read: tuples are lists there, and keys are texts.
+    text = json.dumps(json.loads(json.dumps(said)), sort_keys=True, ensure_ascii=False)
+    return said | {SEAL: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def is_as_sealed(facts: Any) -> bool:
+    """Whether a JSON file says what was sealed; earlier versions wrote files without a seal."""
+    return not isinstance(facts, dict) or SEAL not in facts or seal(facts)[SEAL] == facts[SEAL]
 
 
 def check_seal(path: Path, facts: Any) -> None:
-    """UserError unless a JSON file says what was sealed; earlier versions wrote files without a seal."""
-    if isinstance(facts, dict) and SEAL in facts:
-        said = {key: value for key, value in facts.items() if key != SEAL}
-        if _hash_facts(said) != facts[SEAL]:
-            raise UserError(f"{path}: is not as it was written; delete {path.parent} and run dvc repro")
-
-
-def _hash_facts(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+    """UserError unless a JSON file says what was sealed (is_as_sealed)."""
+    if not is_as_sealed(facts):
+        raise UserError(f"{path}: is not as it was written; delete {path.parent} and run dvc repro")
 
 
 def write_json(path: Path, content: Any) -> None:

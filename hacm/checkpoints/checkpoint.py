@@ -20,7 +20,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor
 
 from hacm.errors import DamagedModel, SettingsError, UserError
-from hacm.files import check_seal, replace_file, seal
+from hacm.files import is_as_sealed, replace_file, seal
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
 from hacm.skeletons.skeleton import Skeleton
@@ -58,9 +58,7 @@ def save(path_dir: Path, model: HACM, facts: Mapping[str, Any]) -> None:
         "encoder": encoder_hash(model),
         "facts": dict(facts),
     }
-    # As it will be read, so that the seal is of what is read: tuples are lists there.
-    description = json.loads(json.dumps(description, allow_nan=False))
-    text = json.dumps(seal(description), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    text = json.dumps(seal(description), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     for name, data in ((WEIGHTS, weights), (DESCRIPTION, text.encode())):
         with replace_file(path_dir / name) as temporary:
             temporary.write_bytes(data)
@@ -117,10 +115,8 @@ def read_description(path: Path) -> dict[str, Any]:
     for key in (*PARTS, "weights", "facts"):
         if key not in description:
             raise DamagedModel(f"{path}: key {key} is missing")
-    try:
-        check_seal(path, description)
-    except UserError as error:
-        raise DamagedModel(f"{path}: is not as it was written") from error
+    if not is_as_sealed(description):
+        raise DamagedModel(f"{path}: is not as it was written")
     return description
 
 

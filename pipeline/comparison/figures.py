@@ -49,7 +49,7 @@ def describe_outcomes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> di
 def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
     """The predictions of a result; UserError if they are absent or damaged."""
     results.details(key)  # fetched, for the predictions' checksum is in it
-    scores = read_scores(results.table(key, PREDICTIONS), key.folder / PREDICTIONS)
+    scores = read_scores(results.path(key.folder / PREDICTIONS), key.folder / PREDICTIONS)
     order = np.argsort(np.array(scores.names))
     arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
     return Evaluated(arranged, tuple(pl.read_csv(results.table(key, "per_class.csv"))["class"].cast(pl.String)))

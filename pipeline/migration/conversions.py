@@ -42,7 +42,7 @@ STORE, CHECKPOINT, DETAILS = "store.json", "checkpoint.json", "details.json"
 HIERARCHY = "hierarchy.zarr"
 OLD_CHECKPOINT, NEW_CHECKPOINT = 1, 2
 ITSELF = ""
-"""In place of a path relative to an artefact that is a file."""
+"""The path, relative to itself, of an artefact that is a single file."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +152,7 @@ class Converter:
         _, facts = read_split(path.parent)
         if "data_version" not in facts or "dataset" not in facts:
             raise UserError(f"{path}: damaged, key data_version or dataset is missing; run dvc pull, or restore it")
-        said = {key: value for key, value in facts.items() if key != SEAL}
-        new = seal(said | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")})
+        new = seal(facts | self._store_files(path, facts) | {RECORDED: hash_file(path.parent / "split.parquet")})
         if new == facts:
             return None
         return Conversion(path.parent, path.parent, {path.name: encode_json(new)}, "the hashes of the converted store")
@@ -248,7 +247,7 @@ def _paths(top: Path, names: tuple[str, ...]) -> list[Path]:
 
 
 def _expect_same_rows(path: Path, before: dict[str, str], now: dict[str, str], folder: Path) -> None:
-    """UserError unless a file that repeats a folder's hashes is of the arrays that the folder has now."""
+    """UserError unless the hashes that a file repeats are those of the folder's arrays as they are now."""
     arrays = ({name: digest for name, digest in one.items() if SHARDS in name} for one in (before, now))
     if next(arrays) != next(arrays):
         raise UserError(f"{path}: of another {folder} than is there; not converted, dvc repro writes it anew")

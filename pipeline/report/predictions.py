@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hacm.errors import UserError
-from pipeline.results.writing import DETAILS, check_result_file
+from pipeline.results.writing import check_result_file
 
 Hits = NDArray[np.bool_]
 """Which clips are recognised, (N,)."""
@@ -46,7 +46,7 @@ def read_scores(path: Path, name: Path | None = None) -> Scores:
     name: what it is called in a message, where `path` is that of a copy.
     """
     with _explained(name or path):
-        _expect_recorded(path, name or path)
+        check_result_file(path, name)
         table = pl.read_parquet(path)
         label_N = table["label"].cast(pl.Int64).to_numpy()
         if table.is_empty() or table["scores"].list.len().n_unique() != 1:
@@ -60,16 +60,10 @@ def read_scores(path: Path, name: Path | None = None) -> Scores:
 def read_untrained_hits(path: Path) -> Hits:
     """Which clips the same encoder with random weights recognises, in the file's order; UserError as of read_scores."""
     with _explained(path):
-        _expect_recorded(path, path)
+        check_result_file(path)
         table = pl.read_parquet(path, columns=["label", "random_predicted"])
         hits_N: Hits = (table["label"] == table["random_predicted"]).fill_null(False).to_numpy()
         return hits_N
-
-
-def _expect_recorded(path: Path, name: Path) -> None:
-    """UserError unless the file is the one that details.json beside it has the checksum of, if it has one."""
-    if path.with_name(DETAILS).exists():
-        check_result_file(path, name)
 
 
 @contextmanager

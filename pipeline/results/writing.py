@@ -1,14 +1,15 @@
 """The small files that an evaluated encoder leaves: metrics for DVC, tables for plots, predictions for paired tests."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from hacm.errors import UserError
 from hacm.files import check_seal, hash_file, hash_tree, read_json, replace_directory, seal, write_json
+from pipeline.store.seal import damaged
 
 PREDICTIONS = "predictions.parquet"
 DETAILS = "details.json"
@@ -56,30 +57,33 @@ def write_details(folder: Path, details: dict[str, Any]) -> None:
 
 
 def check_result(folder: Path) -> None:
-    """UserError unless all files of a result are as they were written. Earlier versions wrote no checksums."""
-    if (folder / DETAILS).exists():
-        for path in sorted(folder.iterdir()):
-            check_result_file(path)
+    """UserError if any file of a result differs from what its details.json recorded. Earlier ones have no checksums."""
+    recorded = _recorded(folder, folder)
+    for name in sorted(recorded):
+        _check_recorded(folder / name, recorded, folder / name)
 
 
 def check_result_file(path: Path, name: Path | None = None) -> None:
-    """UserError unless a file is as it was written, by the details.json beside it.
+    """UserError if a file differs from what the details.json beside it recorded.
 
     name: what it is called in the message, where `path` is that of a copy.
     """
-    details = path.with_name(DETAILS)
-    facts = read_json(details)
-    check_seal((name or path).with_name(DETAILS), facts)
-    recorded = facts.get(RECORDED, {}) if isinstance(facts, dict) else {}
-    if path.name in recorded and hash_file(path) != recorded[path.name]:
-        raise damaged_result(name or path)
+    name = name or path
+    _check_recorded(path, _recorded(path.parent, name.parent), name)
 
 
-def damaged_result(path: Path) -> UserError:
-    """The error for a file that is not the one that details.json beside it has the checksum of."""
-    return UserError(
-        f"{path}: is not as it was written, by {DETAILS}; delete {path.parent} and run dvc repro to bring it back"
-    )
+def _recorded(folder: Path, name: Path) -> dict[str, str]:
+    """SHA-256 by file of a result; none where there is no details.json, or one of an earlier version."""
+    if not (folder / DETAILS).exists():
+        return {}
+    facts = read_json(folder / DETAILS)
+    check_seal(name / DETAILS, facts)
+    return dict(facts.get(RECORDED, {})) if isinstance(facts, dict) else {}
+
+
+def _check_recorded(path: Path, recorded: Mapping[str, str], name: Path) -> None:
+    if path.exists() and path.name in recorded and hash_file(path) != recorded[path.name]:
+        raise damaged(name, f"is not as it was written, by {DETAILS}", name.parent)
 
 
 def name_figure(kind: str, level: float) -> str:
