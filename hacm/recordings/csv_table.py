@@ -99,7 +99,8 @@ def _is_numbered(line: bytes, separator: bytes | None) -> bool:
     """Whether a line is 0, 1, 2, … or 1, 2, 3, …, as tables are written whose columns have no names; 0.0, 1.0 too."""
     if separator == b"," and b"," not in line:
         separator = None  # blanks
-    fields = [field.strip(b' \t\r"').decode("latin-1") for field in line.strip(b" \r").split(separator)]
+    # Stripped as text again: what _NUMBER takes for a blank, such as a file separator, is none to float.
+    fields = [field.strip(b' \t\r"').decode("latin-1").strip() for field in line.strip(b" \r").split(separator)]
     if separator != b",":
         fields = [field.replace(",", ".") for field in fields]
     if len(fields) < 3 or not all(len(field) < 30 and _NUMBER.fullmatch(field) for field in fields):
@@ -114,7 +115,7 @@ def _tidy(
     """The same numbers with points, between commas, without quotes; nan for NA and for words that are not read."""
     delimiter = separator.decode()
     read_K = None if names is None else [is_read(name) for name in names]
-    decimal_comma = _has_decimal_commas(rows, separator, names, delimiter)
+    decimal_comma = _has_decimal_commas(rows, separator)
     lines = []
     for number, line in enumerate(rows.decode("utf-8").split("\n"), first_line):
         line = line.rstrip("\r")
@@ -124,21 +125,14 @@ def _tidy(
         fields = []
         for column, field in enumerate(_split(line, delimiter, number)):
             text = field.replace(",", ".") if decimal_comma else field
-            if not _NUMBER.fullmatch(text):
-                if (
-                    not text
-                    or text.lower() in NOT_AVAILABLE
-                    or (read_K is not None and column < len(read_K) and not read_K[column])
-                ):
-                    text = "nan"
-                else:
-                    where = (
-                        f"field {column + 1}" if names is None or column >= len(names) else ascii(names[column][:40])
-                    )
-                    raise BadRecording(
-                        f"line {number}: {where} is {field[:40]!a}, not a number{_remedy(field, separator)}"
-                    )
-            fields.append(text)
+            unread = read_K is not None and column < len(read_K) and not read_K[column]
+            if _NUMBER.fullmatch(text):
+                fields.append(text)
+            elif not text or text.lower() in NOT_AVAILABLE or unread:
+                fields.append("nan")
+            else:
+                where = f"field {column + 1}" if names is None or column >= len(names) else ascii(names[column][:40])
+                raise BadRecording(f"line {number}: {where} is {field[:40]!a}, not a number{_remedy(field, separator)}")
         lines.append(",".join(fields))
     return "\n".join(lines).encode()
 
@@ -149,7 +143,7 @@ def _remedy(field: str, separator: bytes) -> str:
     return "; write a number for it" if field.isalpha() else ""
 
 
-def _has_decimal_commas(rows: bytes, separator: bytes, names: list[str] | None, delimiter: str) -> bool:
+def _has_decimal_commas(rows: bytes, separator: bytes) -> bool:
     """Whether commas in fields are decimal commas: there is no point, and not every comma could be one of thousands."""
     bare = rows if separator != b"," else b"".join(_QUOTED.findall(rows))
     fields = [

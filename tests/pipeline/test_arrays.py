@@ -360,6 +360,7 @@ VALID = (npz(joints=WALK, subject=1), npz(joints=WALK, subject=1, compress=False
 @given(
     st.sampled_from(range(4)), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=4)
 )
+@example(2, [(0, 0x1C)])  # a file separator before a number: a blank to a pattern, none to float
 @settings(deadline=None, max_examples=500)
 def test_any_damage(number: int, changes: list[tuple[int, int]]) -> None:
     damaged = bytearray(VALID[number])
