@@ -7,10 +7,10 @@ READY_DEV := $(VENV)/.ready-dev
 # takes torch from the same index as the rest; `make UV=` takes pip.
 UV ?= $(shell command -v uv)
 TORCH ?= $(if $(shell command -v nvidia-smi)$(wildcard /proc/driver/nvidia/version),auto,cpu)
-PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
-UV_PIP := $(UV) pip install --quiet --python $(VENV)/bin/python $(TORCH:%=--torch-backend=%)
+PIP := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
+UV_PIP := $(UV) pip install --quiet --python $(VENV)/bin/python $(TORCH:%=--torch-backend=%) -c constraints.txt -e
 # $(call install,WHAT)
-install = $(if $(UV),$(UV_PIP) -c constraints.txt -e $(1) || { echo "uv could not install it; now pip"; $(PIP) -c constraints.txt -e $(1); },$(PIP) -c constraints.txt -e $(1))
+install = $(if $(UV),$(UV_PIP) $(1) || { echo "uv could not install it; now pip"; $(PIP) $(1); },$(PIP) $(1))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 .PHONY: repro report test quick lint utd-mhad ablations clean

@@ -25,6 +25,7 @@ from rich.table import Table
 from benchmarks.processes import PROJECT
 from benchmarks.recipes import add_options, facts
 from hacm.files import write_json
+from stages.shared import command
 
 HERE = "here"
 # Only what checkouts since the first benchmark have; `stages` first, as it sets how threads wait, where it does.
@@ -34,7 +35,7 @@ import stages
 import torch
 from benchmarks.recipes import find_recipe
 from benchmarks.step import start_run
-run = start_run(find_recipe(sys.argv[1]), 1, torch.device("cpu"))
+run = start_run(find_recipe(sys.argv[1]), 1, torch.device(sys.argv[2]))
 run.advance()
 print("ready", flush=True)
 for line in sys.stdin:
@@ -56,12 +57,13 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="per turn")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
+    device = command.choose_device(options.device)
     folders = {HERE: PROJECT} | {folder.resolve().name: folder.resolve() for folder in options.against}
     found = {
-        **facts(torch.device("cpu")),
+        **facts(torch.device(device)),
         "config": options.config,
         "checkouts": list(folders),
-        "seconds": measure(options.config, folders, options.others, options.steps, options.rounds),
+        "seconds": measure((options.config, device), folders, options.others, options.steps, options.rounds),
     }
     show(found)
     if options.json:
@@ -69,11 +71,11 @@ def main() -> None:
 
 
 def measure(
-    config: str, folders: dict[str, Path], others: Sequence[int], steps: int, rounds: int
+    work: tuple[str, str], folders: dict[str, Path], others: Sequence[int], steps: int, rounds: int
 ) -> dict[str, dict[str, list[float]]]:
-    """Seconds of every step, by number of busy processes and by checkout."""
+    """Seconds of every step, by number of busy processes and by checkout. work: configuration and device."""
     with ExitStack() as stack:
-        workers = {name: stack.enter_context(worker(folder, config)) for name, folder in folders.items()}
+        workers = {name: stack.enter_context(worker(folder, *work)) for name, folder in folders.items()}
         found: dict[str, dict[str, list[float]]] = {}
         for count in others:
             seconds: dict[str, list[float]] = {name: [] for name in workers}
@@ -86,10 +88,10 @@ def measure(
 
 
 @contextmanager
-def worker(folder: Path, config: str) -> Iterator[subprocess.Popen[str]]:
+def worker(folder: Path, config: str, device: str) -> Iterator[subprocess.Popen[str]]:
     """A process that makes steps by the code of a checkout, when it is asked to."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WORKER, config],
+        [sys.executable, "-c", WORKER, config, device],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(folder)},
         stdin=subprocess.PIPE,

@@ -291,14 +291,15 @@ def _pass_on(found: Iterable[RawFile | Refused], dataset: DataSet, path: Path, r
         if isinstance(member, RawFile):
             yield member
             continue
-        if member.linked:
-            check_link(path / member.path)
-        if member.linked and ((path / member.path).is_dir() or _belongs(dataset, path, member.path)):
-            raise UserError(
-                f"{path / member.path}: {member.reason}, which is not followed here; put what it leads to in its place,"
-                f" or link the whole of {path}"
-            )
-        elif member.last or _belongs(dataset, path, member.path):
+        belongs, place = _belongs(dataset, path, member.path), path / member.path
+        if path.is_dir() and place.is_symlink():
+            check_link(place)
+            if place.is_dir() or belongs:
+                raise UserError(
+                    f"{place}: {member.reason}, which is not followed here; put what it leads to in its place,"
+                    f" or link the whole of {path}"
+                )
+        elif member.last or belongs:
             refused.append(f"{member.path}: {member.reason}")
 
 

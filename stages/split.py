@@ -61,12 +61,10 @@ def main() -> None:
 
 def tell_without_part(name: str, dataset: DataSet, rule: str, store: SkeletonStore, *, strict: bool) -> None:
     """Say how many clips are in neither part because they do not say what the rule goes by; under strict, stop."""
-    column = dataset.splits[rule].column
-    names = find_without_part(store.manifest, column)
+    names, text = find_without_part(store.manifest, dataset.splits[rule].column)
     if not names:
         return
-    share = f"{len(names)} of {len(store)} clips ({len(names) / len(store):.1%})"
-    line = f"{name}: {share} have no {column} and are in neither part: {name_some(names)}"
+    line = f"{name}: {text}"
     if strict:
         raise UserError(
             f"{line}; say it in their names or files, or set datasets.{dataset.name}.ingest.strict to false"

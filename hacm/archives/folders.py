@@ -6,7 +6,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from hacm.archives.rules import LINK, Entry, is_junk, refusal_of
+from hacm.archives.rules import Entry, is_junk, refusal_of
 from hacm.errors import UserError
 
 
@@ -18,9 +18,9 @@ def broken_link(path: Path) -> str | None:
         path.stat()
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return f"{LINK}{path.readlink()}, which leads back to itself"
+            return f"a link to {path.readlink()}, which leads back to itself"
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return f"{LINK}{path.readlink()}, which is not there"
+            return f"a link to {path.readlink()}, which is not there"
     return None
 
 
@@ -57,5 +57,5 @@ def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
             plain = stat.S_ISREG(status.st_mode)
             refusal = refusal_of(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
             if path.is_symlink():
-                refusal = broken_link(path) or f"{LINK}{path.readlink()}"
+                refusal = broken_link(path) or f"a link to {path.readlink()}"
             yield Entry(name, refusal, path.read_bytes)

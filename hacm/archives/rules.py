@@ -59,11 +59,6 @@ class Refused:
     reason: str
     last: bool = False
 
-    @property
-    def linked(self) -> bool:
-        """Whether it is a link in a folder."""
-        return self.reason.startswith(LINK)
-
 
 @dataclass(frozen=True)
 class Entry:
@@ -79,8 +74,6 @@ class Entry:
     last: bool = False
 
 
-LINK = "a link to "
-"""How the reason begins for which a link in a folder is not read."""
 EXPANDS_TOO_MUCH = f"archive unpacks to more than {MOST_EXPANSION} times its size; rest not read"
 """Why the reading of an archive ends that would unpack to far more than recordings do."""
 

@@ -1,4 +1,4 @@
-"""What a file is that has a recording's name and is none: failed downloads and sparse checkouts leave such files."""
+"""Files that are named like recordings and are something else: failed downloads and sparse checkouts leave such."""
 
 from hacm.errors import BadRecording
 

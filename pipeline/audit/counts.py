@@ -101,11 +101,9 @@ def _find_lost(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) ->
         for loss in losses
     ]
     for rule, definition in dataset.splits.items():
-        names = find_without_part(clips, definition.column)
+        names, text = find_without_part(clips, definition.column)
         if names:
-            share = f"{len(names)} of {len(clips)} clips ({len(names) / len(clips):.1%})"
-            text = f"{rule}: {share} have no {definition.column} and are in neither part: {name_some(names)}"
-            findings.append(Finding("no-part", "warning", names, text))
+            findings.append(Finding("no-part", "warning", names, f"{rule}: {text}"))
     return findings
 
 

@@ -18,6 +18,7 @@ from pipeline.graph.lock import LOCK_FILE, read_lock
 KEPT = Path(".state/dvc.lock")
 """A copy of the last whole one."""
 FOLDER = Path(".dvc/tmp")
+RWLOCK = FOLDER / "rwlock"
 
 CONFLICT = re.compile(rb"^(<{7}|={7}|>{7})( |\r?$)", re.MULTILINE)
 LAST_LINE = re.compile(r" +(size|nfiles): \d+|schema: .*|stages: \{\}")
@@ -26,18 +27,19 @@ MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 def mend_dvc_files(show: Callable[[str], None]) -> None:
     """Put right what is only half written, and say what; UserError where that takes a person."""
-    if _is_damaged(FOLDER / "rwlock", _is_json, guard="rwlock.lock"):
-        (FOLDER / "rwlock").unlink()
-        show(f"{FOLDER / 'rwlock'}: left half written by a DVC that was killed; removed, DVC makes it anew")
-    if LOCK_FILE.exists() and (conflict := CONFLICT.search(LOCK_FILE.read_bytes())):
-        line = LOCK_FILE.read_bytes().count(b"\n", 0, conflict.start()) + 1
+    if _is_damaged_rwlock():
+        RWLOCK.unlink()
+        show(f"{RWLOCK}: left half written by a DVC that was killed; removed, DVC makes it anew")
+    if not LOCK_FILE.exists():
+        return
+    content = LOCK_FILE.read_bytes()
+    if conflict := CONFLICT.search(content):
+        line = content.count(b"\n", 0, conflict.start()) + 1
         raise UserError(
             f"{LOCK_FILE}:{line}: a merge conflict; take one side (git checkout --ours {LOCK_FILE}, or --theirs), then "
             "dvc repro: what either side ran it takes from its cache"
         )
-    if not LOCK_FILE.exists():
-        return
-    fault = _find_fault(content := LOCK_FILE.read_bytes())
+    fault = _find_fault(content)
     if fault is not None:
         with hold_dvc():  # nobody is writing it just now
             fault = _find_fault(content := LOCK_FILE.read_bytes())
@@ -70,12 +72,12 @@ def _keep(content: bytes) -> None:
             temporary.write_bytes(content)
 
 
-def _is_damaged(path: Path, is_whole: Callable[[Path], bool], guard: str) -> bool:
-    """Whether a file is there and not whole, and nobody is writing it just now."""
-    if not path.exists() or is_whole(path):
+def _is_damaged_rwlock() -> bool:
+    """Whether it is there and not whole, and nobody is writing it just now."""
+    if not RWLOCK.exists() or _is_json(RWLOCK):
         return False
-    with hold_dvc(guard):
-        return path.exists() and not is_whole(path)
+    with hold_dvc("rwlock.lock"):
+        return RWLOCK.exists() and not _is_json(RWLOCK)
 
 
 @contextmanager

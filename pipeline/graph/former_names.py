@@ -73,21 +73,25 @@ def rename_training(settings: Any) -> Any:
 
 def rename_model(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the model, in the order that they have."""
-    renamed = {}
-    for key, value in settings.items():
-        new, values = SETTINGS.get(key, (key, {}))
-        renamed[new] = values.get(value, value) if key in SETTINGS else value
-    return renamed
+    return _rename(settings, SETTINGS)
 
 
 def former_model(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the model as they were written at that commit: the inverse of rename_model."""
     former = {new: (old, {now: then for then, now in values.items()}) for old, (new, values) in SETTINGS.items()}
-    found = {}
+    return _rename(settings, former)
+
+
+def _rename(settings: Mapping[str, Any], names: Mapping[str, tuple[str, dict[str, str]]]) -> dict[str, Any]:
+    """names: by key, what it becomes, and what each of its values becomes."""
+    renamed = {}
     for key, value in settings.items():
-        old, values = former.get(key, (key, {}))
-        found[old] = values.get(value, value) if key in former else value
-    return found
+        if key in names:
+            new, values = names[key]
+            renamed[new] = values.get(value, value)
+        else:
+            renamed[key] = value
+    return renamed
 
 
 def rename_details(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from hacm.errors import UserError, name_some
 from hacm.recordings import Recording
+from pipeline.store.losses import describe_share
 
 PLAUSIBLE = (0.3, 3.5)
 """Metres that a body spans, as the audit has it."""
@@ -50,7 +51,7 @@ def _describe_others(dataset: str, others: Mapping[str, float], total: int, size
     least, most = _in_metres(min(others.values())), _in_metres(max(others.values()))
     span = f"{most} m" if least == most else f"{least} to {most} m"
     return (
-        f"{dataset}: {len(others)} of {total} recordings ({len(others) / total:.1%}): a body spans {span}, and "
+        f"{dataset}: {describe_share(len(others), total, 'recordings')}: a body spans {span}, and "
         f"{_in_metres(size)} m in most, so their coordinates are in another unit; {name_some(sorted(others))}; convert "
         "or remove them, or set metres (metres=0.001 for millimetres) where the reader is defined, if it can tell them "
         "apart"

@@ -13,6 +13,8 @@ from pipeline.text_tables import Table, show_tables
 COLOURS = {"current": "green", "stale": "bold red", "never made": "yellow"}
 SHOWN_DIGITS = 12
 MOST_REASONS = 4
+AS_RECORDED = 3
+"""The rank of a parameter that nothing is to be said of."""
 
 
 def show_behind(console: Console, facts: dict[str, Any], everything: bool) -> None:
@@ -171,12 +173,15 @@ def _here(one: dict[str, Any]) -> str:
 def _parameters(parameters: Sequence[dict[str, Any]], everything: bool) -> Table:
     """Those whose recorded value is contradicted or is another now first; without `everything` these, and those that a
     section of its own sets."""
-    contradicted = [one for one in parameters if one["made_with"]]
-    differing = [one for one in parameters if one["now"] != one["value"] and one not in contradicted]
-    own = [one for one in parameters if one["now"] == one["value"] and not one["key"].startswith(one["set_in"])]
-    first = [*contradicted, *differing, *(one for one in own if one not in contradicted)]
-    others = [one for one in parameters if one not in first]
-    chosen = [*first, *(others if everything else ())]
+
+    def rank(one: dict[str, Any]) -> int:
+        if one["made_with"]:
+            return 0
+        if one["now"] != one["value"]:
+            return 1
+        return AS_RECORDED if one["key"].startswith(one["set_in"]) else 2
+
+    chosen = [one for one in sorted(parameters, key=rank) if everything or rank(one) < AS_RECORDED]
     changed = any(one["now"] != one["value"] for one in chosen)
     headings = ["parameter", "value", *(["now"] if changed else []), "set in"]
     rows = []

@@ -33,6 +33,11 @@ class Loss:
     excluded: bool = False
 
 
+def describe_share(count: int, total: int, noun: str) -> str:
+    """How many of how many, and in per cent."""
+    return f"{count} of {total} {noun} ({count / total:.1%})"
+
+
 def find_losses(manifest: pl.DataFrame, excluded: pl.DataFrame, kinds: Collection[Kind]) -> list[Loss]:
     """The losses of these kinds among the recordings, and those that are left out, but for the authors' own list."""
     total = len(manifest) + len(excluded)
@@ -47,7 +52,7 @@ def find_losses(manifest: pl.DataFrame, excluded: pl.DataFrame, kinds: Collectio
             left_out.setdefault(note.kind, []).append((name, note))
 
     def loss(kind: Kind, names: tuple[str, ...], notes: list[Note], *, excluded: bool) -> Loss:
-        share = f"{len(names)} of {total} recordings ({len(names) / total:.1%})"
+        share = describe_share(len(names), total, "recordings")
         text = f"{share}: {'left out, ' if excluded else ''}{describe_notes(notes)}; {name_some(names)}"
         return Loss(kind, names, text, excluded)
 
@@ -60,6 +65,8 @@ def find_losses(manifest: pl.DataFrame, excluded: pl.DataFrame, kinds: Collectio
     ]
 
 
-def find_without_part(manifest: pl.DataFrame, column: str) -> tuple[str, ...]:
-    """The clips that a split by this column cannot put into a part, because they do not say it."""
-    return tuple(manifest.filter(pl.col(column).is_null())["name"])
+def find_without_part(manifest: pl.DataFrame, column: str) -> tuple[tuple[str, ...], str]:
+    """The clips that a split by this column cannot put into a part, because they do not say it; and a line on them."""
+    names = tuple(manifest.filter(pl.col(column).is_null())["name"])
+    share = describe_share(len(names), len(manifest), "clips")
+    return names, f"{share} have no {column} and are in neither part: {name_some(names)}"

@@ -19,7 +19,7 @@ from hacm.settings import TrainSettings
 from hacm.training.resume import FILE, StateFile
 from pipeline.graph.former_names import former_model
 from pipeline.migration import former_project
-from pipeline.store.store import read_parquet
+from pipeline.store.split_files import read_split
 from stages.pretrain import state_fingerprint
 from stages.shared import parameters, places
 from stages.shared.places import Run
@@ -41,10 +41,9 @@ class Work:
     def read(cls, run: Run) -> "Work":
         """As params.yaml and the benchmark's split say it now; UserError if they do not."""
         params = parameters.load(parameters.TRAIN, benchmark=run.benchmark, variant=run.variant)
-        split = places.split(run.benchmark)
-        parts = read_parquet(split / "split.parquet").filter(pl.col("part") == "train")
-        version = read_json(split / "split.json")["data_version"]
-        return cls(run, params.get(parameters.TRAIN), version, parts["name"].to_list())
+        split, facts = read_split(places.split(run.benchmark))
+        clips = split.filter(pl.col("part") == "train")["name"].to_list()
+        return cls(run, params.get(parameters.TRAIN), facts["data_version"], clips)
 
     def fingerprint(self, device: str) -> str:
         """By which today's code knows it; what pretraining reads must have been converted."""

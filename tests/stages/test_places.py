@@ -36,7 +36,7 @@ def mounted(target: Path, *options: str):
 
 
 def test_raw_data_on_a_read_only_disk_is_read(place, tmp_path_factory):  # noqa: F811
-    """The record of its verification is kept elsewhere, and still tells a file that was replaced."""
+    """The record of its verification is kept elsewhere, and a replaced file is still noticed."""
     disk, raw = tmp_path_factory.mktemp("disk"), place / "data/ntu60/raw"
     names = ntu_archive(disk / "nturgbd_skeletons_s001_to_s017.zip")
     raw.mkdir(parents=True)
