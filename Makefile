@@ -24,11 +24,11 @@ report: $(READY)
 	@dvc repro --single-item report
 
 test: $(READY_DEV)
-	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The tests that need no whole project, in a minute.
 quick: $(READY_DEV)
-	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not cluster and not network"
+	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not cluster and not network"
 
 lint: $(READY_DEV)
 	@ruff check . && ruff format --check . && mypy

@@ -177,7 +177,12 @@ def is_as_sealed(facts: Any) -> bool:
 def check_seal(path: Path, facts: Any) -> None:
     """UserError unless a JSON file says what was sealed (is_as_sealed)."""
     if not is_as_sealed(facts):
-        raise UserError(f"{path}: is not as it was written; delete {path.parent} and run dvc repro")
+        raise damaged(path, "is not as it was written", path.parent)
+
+
+def damaged(path: Path, what: str, folder: Path) -> UserError:
+    """The error for a file that is not as it was written; folder: the artefact that it is part of."""
+    return UserError(f"{path}: {what}; delete {folder} and run dvc repro to bring it back")
 
 
 def write_json(path: Path, content: Any) -> None:

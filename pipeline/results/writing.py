@@ -8,8 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from hacm.files import check_seal, hash_file, hash_tree, read_json, replace_directory, seal, write_json
-from pipeline.store.seal import damaged
+from hacm.files import check_seal, damaged, hash_file, hash_tree, read_json, replace_directory, seal, write_json
 
 PREDICTIONS = "predictions.parquet"
 DETAILS = "details.json"

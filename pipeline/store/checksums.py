@@ -12,7 +12,7 @@ import numpy as np
 from isal import isal_zlib
 from numpy.typing import NDArray
 
-from pipeline.store.seal import damaged
+from hacm.files import damaged
 
 CHECKSUMS = "checksums.json"
 DIGITS = 8

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from zarr.buffer.cpu import NDBuffer
 
 from hacm.errors import in_one_line
+from hacm.files import damaged
 from pipeline.store.checksums import Checksums, sum_blocks
-from pipeline.store.seal import damaged
 
 CHUNK_ROWS = 256
 SHARD_ROWS = 1 << 19

@@ -5,8 +5,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from hacm.errors import UserError
-from hacm.files import hash_file, hash_tree, read_json
+from hacm.files import damaged, hash_file, hash_tree, read_json
 
 FILES = "files.json"
 SHARDS = "/c/"
@@ -46,8 +45,3 @@ def check_folder(folder: Path, *, whole: bool = False) -> None:
             raise damaged(folder / name, "is missing", folder)
         if (whole or SHARDS not in name) and hash_file(folder / name) != digest:
             raise damaged(folder / name, f"its bytes are not those recorded in {FILES}", folder)
-
-
-def damaged(path: Path, what: str, folder: Path) -> UserError:
-    """The error for a file that is not as it was written; folder: the artefact that it is part of."""
-    return UserError(f"{path}: {what}; delete {folder} and run dvc repro to bring it back")

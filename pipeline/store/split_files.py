@@ -6,8 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hacm.files import check_seal, hash_file, read_json, seal, write_json
-from pipeline.store.seal import damaged
+from hacm.files import check_seal, damaged, hash_file, read_json, seal, write_json
 from pipeline.store.store import read_parquet
 
 RECORDED = "split_sha256"

@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from hacm.errors import UserError
-from hacm.files import read_json
+from hacm.files import damaged, read_json
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
 from pipeline.store.rows import RowReader
-from pipeline.store.seal import FILES, check_folder, damaged
+from pipeline.store.seal import FILES, check_folder
 from pipeline.store.split_files import read_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import places
