@@ -59,6 +59,7 @@ class StoreWriter:
         self.path, self.dataset, self.topology, self.facts = Path(path), dataset, topology, facts
         self._sources: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
+        self._manifest = pl.DataFrame(schema=manifests.SCHEMA)
         self._excluded: list[dict[str, Any]] = []
         self._folder: AbstractContextManager[Path] = replace_directory(self.path)
 
@@ -131,7 +132,9 @@ class StoreWriter:
 
     def manifest(self) -> pl.DataFrame:
         """The manifest so far, in the order of appending."""
-        return pl.DataFrame(self._rows, schema=manifests.SCHEMA)
+        if len(self._manifest) != len(self._rows):
+            self._manifest = pl.DataFrame(self._rows, schema=manifests.SCHEMA)
+        return self._manifest
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
