@@ -16,7 +16,7 @@ NEEDS = {
     #                    cores       memory/MB    minutes       GPUs     tries again
     "download":  Needs(cores=1, memory=2_000, minutes=600, gpus=0, tries=2),
     "ingest":    Needs(cores=2, memory=4_000, minutes=240, gpus=0, tries=1),
-    "normalize": Needs(cores=1, memory=4_000, minutes=120, gpus=0, tries=1),
+    "normalize": Needs(cores=2, memory=4_000, minutes=120, gpus=0, tries=1),
     "audit":     Needs(cores=1, memory=2_000, minutes=30, gpus=0, tries=1),
     "hierarchy": Needs(cores=1, memory=8_000, minutes=240, gpus=0, tries=1),
     "split":     Needs(cores=1, memory=2_000, minutes=30, gpus=0, tries=1),

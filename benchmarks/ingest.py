@@ -1,15 +1,17 @@
 """From `.skeleton` files in a zip to the clean store, beside what the field's preparation scripts do.
 
-    python -m benchmarks.ingest [--clips 600] [--rounds 3] [--json FILE]
+    python -m benchmarks.ingest [--clips 600] [--rounds 3] [--against FOLDER] [--json FILE]
 
 The archive is synthetic: recordings of the embedded generator, the same ones again under other names where more clips
-are asked for. Both sides run as whole processes, in turn, so that a change of the machine's speed meets both; the
-median of the rounds' ratios is quoted.
+are asked for. All sides run as whole programs, in turn, so that a change of the machine's speed meets each; the median
+of the rounds' ratios is quoted, in seconds of the clock and of the processor. FOLDER is another checkout of this
+project.
 """
 
 import argparse
 import itertools
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -26,7 +28,7 @@ from rich.table import Table
 from benchmarks.processes import PROJECT, Cost, run_module
 from hacm.cleaning import CleaningSettings, clean
 from hacm.cores import count_cores
-from hacm.files import write_json
+from hacm.files import hash_file, write_json
 from hacm.recordings import RawRecording, ntu, skeleton_text
 from pipeline.datasets.kinect_sim import KINECT_SIM
 from pipeline.ingest.gathering import read_raw
@@ -35,6 +37,8 @@ from pipeline.results.machine import describe_machine
 from pipeline.store.store import SkeletonStore
 
 MEGABYTE = 1e6
+
+SIDES = {"plain": "plain scripts", "against": "the other checkout", "ours": "ingest + normalize"}
 
 BASE = SimulatorSettings(
     performers=(1, 2, 3, 4), setups=(1,), actions=(1, 6, 8, 23, 24, 26, 34, 38, 50, 55), cameras=(1, 2, 3)
@@ -46,16 +50,17 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=600, help="recordings in the archive")
     parser.add_argument("--plain", type=int, default=600, help="how many of them the plain way prepares; 0: none")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="another checkout, whose stages take turns")
     parser.add_argument("--json", type=Path, help="write the figures here as well")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="hacm-ingest-") as name:
-        found = measure(Path(name), options.clips, options.plain, options.rounds)
+        found = measure(Path(name), options.clips, options.plain, options.rounds, options.against)
     show(found)
     if options.json:
         write_json(options.json, found)
 
 
-def measure(folder: Path, count: int, plain_count: int, rounds: int) -> dict[str, Any]:
+def measure(folder: Path, count: int, plain_count: int, rounds: int, against: Path | None) -> dict[str, Any]:
     """All figures; times in seconds, sizes in bytes."""
     project, archive = make_project(folder / "project", count)
     small = make_archive(folder / "small.zip", min(plain_count, count)) if plain_count else None
@@ -65,10 +70,13 @@ def measure(folder: Path, count: int, plain_count: int, rounds: int) -> dict[str
         one: dict[str, Any] = {}
         if small:
             one["plain"] = run_plain(small, folder / f"plain-{round_}") | {"clips": min(plain_count, count)}
+        if against:
+            one["against"] = run_ours(project, against.absolute())
         one["ours"] = run_ours(project)
         found["rounds"].append(one)
     found["unchanged_seconds"] = run_module("stages.ingest", "--dataset", "kinect-sim", folder=project).seconds
     replace_one(archive)
+    write_receipt(archive, count)
     found["one_changed_seconds"] = run_module("stages.ingest", "--dataset", "kinect-sim", folder=project).seconds
     found["parts"] = time_parts(archive)
     found["read"] = time_reading(project / "data/kinect-sim/clips")
@@ -81,8 +89,13 @@ def make_project(folder: Path, count: int) -> tuple[Path, Path]:
     raw.mkdir(parents=True)
     (folder / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
     archive = make_archive(raw / "kinect-sim.zip", count)
-    write_json(raw / "receipt.json", {"files": {archive.name: ""}, "recordings": count})
+    write_receipt(archive, count)
     return folder, archive
+
+
+def write_receipt(archive: Path, count: int) -> None:
+    """What the stage `download` would leave beside it."""
+    write_json(archive.with_name("receipt.json"), {"files": {archive.name: hash_file(archive)}, "recordings": count})
 
 
 def make_archive(path: Path, count: int) -> Path:
@@ -122,15 +135,15 @@ def run_plain(archive: Path, folder: Path) -> dict[str, Any]:
     return as_figures(cost) | {"steps": json.loads((folder / "times.json").read_text())}
 
 
-def run_ours(project: Path) -> dict[str, Any]:
-    """Ingest and normalize, with nothing from an earlier run."""
+def run_ours(project: Path, checkout: Path = PROJECT) -> dict[str, Any]:
+    """Ingest and normalize of a checkout, with nothing from an earlier run."""
     figures: dict[str, Any] = {}
     total = Cost(0, 0, 0)
     for stage, made in (("ingest", "recordings"), ("normalize", "clips")):
         target = project / "data/kinect-sim" / made
         if target.exists():
-            target.rename(target.with_name(f"old-{time.monotonic_ns()}"))
-        cost = run_module(f"stages.{stage}", "--dataset", "kinect-sim", folder=project)
+            shutil.rmtree(target)
+        cost = run_module(f"stages.{stage}", "--dataset", "kinect-sim", folder=project, project=checkout)
         figures[stage] = as_figures(cost)
         total += cost
     return figures | as_figures(total)
@@ -184,6 +197,15 @@ def time_reading(path: Path) -> dict[str, float]:
     return {"bytes": size, "seconds": median(times), "files": sum(path.is_file() for path in path.rglob("*"))}
 
 
+def ratio(found: dict[str, Any], other: str, kind: str) -> float:
+    """How many times as long as ours another side takes for a clip: the median of the rounds."""
+
+    def for_a_clip(cost: dict[str, Any]) -> float:
+        return float(cost[kind] / cost.get("clips", found["clips"]))
+
+    return median(for_a_clip(one[other]) / for_a_clip(one["ours"]) for one in found["rounds"])
+
+
 def show(found: dict[str, Any]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120)
     clip_bytes = found["text_bytes"] / found["clips"]
@@ -191,28 +213,24 @@ def show(found: dict[str, Any]) -> None:
         f"{found['clips']:,} clips (synthetic), {found['text_bytes'] / MEGABYTE:,.0f} MB of text in a zip; "
         f"{found['cores']} cores, {found['machine']['processor']}"
     )
-    table = Table("round", "", "clips", "seconds", "core seconds", "clips/s", "MB/s of text", "peak MB", "ratio")
-    ratios = []
+    table = Table("round", "", "clips", "seconds", "core seconds", "clips/s", "MB/s of text", "peak MB")
     for number, one in enumerate(found["rounds"], 1):
-        rates = {side: one[side].get("clips", found["clips"]) / one[side]["seconds"] for side in one}
-        if "plain" in rates:
-            ratios.append(rates["ours"] / rates["plain"])
-        for side, rate in rates.items():
-            cost = one[side]
+        for side, cost in one.items():
+            rate = cost.get("clips", found["clips"]) / cost["seconds"]
             table.add_row(
                 str(number),
-                {"plain": "plain scripts", "ours": "ingest + normalize"}[side],
+                SIDES[side],
                 f"{cost.get('clips', found['clips']):,}",
                 f"{cost['seconds']:.2f}",
                 f"{cost['processor_seconds']:.2f}",
                 f"{rate:,.0f}",
                 f"{rate * clip_bytes / MEGABYTE:,.0f}",
                 f"{cost['peak_bytes'] / MEGABYTE:,.0f}",
-                f"{ratios[-1]:.1f} ×" if side == "ours" and ratios else "",
             )
     console.print(table)
-    if ratios:
-        console.print(f"median ratio {median(ratios):.1f} ×")
+    for other in found["rounds"][0].keys() - {"ours"}:
+        by_clock, by_processor = (ratio(found, other, kind) for kind in ("seconds", "processor_seconds"))
+        console.print(f"{SIDES[other]}: {by_clock:.1f} × the seconds a clip, {by_processor:.1f} × the processor's")
     parts = Table("for one clip, one core", "ms", "clips/s on all cores if nothing else")
     for name, milliseconds in found["parts"].items():
         parts.add_row(name, f"{milliseconds:.3f}", f"{found['cores'] * 1e3 / milliseconds:,.0f}")

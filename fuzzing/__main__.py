@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fuzzing.formats import Format
 
-COMPILED = ("decimals", "number_table", "skeleton_text")
+COMPILED = ("decimals", "number_table", "skeleton_text", "text_masks")
 LONGEST_INPUT = 1 << 14
 TIMEOUT_SECONDS = 10
 HEADROOM_BYTES = 1 << 30

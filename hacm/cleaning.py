@@ -132,7 +132,7 @@ def _separate(recording: Recording, settings: CleaningSettings) -> tuple[Clip, N
 
 def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
     """(M, T): where a track was seen."""
-    return cast(NDArray[np.bool_], np.isfinite(bodies_MTVC).all(axis=(2, 3)))
+    return cast("NDArray[np.bool_]", np.isfinite(bodies_MTVC).all(axis=(2, 3)))
 
 
 def _present_by_sum(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.bool_]:
@@ -218,8 +218,10 @@ def _drop_short(tracks: list[Track], ghost_frames: int, notes: list[Note]) -> li
 
 def _noisy_frames(joints_FVC: NDArray[np.float32], spread: float) -> NDArray[np.bool_]:
     """(F,): wider than high, as furniture and reflections are. Single precision extents, double precision threshold."""
+    # Over the first axis of contiguous memory NumPy compares many numbers at once, over a later one three at a time.
+    joints_VFC = np.ascontiguousarray(joints_FVC.transpose(1, 0, 2))
     with np.errstate(over="ignore"):
-        extent_FC = joints_FVC.max(axis=1) - joints_FVC.min(axis=1)
+        extent_FC = joints_VFC.max(axis=0) - joints_VFC.min(axis=0)
     return extent_FC[:, 0] > spread * extent_FC[:, 1].astype(np.float64)
 
 
@@ -287,8 +289,10 @@ def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> ND
 def _translate(bodies_MTVC: NDArray[np.float32], present_MT: NDArray[np.bool_], centre: int) -> NDArray[np.float32]:
     """Step 4: the origin is body 0's centring joint in its first frame that is not all zero; absent ones stay zero."""
     first = int(np.argmax(bodies_MTVC[0].any(axis=(1, 2))))
+    # The origin for every joint, which is subtracted in rows of 3 · V and not of 3.
+    origin_VC = np.tile(bodies_MTVC[0, first, centre], (bodies_MTVC.shape[2], 1))
     with np.errstate(over="ignore"):
-        translated_MTVC = bodies_MTVC - bodies_MTVC[0, first, centre]
+        translated_MTVC = bodies_MTVC - origin_VC
     translated_MTVC[~present_MT] = 0
     if not np.isfinite(translated_MTVC).all():
         raise BadRecording(Note(Kind.TOO_LARGE))

@@ -16,7 +16,7 @@ def command_line() -> command.Parser:
         metavar="N",
         help="try this many recordings, spread over the data set, in data/NAME/trial; the full store stays as it is",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that parse (one per core if not given)")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that parse (one per core if not given)")
     parser.add_argument(
         "--shard", type=int, metavar="I", help="parse this part only (from 0), for the plain command to take"
     )
@@ -39,7 +39,7 @@ from pipeline.graph.fingerprint import hash_reader
 from pipeline.ingest.differences import find_differences, summarise
 from pipeline.ingest.gathering import check_verified, find_files, find_receipt, read_raw
 from pipeline.ingest.parsing import Reading, read_recordings
-from pipeline.ingest.sizes import check_sizes, measure_size
+from pipeline.ingest.sizes import check_sizes
 from pipeline.store.losses import READING, find_losses
 from pipeline.store.store import StoreWriter
 from stages.shared import box, parameters, places
@@ -74,7 +74,7 @@ def main() -> None:
     ):
         for reading in read_recordings(read_raw(files, dataset, limit, shard), dataset, earlier, options.workers):
             add(store, reading, dataset, strict=settings.strict)
-            sizes |= measure_sizes(reading)
+            sizes |= reading.sizes
             reused += reading.reused
             work.advance()
         lines: list[str] = []
@@ -105,14 +105,9 @@ def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
     return options.shard, options.of
 
 
-def measure_sizes(reading: Reading) -> dict[str, float]:
-    """The size of the body in each recording that was read, where there is one, by the recording's name."""
-    sizes = {one.identity.name: measure_size(one) for one in reading.found if isinstance(one, Recording)}
-    return {name: size for name, size in sizes.items() if size is not None}
-
-
 def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool) -> None:
     """Put what was read into the store, or record why it is left out; under `strict`, stop instead."""
+    hashes = iter(reading.hashes)
     for found in reading.found:
         if isinstance(found, Recording):
             earlier = store.source_of(found.identity.name)
@@ -122,7 +117,7 @@ def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool)
                     "arrays: folders=1), or remove one, or set "
                     f"datasets.{dataset.name}.ingest.strict to false to leave it out"
                 )
-            store.add(found, reading.source, reading.sha256, reading.fingerprint)
+            store.add(found, reading.source, reading.sha256, reading.fingerprint, clip_hash=next(hashes))
         elif strict and found.reason != Note(Kind.LISTED_MISSING):
             raise UserError(
                 f"{found.source}: {found.reason}; mend or remove it, or set datasets.{dataset.name}.ingest.strict to "

@@ -5,20 +5,30 @@ from stages.shared import command
 
 def command_line() -> command.Parser:
     """What may follow the program's name."""
-    return command.parser(__doc__, "dataset", example="--dataset kinect-sim")
+    parser = command.parser(__doc__, "dataset", example="--dataset kinect-sim")
+    parser.add_argument("--workers", type=int, metavar="N", help="processes that clean (one per core if not given)")
+    return parser
 
 
 command.answer_early(command_line, __name__)
 
-import polars as pl
+from collections.abc import Iterator
+from typing import Any
 
-from hacm.cleaning import clean
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hacm.cleaning import CleaningSettings, clean
+from hacm.cores import count_cores
 from hacm.errors import BadRecording, UserError
-from hacm.recordings.notes import Kind, Note
+from hacm.recordings import Clip
+from hacm.recordings.notes import Kind, Note, reason_of
 from pipeline.datasets.registry import find_dataset
+from pipeline.processes import map_in_processes
 from pipeline.store.losses import CLEANING, find_losses
-from pipeline.store.manifest import recording_of
-from pipeline.store.store import StoreWriter
+from pipeline.store.manifest import hash_clip, recording_of
+from pipeline.store.store import SkeletonStore, StoreWriter
 from pipeline.yaml_tree import ABSENT, look_up
 from stages.shared import box, parameters, places
 from stages.shared.losses import tell_losses
@@ -26,12 +36,17 @@ from stages.shared.parameters.checks import unfit_cleaning
 from stages.shared.progress import Work, say
 from stages.shared.stores import open_store
 
+Stored = tuple[dict[str, Any], NDArray[np.float32]]
+"""A recording's manifest row and its bodies, (M, T, V, 3)."""
+
 PARAMS = parameters.keys(parameters.CLEANING, parameters.INGEST)
 
 
 def main() -> None:
     options = command_line().parse_args()
     dataset = find_dataset(options.dataset)
+    if options.workers is not None and options.workers < 1:
+        raise UserError("--workers: must be at least 1")
     params = parameters.load(parameters.CLEANING, parameters.INGEST, dataset=dataset.name)
     settings = params.get(parameters.CLEANING)
     unfit = unfit_cleaning(dataset, settings)
@@ -54,12 +69,12 @@ def main() -> None:
     ):
         for row in source.table("excluded").iter_rows(named=True):
             store.exclude(row["name"], row["source"], Note.of_record(row["note"]))
-        for row, bodies in source.stream():
-            try:
-                clip = clean(recording_of(row, source.topology, bodies), settings)
-                store.add(clip, row["source"], row["source_sha256"])
-            except BadRecording as reason:
-                store.exclude(row["name"], row["source"], reason)
+        for (row, _), cleaned in clean_all(source, settings, options.workers or count_cores()):
+            if isinstance(cleaned, Note):
+                store.exclude(row["name"], row["source"], cleaned)
+            else:
+                clip, clip_hash = cleaned
+                store.add(clip, row["source"], row["source_sha256"], clip_hash=clip_hash)
             work.advance()
         if len(store) == 0:
             raise UserError(f"{dataset.name}: cleaning left no clip; the first reason: {store.first_reason}")
@@ -69,6 +84,23 @@ def main() -> None:
     for line in lines:
         say(line)
     say(f"{dataset.name}: {len(store)} clips, {store.excluded} excluded, version {store.version}")
+
+
+def clean_all(
+    source: SkeletonStore, settings: CleaningSettings, workers: int
+) -> Iterator[tuple[Stored, tuple[Clip, str] | Note]]:
+    """Every recording as the store has it, with its clip and the clip's hash, or with the reason why it is left out."""
+    topology = source.topology
+
+    def clean_one(stored: Stored) -> tuple[Clip, str] | Note:
+        row, bodies_MTVC = stored
+        try:
+            clip = clean(recording_of(row, topology, bodies_MTVC), settings)
+        except BadRecording as reason:
+            return reason_of(reason)
+        return clip, hash_clip(clip.bodies_MTVC)
+
+    return map_in_processes(clean_one, source.stream(), workers, lambda stored: stored[1].nbytes)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ An archive comes from elsewhere, so nothing in it is trusted: see rules.py.
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -43,16 +44,14 @@ def members(
 
 
 def _explain_damage(path: Path, unpack: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
-    if unpack is leave_packed:
-        return unpack
+    return unpack if unpack is leave_packed else partial(_unpack, path, unpack)
 
-    def careful(packed: bytes) -> bytes:
-        try:
-            return unpack(packed)
-        except DAMAGE as error:
-            raise as_user_error(path, error) from error
 
-    return careful
+def _unpack(path: Path, unpack: Callable[[bytes], bytes], packed: bytes) -> bytes:
+    try:
+        return unpack(packed)
+    except DAMAGE as error:
+        raise as_user_error(path, error) from error
 
 
 def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:

@@ -50,6 +50,10 @@ class DamagedFile(UserError):
         super().__init__(f"{path}: {reason}; {remedy}")
         self.path, self.reason, self.remedy = path, reason, remedy
 
+    def __reduce__(self) -> tuple[type["DamagedFile"], tuple[Path, str, str]]:
+        """An error is copied from its message, which is not what this one is made of."""
+        return type(self), (self.path, self.reason, self.remedy)
+
 
 @dataclass(frozen=True)
 class Refused:

@@ -27,7 +27,12 @@ def zip_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
                 continue
             refusal = _zip_refusal(name, info, limit_bytes)
             if info.compress_type == zipfile.ZIP_DEFLATED:
-                yield Entry(name, refusal, partial(_read_deflated, archive, info), partial(_inflate, info))
+                yield Entry(
+                    name,
+                    refusal,
+                    partial(_read_deflated, archive, info),
+                    partial(_inflate, info.filename, info.file_size, info.CRC),
+                )
             else:
                 yield Entry(name, refusal, partial(read_zip_member, archive, info))
 
@@ -35,7 +40,7 @@ def zip_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
 def read_zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """A member's content, of which no more is unpacked than it is said to hold. Raises what is in DAMAGE."""
     if info.compress_type == zipfile.ZIP_DEFLATED:
-        return _inflate(info, _read_deflated(archive, info))
+        return _inflate(info.filename, info.file_size, info.CRC, _read_deflated(archive, info))
     if info.compress_type == zipfile.ZIP_STORED:
         return archive.read(info)
     # Python's readers of bzip2 and LZMA members cannot be told where to stop.
@@ -60,12 +65,12 @@ def _read_deflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     return packed
 
 
-def _inflate(info: zipfile.ZipInfo, packed: bytes) -> bytes:
+def _inflate(name: str, size: int, checksum: int, packed: bytes) -> bytes:
     """A member's content, checked against its size and CRC-32; never more than the size in the directory."""
     inflater = isal_zlib.decompressobj(wbits=-zlib.MAX_WBITS)
-    data: bytes = inflater.decompress(packed, max_length=info.file_size + 1)
-    if len(data) != info.file_size or isal_zlib.crc32(data) != info.CRC:
-        raise zipfile.BadZipFile(f"{info.filename} is not what its size and checksum say")
+    data: bytes = inflater.decompress(packed, max_length=size + 1)
+    if len(data) != size or isal_zlib.crc32(data) != checksum:
+        raise zipfile.BadZipFile(f"{name} is not what its size and checksum say")
     return data
 
 

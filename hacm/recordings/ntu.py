@@ -29,7 +29,7 @@ _NAME = re.compile(r"S([0-9]{3})C([0-9]{3})P([0-9]{3})R([0-9]{3})A([0-9]{3})(?:\
 
 def part_of(path: str) -> Part | None:
     """Every file of the suffix is a recording."""
-    base = PurePosixPath(path).name
+    base = path.rpartition("/")[2]
     return Part(base.removesuffix(SUFFIX)) if base.endswith(SUFFIX) else None
 
 
@@ -75,19 +75,23 @@ def parse(data: bytes, name: str) -> Recording:
     notes: list[Note] = []
     if 0 < found.dos_lines < found.lines:
         notes.append(Note(Kind.LINE_ENDS_MIXED, count=found.dos_lines, of=found.lines))
-    kept_B = _select(found.id_B, found.frame_B, found.joints_BVC, notes)
-    bodies_MTVC = _assemble(found.id_B[kept_B], found.frame_B[kept_B], found.joints_BVC[kept_B], found.frames)
+    id_B, frame_B, joints_BVC = found.id_B, found.frame_B, found.joints_BVC
+    track_B = _number_tracks(id_B)
+    kept_B = _select(track_B, frame_B, joints_BVC, notes)
+    if len(kept_B) < len(id_B):
+        track_B, frame_B, joints_BVC = _number_tracks(id_B[kept_B]), frame_B[kept_B], joints_BVC[kept_B]
+    bodies_MTVC = _assemble(track_B, frame_B, joints_BVC, found.frames)
     return Recording(identity, FRAMES_PER_SECOND, KINECT_V2, bodies_MTVC, tuple(notes))
 
 
 def _select(
-    id_B: NDArray[np.uint64], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], notes: list[Note]
+    track_B: NDArray[np.intp], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], notes: list[Note]
 ) -> NDArray[np.intp]:
     """The body-frames that count, in file order; what does not is noted."""
-    first_B = _first_of_each(_number_tracks(id_B), frame_B)
-    if len(first_B) < len(id_B):
-        notes.append(Note(Kind.BODY_TWICE, count=len(id_B) - len(first_B)))
-    finite_B = np.isfinite(joints_BVC[first_B]).all(axis=(1, 2))
+    first_B = _first_of_each(track_B, frame_B)
+    if len(first_B) < len(track_B):
+        notes.append(Note(Kind.BODY_TWICE, count=len(track_B) - len(first_B)))
+    finite_B = np.logical_and.reduce(np.isfinite(joints_BVC), axis=(1, 2))[first_B]
     if not finite_B.all():
         notes.append(Note(Kind.NOT_FINITE, count=int(np.count_nonzero(~finite_B))))
     return first_B[finite_B]
@@ -95,6 +99,8 @@ def _select(
 
 def _number_tracks(id_B: NDArray[np.uint64]) -> NDArray[np.intp]:
     """For each body-frame its track: ids numbered in order of first appearance."""
+    if (id_B == id_B[:1]).all():
+        return np.zeros(len(id_B), dtype=np.intp)
     _, first, inverse_B = np.unique(id_B, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.intp)
     rank[np.argsort(first)] = np.arange(len(first))
@@ -108,10 +114,9 @@ def _first_of_each(track_B: NDArray[np.intp], frame_B: NDArray[np.int64]) -> NDA
 
 
 def _assemble(
-    id_B: NDArray[np.uint64], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], frames: int
+    track_B: NDArray[np.intp], frame_B: NDArray[np.int64], joints_BVC: NDArray[np.float32], frames: int
 ) -> NDArray[np.float32]:
     """(M, T, V, 3) with NaN where a track is absent."""
-    track_B = _number_tracks(id_B)
     tracks = int(track_B.max()) + 1 if len(track_B) else 0
     if tracks * frames > MOST_CELLS:
         raise BadRecording(f"{tracks} body ids over {frames} frames: more than a recording can have")

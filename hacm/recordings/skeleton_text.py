@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording
 from hacm.recordings.decimals import BLANK, MINUS, NEWLINE, NINE, PLUS, RETURN, TAB, ZERO, read_decimal, skip_blanks
 from hacm.recordings.impostors import refuse_impostor
+from hacm.recordings.text_masks import WIDTH, count_bits, find_bit, look
 
 JOINTS = 25
 BODY_FIELDS = 10
@@ -47,6 +48,8 @@ LARGEST_COUNT = 10**15
 LARGEST_ID_TENTH = np.uint64((2**64 - 1) // 10)
 LARGEST_ID_LAST_DIGIT = (2**64 - 1) % 10
 
+ONE = np.uint64(1)
+
 _compiled = numba.njit(cache=True, nogil=True)
 
 
@@ -72,12 +75,13 @@ def read(data: bytes) -> BodyFrames:
     for up to 15 digits and common exponents, within one unit in the last place of double precision before rounding
     otherwise. nan and inf are passed on as they are.
     """
-    if not data.strip():
+    if not data or data.isspace():
         raise BadRecording("line 1: the file is empty")
     refuse_impostor(data)
-    text_N = np.empty(len(data) + 1, dtype=np.uint8)
-    text_N[:-1] = np.frombuffer(data, dtype=np.uint8)
-    text_N[-1] = NEWLINE  # every loop below ends at a newline, so none has to look for the end
+    room_N = np.empty(len(data) + 1 + WIDTH, dtype=np.uint8)
+    room_N[: len(data)] = np.frombuffer(data, dtype=np.uint8)
+    room_N[len(data) :] = NEWLINE  # every loop below ends at a newline, so none has to look for the end
+    text_N = room_N[: len(data) + 1]
     capacity = text_N.size // LEAST_BODY_BYTES
     id_B = np.empty(capacity, dtype=np.uint64)
     frame_B = np.empty(capacity, dtype=np.int64)
@@ -85,19 +89,24 @@ def read(data: bytes) -> BodyFrames:
     fault, line, found, frames, bodies = _scan(text_N, id_B, frame_B, joints_BVC)
     if fault != FINE:
         raise BadRecording(f"line {line}: {FAULTS[fault].format(found=found)}")
-    lines, dos_lines = _count_line_ends(text_N[:-1])
+    lines, dos_lines = _count_line_ends(text_N, len(data))
     return BodyFrames(frames, lines, dos_lines, id_B[:bodies], frame_B[:bodies], joints_BVC[:bodies])
 
 
 @_compiled
-def _count_line_ends(text_N: Any) -> Any:
-    """(line ends, those of them that are CRLF)."""
+def _count_line_ends(text_N: Any, size: Any) -> Any:
+    """(line ends, those of them that are CRLF) in the first `size` bytes."""
     lines = 0
     dos_lines = 0
-    for at in range(1, text_N.size):
-        lines += text_N[at] == NEWLINE
-        dos_lines += (text_N[at] == NEWLINE) & (text_N[at - 1] == RETURN)
-    return lines + (text_N[0] == NEWLINE), dos_lines
+    after_return = np.uint64(0)
+    for at in range(0, size, WIDTH):
+        _, newline, carriage_return, _ = look(text_N, at)
+        if size - at < WIDTH:
+            newline &= (ONE << np.uint64(size - at)) - ONE
+        lines += count_bits(newline)
+        dos_lines += count_bits(newline & ((carriage_return << ONE) | after_return))
+        after_return = carriage_return >> np.uint64(WIDTH - 1)
+    return lines, dos_lines
 
 
 @_compiled
@@ -174,7 +183,34 @@ def _read_body(text_N: Any, at: Any, line: Any, joints_VC: Any) -> Any:
 
 @_compiled
 def _rest_of_line(text_N: Any, at: Any, wanted: Any) -> Any:
-    """(fault, next line's position, fields): passes over what is left of a line, which must be `wanted` fields."""
+    """(fault, next line's position, fields): passes over what is left of a line, which must be `wanted` fields.
+
+    at: of the blank or the newline behind a field.
+    """
+    fields, after = _count_fields(text_N, at)
+    return (FINE, after, fields) if fields == wanted else _find_fault(text_N, at, wanted)
+
+
+@_compiled
+def _count_fields(text_N: Any, at: Any) -> Any:
+    """(fields, next line's position) of the rest of a line; −1 fields if there is anything but plain text in it."""
+    fields = 0
+    in_field = np.uint64(0)
+    while True:
+        printed, newline, _, foreign = look(text_N, at)
+        line = (newline & (~newline + ONE)) - ONE  # the bits below the lowest of newline; all if there is none
+        if foreign & line:
+            return -1, at
+        fields += count_bits(printed & ~((printed << ONE) | in_field) & line)
+        if newline:
+            return fields, at + find_bit(newline) + 1
+        in_field = printed >> np.uint64(WIDTH - 1)
+        at += WIDTH
+
+
+@_compiled
+def _find_fault(text_N: Any, at: Any, wanted: Any) -> Any:
+    """The same as _rest_of_line, byte after byte."""
     fields = 0
     together = np.uint8(0)
     while True:

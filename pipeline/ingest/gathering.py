@@ -54,7 +54,7 @@ def write_receipt(folder: Path, dataset: str, content: dict[str, Any]) -> None:
 
 
 def locate(file: Path, name: str) -> str:
-    """Path of a member as readers see it: from its archive's or folder's name on."""
+    """Path of a member as readers see it: from its archive's or folder's name on. Of no name: what comes before it."""
     return f"{file.name}/{name}" if is_pack(file) else name
 
 
@@ -222,9 +222,10 @@ def _read(
     file: Path, dataset: DataSet, chosen: frozenset[str] | None, roles: tuple[str, ...]
 ) -> Iterator[RawFile | Refused]:
     """The data set's files in those roles, with those of them that are refused."""
+    folder = locate(file, "")  # asked once: it looks at the disk
 
     def wanted(name: str) -> bool:
-        part = dataset.part_of(locate(file, name))
+        part = dataset.part_of(folder + name)
         return (
             part is not None
             and part.role in roles
@@ -232,6 +233,6 @@ def _read(
         )
 
     for member in members(file, wanted=wanted):
-        path = locate(file, member.path)
+        path = folder + member.path
         if isinstance(member, RawFile) or member.last or dataset.part_of(path) is not None:
             yield replace(member, path=path)

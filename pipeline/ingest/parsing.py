@@ -1,7 +1,7 @@
 """Raw recordings → recordings: several at a time, and nothing twice that an earlier store holds already."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,22 @@ from hacm.recordings import Excluded, RawRecording, Recording
 from hacm.recordings.notes import Kind, Note, reason_of
 from pipeline.datasets.definition import DataSet
 from pipeline.graph.fingerprint import hash_reader
-from pipeline.ingest.workers import map_ahead
+from pipeline.ingest.sizes import measure_size
+from pipeline.processes import map_in_processes
 from pipeline.store.manifest import hash_clip, recording_of
 from pipeline.store.rows import RowWindow
 from pipeline.store.store import SkeletonStore
 
 MOST_WORKERS = 8
-"""What a worker does inside the interpreter, some tenth of its time, is done by one worker at a time."""
+"""Reading the packed files and writing the store is done by one process, which more workers would wait for."""
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a raw recording turned out to hold. sha256, fingerprint: as in RawRecording, empty if it was not read.
 
-    reused: its recordings come from the earlier store; it was not parsed.
+    reused: its recordings come from the earlier store; it was not parsed. hashes: of the recordings among what was
+    found, in their order (pipeline.store.manifest.hash_clip). sizes: of the body in each, by its name, if there is one.
     """
 
     source: str
@@ -34,12 +36,22 @@ class Reading:
     sha256: str = ""
     fingerprint: str = ""
     reused: bool = False
+    hashes: tuple[str, ...] = ()
+    sizes: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """That an earlier store, of that number, holds a raw recording of this fingerprint."""
+
+    number: int
+    fingerprint: str
 
 
 def read_recordings(
     raw: Iterable[RawRecording | Excluded], dataset: DataSet, earlier: Sequence[Path] = (), workers: int | None = None
 ) -> Iterator[Reading]:
-    """What each raw recording holds, in the same order; workers: at most so many threads, by default one a core.
+    """What each raw recording holds, in the same order; workers: at most so many processes, by default one a core.
 
     earlier: stores that this code wrote before. What one holds of an unchanged raw recording is taken from it, so that
     after a change of one file one file is parsed, and none if shards hold all. What comes out is the same.
@@ -47,22 +59,28 @@ def read_recordings(
     missing = dataset.missing_names()
     stores = [store for path in earlier if (store := _EarlierStore.open(path, dataset))]
 
-    def read(one: RawRecording | Excluded) -> Reading | tuple[RawRecording, _EarlierStore]:
+    def read(one: RawRecording | Excluded) -> Reading | _Held:
         if one.name in missing:
             return Reading(one.source, [Excluded(one.name, one.source, Note(Kind.LISTED_MISSING))])
         if isinstance(one, Excluded):
             return Reading(one.source, [one])
-        holder = next((store for store in stores if store.holds(one)), None)
-        if holder:
-            return one, holder  # rows are read one after the other, below
+        for number, store in enumerate(stores):
+            if store.holds(one):
+                return _Held(number, one.fingerprint)
         return _parse(one, dataset)
 
-    for reading in map_ahead(read, raw, min(workers or count_cores(), MOST_WORKERS)):
+    processes = min(workers or count_cores(), MOST_WORKERS)
+    for one, reading in map_in_processes(read, raw, processes, _packed_bytes):
         if isinstance(reading, Reading):
             yield reading
-        else:
-            recording, holder = reading
-            yield holder.read(recording) or _parse(recording, dataset)
+        else:  # rows are read one after the other, here
+            assert isinstance(one, RawRecording)
+            held = stores[reading.number].read(one.source, reading.fingerprint)
+            yield held or _parse(one, dataset)
+
+
+def _packed_bytes(one: RawRecording | Excluded) -> int:
+    return len(one.main.packed) if isinstance(one, RawRecording) else 0
 
 
 def _parse(raw: RawRecording, dataset: DataSet) -> Reading:
@@ -71,7 +89,13 @@ def _parse(raw: RawRecording, dataset: DataSet) -> Reading:
         found.extend(dataset.parse(raw))
     except BadRecording as reason:
         found.append(Excluded(raw.name, raw.source, reason_of(reason)))
-    return Reading(raw.source, found, raw.sha256, raw.fingerprint)
+    hashes = tuple(hash_clip(one.bodies_MTVC) for one in found if isinstance(one, Recording))
+    return Reading(raw.source, found, raw.sha256, raw.fingerprint, hashes=hashes, sizes=_measure_sizes(found))
+
+
+def _measure_sizes(found: Iterable[Recording | Excluded]) -> dict[str, float]:
+    sizes = {one.identity.name: measure_size(one) for one in found if isinstance(one, Recording)}
+    return {name: size for name, size in sizes.items() if size is not None}
 
 
 class _EarlierStore:
@@ -99,9 +123,9 @@ class _EarlierStore:
         rows = self._rows.get(raw.source, [])
         return bool(rows) and all(row["source_fingerprint"] == raw.fingerprint for row in rows)
 
-    def read(self, raw: RawRecording) -> Reading | None:
-        """What it holds of a raw recording; None if that is not what its manifest says."""
-        rows = self._rows[raw.source]
+    def read(self, source: str, fingerprint: str) -> Reading | None:
+        """What it holds of a raw recording of that path; None if that is not what its manifest says."""
+        rows = self._rows[source]
         found: list[Recording | Excluded] = []
         for row in rows:
             try:
@@ -111,4 +135,6 @@ class _EarlierStore:
             if hash_clip(bodies_MTVC) != row["hash"]:
                 return None
             found.append(recording_of(row, self._topology, bodies_MTVC))
-        return Reading(raw.source, found, rows[0]["source_sha256"], raw.fingerprint, reused=True)
+        hashes = tuple(row["hash"] for row in rows)
+        sha256 = rows[0]["source_sha256"]
+        return Reading(source, found, sha256, fingerprint, reused=True, hashes=hashes, sizes=_measure_sizes(found))

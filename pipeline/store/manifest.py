@@ -93,8 +93,8 @@ class Source:
     fingerprint: str | None = None
 
 
-def describe(clip: Recording | Clip, offset: int, source: Source) -> dict[str, Any]:
-    """The manifest row of one clip, whose first row in the store is `offset`."""
+def describe(clip: Recording | Clip, offset: int, source: Source, clip_hash: str) -> dict[str, Any]:
+    """The manifest row of one clip, whose first row in the store is `offset`; clip_hash: of its bodies (hash_clip)."""
     bodies, frames = clip.bodies_MTVC.shape[:2]
     identity = clip.identity
     row = {
@@ -115,7 +115,7 @@ def describe(clip: Recording | Clip, offset: int, source: Source) -> dict[str, A
         "source": source.path,
         "source_sha256": source.sha256,
         "source_fingerprint": source.fingerprint,
-        "hash": hash_clip(clip.bodies_MTVC),
+        "hash": clip_hash,
         "notes": [note.record for note in clip.notes],
     }
     return row | {"row_hash": hash_row(row)}

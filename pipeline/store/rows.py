@@ -4,16 +4,19 @@ A *row* is one body in one frame. Every read, of all rows or of a few, is checke
 Legend: R rows, V joints, C coordinates.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
+import google_crc32c
 import numpy as np
 import zarr
 import zarr.codecs
 import zarrs  # noqa: F401  (the compiled codec pipeline named below)
+from numcodecs.blosc import Blosc
 from numpy.typing import NDArray
 from zarr.buffer.cpu import NDBuffer
 
@@ -25,7 +28,14 @@ CHUNK_ROWS = 256
 SHARD_ROWS = 1 << 19
 """157 MB of 25 joints: NTU-120's 12 million rows make 24 files."""
 
-WINDOW_ROWS = 1 << 18
+ABSENT = 2**64 - 1
+"""In a shard's index: no such chunk."""
+
+COMPRESSOR = Blosc(cname="lz4", clevel=5, shuffle=Blosc.BITSHUFFLE)
+"""Of chunks, the same as BloscCodec below."""
+
+WINDOW_ROWS = 1 << 15
+"""Rows that are read at a time, 10 MB of 25 joints: what is larger the system hands out page by page, every time."""
 
 _IMPORTED_IN = os.getpid()
 
@@ -40,9 +50,10 @@ def choose_pipeline() -> dict[str, str]:
 
 
 class RowWriter:
-    """Appends rows to a new Zarr array; holds at most one shard in memory.
+    """Appends rows to a new Zarr array, chunk after chunk; holds one chunk in memory.
 
-    path: folder of the array, must not exist. row_shape: shape of one row, such as (25, 3).
+    path: folder of the array, must not exist. row_shape: shape of one row, such as (25, 3). The files are those that
+    zarr writes on one thread; on several it puts a shard's chunks in any order, and needs the whole shard four times.
     """
 
     def __init__(self, path: Path, row_shape: tuple[int, ...], attributes: dict[str, Any]) -> None:
@@ -58,36 +69,39 @@ class RowWriter:
                 attributes=attributes,
                 dimension_names=("row", "joint", "coordinate")[: 1 + len(row_shape)],
             )
-        # The system gives memory for what is written to it only, so a small data set does not pay for a whole shard.
-        self._shard = np.empty((SHARD_ROWS, *row_shape), dtype=np.float32)
+        self._chunk = np.zeros((CHUNK_ROWS, *row_shape), dtype="<f4")
         self._filled = 0
-        self._written = 0
-        self._path, self._chunk, self._sums = Path(path), CHUNK_ROWS, list[int]()
-
-    @property
-    def rows(self) -> int:
-        """Rows appended so far."""
-        return self._written + self._filled
+        self.rows = 0
+        """Appended so far."""
+        self._path, self._sums = Path(path), list[int]()
+        self._shard = self._start_shard()
 
     def append(self, rows: NDArray[np.float32]) -> int:
         """Append rows of shape (n, *row_shape); returns the number of the first."""
-        assert rows.shape[1:] == self._shard.shape[1:], f"rows of {rows.shape[1:]}, expected {self._shard.shape[1:]}"
+        assert rows.shape[1:] == self._chunk.shape[1:], f"rows of {rows.shape[1:]}, expected {self._chunk.shape[1:]}"
         first = self.rows
         while len(rows):
-            taken = rows[: SHARD_ROWS - self._filled]
-            self._shard[self._filled : self._filled + len(taken)] = taken
+            taken = rows[: CHUNK_ROWS - self._filled]
+            self._chunk[self._filled : self._filled + len(taken)] = taken
             self._filled += len(taken)
+            self.rows += len(taken)
             rows = rows[len(taken) :]
-            if self._filled == SHARD_ROWS:
-                self._flush()
+            if self._filled == CHUNK_ROWS:
+                self._write_chunk()
+                self._filled = 0
         return first
 
-    def _flush(self) -> None:
-        end = self._written + self._filled
-        self._array.resize((end, *self._shard.shape[1:]))
-        self._array[self._written : end] = self._shard[: self._filled]
-        self._sums += sum_blocks(self._shard[: self._filled], self._chunk)
-        self._written, self._filled = end, 0
+    def _write_chunk(self) -> None:
+        if self._shard.is_full:
+            self._shard.finish()
+            self._shard = self._start_shard()
+        self._shard.add(self._chunk)
+        self._sums += sum_blocks(self._chunk[: self._filled], CHUNK_ROWS)
+
+    def _start_shard(self) -> "ShardWriter":
+        chunks = SHARD_ROWS // CHUNK_ROWS
+        number = len(self._sums) // chunks
+        return ShardWriter(self._path.joinpath("c", str(number), *["0"] * (self._array.ndim - 1)), chunks)
 
     def __enter__(self) -> "RowWriter":
         return self
@@ -96,10 +110,59 @@ class RowWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
+            self._shard.abandon()
             return
         if self._filled:
-            self._flush()
-        Checksums.of(self._path, self._written, self._chunk, self._sums).write(self._path)
+            self._chunk[self._filled :] = 0
+            self._write_chunk()
+        self._shard.finish()
+        self._array.resize((self.rows, *self._chunk.shape[1:]))
+        Checksums.of(self._path, self.rows, CHUNK_ROWS, self._sums).write(self._path)
+
+
+class ShardWriter:
+    """Writes one file of Zarr's codec `sharding_indexed`: compressed chunks and, at the end, where each lies.
+
+    chunks: that a whole shard has. A chunk of nothing but the fill value, zero, is left out, and so is a file without
+    any other.
+    """
+
+    def __init__(self, path: Path, chunks: int) -> None:
+        self._path = path
+        self._index = np.full((chunks, 2), ABSENT, dtype="<u8")
+        self._added = 0
+        self._size = 0
+        self._file: BinaryIO | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it has all its chunks."""
+        return self._added == len(self._index)
+
+    def add(self, chunk: NDArray[np.float32]) -> None:
+        """Append the next chunk."""
+        if chunk.view(np.uint32).any():
+            if self._file is None:
+                self._path.parent.mkdir(parents=True)
+                self._file = open(self._path, "wb")  # noqa: SIM115  (closed by finish or abandon)
+            content = COMPRESSOR.encode(chunk)
+            self._file.write(content)
+            self._index[self._added] = self._size, len(content)
+            self._size += len(content)
+        self._added += 1
+
+    def finish(self) -> None:
+        """Write the index and close the file."""
+        if self._file is not None:
+            index = self._index.tobytes()
+            self._file.write(index + google_crc32c.value(index).to_bytes(4, "little"))
+            self._file.close()
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # the disk may be full
+                self._file.close()
 
 
 class RowReader:

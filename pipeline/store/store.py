@@ -59,6 +59,7 @@ class StoreWriter:
         self.path, self.dataset, self.topology, self.facts = Path(path), dataset, topology, facts
         self._sources: dict[str, str] = {}
         self._rows: list[dict[str, Any]] = []
+        self._manifest = pl.DataFrame(schema=manifests.SCHEMA)
         self._excluded: list[dict[str, Any]] = []
         self._folder: AbstractContextManager[Path] = replace_directory(self.path)
 
@@ -69,16 +70,27 @@ class StoreWriter:
         return self
 
     def add(
-        self, clip: Recording | Clip, source: str, source_sha256: str, source_fingerprint: str | None = None
+        self,
+        clip: Recording | Clip,
+        source: str,
+        source_sha256: str,
+        source_fingerprint: str | None = None,
+        *,
+        clip_hash: str | None = None,
     ) -> None:
-        """Append a clip; a name that is already there is excluded with that reason."""
+        """Append a clip; a name that is already there is excluded with that reason.
+
+        clip_hash: of its bodies (manifests.hash_clip), where that is known already.
+        """
         if clip.identity.name in self._sources:
             self.exclude(clip.identity.name, source, Note(Kind.NAME_TAKEN))
             return
         self._sources[clip.identity.name] = source
         bodies, frames, joints, coordinates = clip.bodies_MTVC.shape
         offset = self._joints.append(clip.bodies_MTVC.reshape(bodies * frames, joints, coordinates))
-        self._rows.append(manifests.describe(clip, offset, Source(source, source_sha256, source_fingerprint)))
+        from_file = Source(source, source_sha256, source_fingerprint)
+        digest = clip_hash or manifests.hash_clip(clip.bodies_MTVC)
+        self._rows.append(manifests.describe(clip, offset, from_file, digest))
 
     def exclude(self, name: str, source: str, reason: BadRecording | Note | str) -> None:
         """Record a recording that is left out, and why."""
@@ -120,7 +132,9 @@ class StoreWriter:
 
     def manifest(self) -> pl.DataFrame:
         """The manifest so far, in the order of appending."""
-        return pl.DataFrame(self._rows, schema=manifests.SCHEMA)
+        if len(self._manifest) != len(self._rows):
+            self._manifest = pl.DataFrame(self._rows, schema=manifests.SCHEMA)
+        return self._manifest
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording
-from hacm.recordings import Recording
+from hacm.recordings import Recording, skeleton_text
+from hacm.recordings.decimals import BLANK, NEWLINE
 from hacm.recordings.ntu import identify, parse
+from hacm.recordings.text_masks import WIDTH
 from tests.pipeline.said import said
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
@@ -378,3 +380,21 @@ def test_golden_texts_read_as_the_plain_parser_reads_them() -> None:
         for name in names[::6]:
             recording = same_as_plain(archive.read(name))
             assert math.prod(recording.bodies_MTVC.shape) > 0
+
+
+@given(st.lists(st.sampled_from([*b"0123 \t\r\n.-x", 0, 31, 127, 128, 255]), max_size=150), st.integers(0, 6))
+@settings(max_examples=500, deadline=None)
+def test_a_line_is_passed_over_at_once_as_byte_after_byte(line: list[int], wanted: int) -> None:
+    text_N = np.full(len(line) + 2 + WIDTH, NEWLINE, dtype=np.uint8)
+    text_N[0] = BLANK
+    text_N[1 : len(line) + 1] = line
+    text_N = text_N[: len(line) + 2]
+    assert skeleton_text._rest_of_line(text_N, 0, wanted) == skeleton_text._find_fault(text_N, 0, wanted)
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"\n", b"\r", b"x" * 61, b"x"]), max_size=60))
+@settings(deadline=None)  # the first call compiles
+def test_line_ends_are_counted(parts: list[bytes]) -> None:
+    text = b"".join(parts)
+    text_N = np.frombuffer(text + b"\n" * (1 + WIDTH), dtype=np.uint8)
+    assert skeleton_text._count_line_ends(text_N, len(text)) == (text.count(b"\n"), text.count(b"\r\n"))

@@ -8,6 +8,8 @@ import pickle
 import numpy as np
 import polars as pl
 import pytest
+import zarr
+import zarr.codecs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -78,6 +80,38 @@ def test_rows_across_shards(tmp_path, clips, monkeypatch):
     assert len(list((tmp_path / "small" / "joints.zarr" / "c").rglob("0"))) > 3
     for clip in clips:
         assert np.array_equal(store[clip.identity.name], clip.bodies_MTVC)
+
+
+@pytest.mark.parametrize("count", [0, 1, 16, 63, 64, 150])
+def test_an_array_is_what_zarr_writes_on_one_thread(tmp_path, monkeypatch, count):
+    """Byte for byte, with chunks of zeros, of −0 and of NaN, and shards of zeros alone."""
+    monkeypatch.setattr(rows, "SHARD_ROWS", 32)
+    monkeypatch.setattr(rows, "CHUNK_ROWS", 8)
+    values = np.random.default_rng(0).standard_normal((count, 25, 3)).astype(np.float32)
+    for start, filling in ((8, 0), (16, -0.0), (24, np.nan), (64, 0), (96, 0)):
+        values[start : start + (32 if start > 32 else 8)] = filling
+    with rows.RowWriter(tmp_path / "ours", (25, 3), {"units": "metres"}) as writer:
+        for start in range(0, count, 7):
+            assert writer.append(values[start : start + 7]) == start
+    assert writer.rows == count
+    with zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}):
+        array = zarr.create_array(
+            str(tmp_path / "theirs"),
+            shape=(0, 25, 3),
+            chunks=(8, 25, 3),
+            shards=(32, 25, 3),
+            dtype="float32",
+            compressors=zarr.codecs.BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
+            fill_value=0.0,
+            attributes={"units": "metres"},
+            dimension_names=("row", "joint", "coordinate"),
+        )
+        array.resize((count, 25, 3))
+        array[:] = values
+    theirs, ours = hash_tree(tmp_path / "theirs"), hash_tree(tmp_path / "ours")
+    ours.pop("checksums.json")
+    assert ours == theirs
+    assert len(ours) == 1 + sum(values[start : start + 32].view(np.uint32).any() for start in range(0, count, 32))
 
 
 def test_version_does_not_depend_on_order_or_sharding(tmp_path, clips, store, monkeypatch):

@@ -32,6 +32,9 @@ STAGES = {
     ),
     "report": "stages.report",
 }
+IN_PROCESSES = ("ingest@kinect-sim", "normalize@kinect-sim")
+"""Stages that work in several processes, of which only the first can be traced: here they have one."""
+
 MEASURED = {"seconds", "memory_mb", "energy_j", "machine", "code", "dirty", "sealed"}
 """Keys of details.json that say what a run cost and where it was, and the checksum of them all."""
 
@@ -102,7 +105,8 @@ def traced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     found = {}
     for name, command in STAGES.items():
         out = silent / "traced.json"
-        run(silent, "python", "-m", "tests.stages.traced", str(out), *shlex.split(command))
+        alone = ["--workers", "1"] if name in IN_PROCESSES else []
+        run(silent, "python", "-m", "tests.stages.traced", str(out), *shlex.split(command), *alone)
         found[name] = json.loads(out.read_text())
     return silent, found
 
