@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hacm.clips.ragged import Clips, gather_rows, send
-from hacm.model.losses import motion
+from hacm.model.targets import motion
 from hacm.settings import AugmentSettings
 
 AbsentBodies = Literal["drop", "keep"]

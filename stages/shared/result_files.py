@@ -100,9 +100,9 @@ def tabulate_classes(classes: list[str], result: Result, control: Result | None)
 
 
 def tabulate_predictions(benchmark: Benchmark, result: Result, control: Result | None) -> pl.DataFrame:
-    """One row per test clip: its name, label, what was predicted for it (by the control, too), and the scores."""
+    """One row per scored clip: its name, label, what was predicted for it (by the control, too), and the scores."""
     columns = {
-        "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
+        "name": [benchmark.names[index] for index in benchmark.part(result.part).tolist()],
         "label": result.target_N,
         "predicted": result.scores_NK.argmax(axis=1),
     }
