@@ -51,7 +51,8 @@ def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
     results.details(key)  # fetched, for the predictions' checksum is in it
     scores = read_scores(results.path(key.folder / PREDICTIONS), key.folder / PREDICTIONS)
     order = np.argsort(np.array(scores.names))
-    arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
+    subject_N = None if scores.subject_N is None else scores.subject_N[order]
+    arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order], subject_N)
     return Evaluated(arranged, tuple(pl.read_csv(results.table(key, "per_class.csv"))["class"].cast(pl.String)))
 
 
