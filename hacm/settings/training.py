@@ -161,7 +161,8 @@ def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSet
 class AugmentSettings:
     """Crop, resample, rotate (§6). crop: least and most fraction of the frames kept, at least min_frames of them.
 
-    rotation: largest angle about each axis, radians. test_crop: the centre fraction that evaluation looks at. stream:
+    rotation: largest angle about each axis, radians. limbs: largest relative change of a limb's length, drawn for each
+    limb and the trunk of each clip. test_crop: the centre fraction that evaluation looks at. stream:
     what the network is fed: joints, their motion from frame to frame, or bones (each joint less its parent).
     """
 
@@ -169,6 +170,7 @@ class AugmentSettings:
     crop_most: float = 1.0
     min_frames: int = 64
     rotation: float = 0.3
+    limbs: float = 0.0
     test_crop: float = 0.95
     stream: Literal["joint", "motion", "bone"] = "joint"
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -181,6 +183,7 @@ class AugmentSettings:
         )
         check(0 < self.test_crop <= 1, f"test_crop {self.test_crop} must lie in (0, 1]")
         at_least(0, rotation=self.rotation)
+        below_one(limbs=self.limbs)
         at_least(1, min_frames=self.min_frames)
 
 

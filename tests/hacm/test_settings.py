@@ -85,6 +85,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "crop_most": (0.0, 0.4, 1.1, nan),
         "min_frames": POSITIVE,
         "rotation": NOT_NEGATIVE,
+        "limbs": FRACTION_BELOW_1,
         "test_crop": (0.0, -0.5, 1.1, nan),
         "stream": ("velocity", ""),
     },
