@@ -61,6 +61,7 @@ def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: An
         {
             "benchmark": encoder.run.benchmark,
             "protocol": protocol,
+            "part": trained.part,
             **encoder.describe(settings),
             **meter.read(),
         },

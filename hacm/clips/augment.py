@@ -13,8 +13,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from hacm.clips.limbs import Limbs, stretch
 from hacm.clips.ragged import Clips, gather_rows, send
-from hacm.model.losses import motion
+from hacm.model.targets import motion
 from hacm.settings import AugmentSettings
 
 AbsentBodies = Literal["drop", "keep"]
@@ -47,9 +48,11 @@ class Batch:
 
 @dataclass
 class Plan:
-    """What a batch is made of; everything on the CPU. rotation_BCC: float32, None without rotation."""
+    """What a batch is made of; everything on the CPU. stretch_BVV, rotation_BCC: float32, None where nothing is
+    stretched or rotated."""
 
     resampling: "Resampling"
+    stretch_BVV: Tensor | None
     rotation_BCC: Tensor | None
     clip_B: Tensor
     present_B: Tensor
@@ -127,8 +130,20 @@ def plan_batch(
     if draws_ND is not None and settings.rotation > 0:
         angle_NC = (draws_ND[:, 2:] * 2 - 1) * settings.rotation
         rotation_BCC = rotation_matrix(angle_NC)[clip_B].float()
+    stretch_BVV = None
+    if training and settings.limbs > 0:
+        stretch_BVV = draw_stretch(clips, len(index_N), settings.limbs, generator)[clip_B]
     resampling = Resampling(first_B, length_N[clip_B], model_frames)
-    return Plan(resampling, rotation_BCC, clip_B, present_B, len(wanted_L2))
+    return Plan(resampling, stretch_BVV, rotation_BCC, clip_B, present_B, len(wanted_L2))
+
+
+def draw_stretch(clips: Clips, count: int, largest: float, generator: torch.Generator | None) -> Tensor:
+    """Maps that change the limbs of so many clips, (N, V, V). ValueError if nobody knows which joint hangs on which."""
+    if clips.parents is None:
+        raise ValueError("augment.limbs needs clips that say which joint hangs on which")
+    limbs = Limbs(clips.parents)
+    draws_NG = torch.rand((count, limbs.groups), generator=generator, dtype=torch.float64)
+    return limbs.scale(1 + (draws_NG * 2 - 1) * largest)
 
 
 def render(
@@ -141,6 +156,8 @@ def render(
     if absent_bodies == "keep":
         x_BTVC = x_BTVC * present_B[:, None, None, None]
         hierarchy_BTJ = None if hierarchy_BTJ is None else hierarchy_BTJ * present_B[:, None, None]
+    if plan.stretch_BVV is not None:
+        x_BTVC = stretch(x_BTVC, send(plan.stretch_BVV, device))
     if plan.rotation_BCC is not None:
         x_BTVC = rotate(x_BTVC, send(plan.rotation_BCC, device))
     if settings.stream == "motion":  # x[f] ← x[f+1] − x[f], last frame 0: the same as the target's motion (§5, §6)

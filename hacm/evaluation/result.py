@@ -1,6 +1,7 @@
 """What a protocol hands back: class scores of the test clips. N test clips, K classes."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class Condition:
 class Result:
     """Scores of the test clips, in the order of the task's test_index; higher means more likely.
 
+    part: `train` where the clips are those of train_index instead, each scored by what was fitted without it.
+
     scores_NK: float32. target_N: int64. extra: further numbers by their full names. Those that end in `_top1` are
     accuracies, those in `_map` mean average precisions, both shares of 1: `best_epoch_as_released_top1` is the linear
     probe's optimistic one, chosen on the test split. Others are what the protocol settled by itself, e.g. ridge's
@@ -37,6 +40,7 @@ class Result:
     target_N: NDArray[np.int64]
     extra: dict[str, float] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
+    part: Literal["train", "test"] = "test"
 
     def __post_init__(self) -> None:
         for scores_NK in (self.scores_NK, *(condition.scores_NK for condition in self.conditions)):

@@ -16,6 +16,7 @@ class Task:
     augment: how the encoder's clips were cropped, rotated and differenced in pretraining. label_rank_DN: int64, for
     each draw and each clip of train_index its place among the clips of its class, from 0: the first of every class are
     the labelled ones of that draw (pipeline/datasets/splits.py). None where nobody asks for a share of the labels.
+    subject_N: int64, who performs each clip of the data set, as far as is known; None where nobody asks.
     """
 
     clips: Clips
@@ -24,3 +25,4 @@ class Task:
     classes: int
     augment: AugmentSettings
     label_rank_DN: Tensor | None = None
+    subject_N: Tensor | None = None

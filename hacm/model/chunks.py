@@ -2,7 +2,7 @@
 
 The decoder works on all tokens, ten times as many as the encoder: kept for the way back, its tensors are most of a
 step's memory, and so large that every one is fresh memory from the system, slower to come by than to fill. But no
-sequence's error depends on another's, and its share in the loss is known beforehand: every masked token counts alike.
+sequence's error depends on another's, and its share in the loss is known beforehand: the tokens' weights.
 So the gradient of a few sequences is computed right after their prediction, while it all lies in the cache, and the way
 back only multiplies it by what the errors' common gradient turns out to be. Same arithmetic, no pass more.
 
@@ -29,15 +29,17 @@ def worth_chunking(latent_BKD: Tensor) -> bool:
 
 
 def chunked_errors(
-    decoder: nn.Module, latent_BKD: Tensor, keep_BK: Tensor, target_BSJP: Tensor, mask_BSJ: Tensor
+    decoder: nn.Module, latent_BKD: Tensor, keep_BK: Tensor, target_BSJP: Tensor, weight_BSJ: Tensor
 ) -> tuple[Tensor, Tensor]:
     """The errors of every token, (B, S, J), and the predictions they come from, without gradient.
 
     Gradients reach the latents and the decoder's parameters; they are exact whatever is done with the errors, and at
-    no further cost where all masked tokens count alike and the others not at all.
+    no further cost where they are weighed by weight_BSJ, up to one common factor.
     """
     parameters = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
-    error_BSJ, prediction_BSJP = _ChunkedErrors.apply(decoder, keep_BK, target_BSJP, mask_BSJ, latent_BKD, *parameters)
+    error_BSJ, prediction_BSJP = _ChunkedErrors.apply(
+        decoder, keep_BK, target_BSJP, weight_BSJ, latent_BKD, *parameters
+    )
     return error_BSJ, prediction_BSJP
 
 
@@ -50,12 +52,11 @@ class _ChunkedErrors(torch.autograd.Function):
         decoder: nn.Module,
         keep_BK: Tensor,
         target_BSJP: Tensor,
-        mask_BSJ: Tensor,
+        weight_BSJ: Tensor,
         latent_BKD: Tensor,
         *parameters: Tensor,
     ) -> tuple[Tensor, Tensor]:
         ctx.decoder = decoder
-        weight_BSJ = mask_BSJ.to(latent_BKD.dtype)
         error_BSJ, prediction_BSJP, gradients = _pass(decoder, keep_BK, target_BSJP, weight_BSJ, latent_BKD, parameters)
         ctx.save_for_backward(keep_BK, target_BSJP, weight_BSJ, latent_BKD, *gradients, *parameters)
         ctx.mark_non_differentiable(prediction_BSJP)
@@ -66,7 +67,7 @@ class _ChunkedErrors(torch.autograd.Function):
     def backward(ctx: Any, grad_BSJ: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         keep_BK, target_BSJP, weight_BSJ, latent_BKD, *rest = ctx.saved_tensors
         gradients, parameters = rest[: len(rest) // 2 + 1], rest[len(rest) // 2 + 1 :]
-        common = (grad_BSJ * weight_BSJ).sum() / weight_BSJ.sum()
+        common = (grad_BSJ * weight_BSJ).sum() / weight_BSJ.square().sum()
         if torch.allclose(grad_BSJ, common * weight_BSJ, rtol=1e-6, atol=0):
             return None, None, None, None, *torch._foreach_mul(gradients, common)
         _, _, again = _pass(ctx.decoder, keep_BK, target_BSJP, grad_BSJ, latent_BKD, parameters)

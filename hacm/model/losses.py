@@ -1,36 +1,13 @@
-"""What is predicted and how it is evaluated (hacm.md §5).
+"""What a pass is to make small: the error of what it predicts, and the contrast of the branches (hacm.md §5).
 
-Suffixes: B sequences, T frames, V joints, J token joints, C coordinates, S segments, P values of a patch, D width.
+Suffixes: B sequences, J token joints, S segments, K kept tokens, P values of a target, D width.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hacm.model.geometry import Space
-from hacm.model.tokens import patches
 from hacm.settings import LossSettings
-
-
-def motion(x_BTVC: Tensor) -> Tensor:
-    """m[f] = x[f+1] − x[f], the last frame 0; (B, T, V, C)."""
-    return F.pad(x_BTVC.diff(dim=1), (0, 0, 0, 0, 0, 1))
-
-
-def motion_target(x_BTJC: Tensor, space: Space, segment: int) -> Tensor:
-    """The motion, mapped with exp_0 in 3-D, cut into patches: (B, S, J, P), not yet normalised."""
-    return patches(space.expmap0(motion(x_BTJC)).point, segment)
-
-
-def normalise_patches(target_BSJP: Tensor) -> Tensor:
-    """Each patch less its mean, over √(unbiased variance + 1e-6).
-
-    A layer norm, many times faster than mean and variance by themselves, but of the biased variance: (P − 1) / P of the
-    unbiased one, and so with as much of the 1e-6.
-    """
-    size = target_BSJP.shape[-1]
-    biased = (size - 1) / size
-    return F.layer_norm(target_BSJP, (size,), eps=biased * 1e-6) * biased**0.5
 
 
 def token_errors(prediction_BSJP: Tensor, target_BSJP: Tensor) -> Tensor:
@@ -38,9 +15,9 @@ def token_errors(prediction_BSJP: Tensor, target_BSJP: Tensor) -> Tensor:
     return (prediction_BSJP.float() - target_BSJP).square().mean(-1)
 
 
-def reconstruction_loss(error_BSJ: Tensor, mask_BSJ: Tensor) -> Tensor:
-    """Mean of the tokens' errors over the masked ones only (mask True)."""
-    return (error_BSJ * mask_BSJ).sum() / mask_BSJ.sum()
+def reconstruction_loss(error_BSJ: Tensor, weight_BSJ: Tensor) -> Tensor:
+    """Mean of the tokens' errors by their weights: those that were seen, or not predicted, have weight 0."""
+    return (error_BSJ * weight_BSJ).sum() / weight_BSJ.sum()
 
 
 def branch_means(temporal_BKD: Tensor, spatial_BKD: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,14 +53,14 @@ def total_loss(reconstruction: Tensor, contrast: Tensor, settings: LossSettings)
     return settings.alpha * contrast + (1 - settings.alpha) * reconstruction
 
 
-def selection_loss(log_probability_B: Tensor, error_BSJ: Tensor, mask_BSJ: Tensor) -> Tensor:
+def selection_loss(log_probability_B: Tensor, error_BSJ: Tensor, weight_BSJ: Tensor) -> Tensor:
     """What learned attention learns by (hacm.md §3, ours): its value is 0, its gradient that of the expected error.
 
-    With l_b the mean error over sequence b's masked tokens and π_b the probability of what was drawn for it,
+    With l_b the mean error over sequence b's predicted tokens and π_b the probability of what was drawn for it,
     mean_b (l_b − mean of the others' l) · ∇ log π_b is an unbiased estimate of ∇ E[l] (score function with
     leave-one-out baseline). A batch of one sequence has no others, and no gradient.
     """
-    error_B = ((error_BSJ * mask_BSJ).sum((1, 2)) / mask_BSJ.sum((1, 2))).detach()
+    error_B = ((error_BSJ * weight_BSJ).sum((1, 2)) / weight_BSJ.sum((1, 2))).detach()
     others = max(len(error_B) - 1, 1)
     advantage_B = (error_B - error_B.mean()) * (len(error_B) / others)
     surrogate = (advantage_B * log_probability_B).mean()

@@ -1,7 +1,7 @@
-"""Encoder and decoder (hacm.md §1, §4): plain pre-norm Transformer blocks between an embedding and a linear head.
+"""The encoder (hacm.md §1, §2) and the pre-norm Transformer blocks that it and the decoders are made of.
 
 Suffixes: B sequences, T frames, V joints, J token joints, R root joints, C coordinates, S segments, P values of a
-patch, L tokens, K kept tokens, D width, H heads, E width of a head.
+patch, L tokens, K kept tokens, Q tokens that ask, D width, H heads, E width of a head.
 """
 
 import torch
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hacm.model.geometry import Space, full_precision
-from hacm.model.tokens import from_branches, patches, put, take, to_branches
+from hacm.model.tokens import patches, take, to_branches
 from hacm.settings import ModelSettings
 from hacm.skeletons.skeleton import Skeleton
 
@@ -20,7 +20,7 @@ SHORT = 64  # tokens: up to here PyTorch's fused attention leaves all of a CPU's
 
 def attend(query_BHLE: Tensor, key_BHLE: Tensor, value_BHLE: Tensor) -> Tensor:
     """softmax(q kᵀ / √E) v, (B, H, L, E): fused, but in steps where tokens are few and the device is a CPU."""
-    tokens, width = query_BHLE.shape[-2:]
+    tokens, width = key_BHLE.shape[-2:]
     if tokens > SHORT or query_BHLE.device.type != "cpu":
         return F.scaled_dot_product_attention(query_BHLE, key_BHLE, value_BHLE)
     scores_BHLL = (query_BHLE * width**-0.5) @ key_BHLE.transpose(-2, -1)
@@ -152,42 +152,3 @@ class Encoder(nn.Module):
         """Features of all tokens, nothing masked; (B, S, J, D)."""
         embedded_BSJD = self.embed(x_BTVC)
         return self.encode(embedded_BSJD.flatten(1, 2)).unflatten(1, embedded_BSJD.shape[1:3])
-
-
-class Decoder(nn.Module):
-    """From the kept tokens' features to a prediction for every cell.
-
-    cell_L: the cell, counted segment by segment, of each place in branch order.
-    """
-
-    cell_L: Tensor
-
-    def __init__(self, joints: int, settings: ModelSettings) -> None:
-        super().__init__()
-        self.segments = settings.frames // settings.segment
-        self.joints = joints
-        branch_order_SJ = from_branches(torch.arange(self.segments * joints)[None], self.segments)
-        self.register_buffer("cell_L", branch_order_SJ.flatten().argsort(), persistent=False)
-        self.segment_embedding = position(self.segments, settings.dim)
-        self.joint_embedding = position(joints, settings.dim)
-        self.mask_token = nn.Parameter(nn.init.trunc_normal_(torch.empty(settings.dim), std=0.02))
-        self.embedding = nn.Linear(settings.dim, settings.dim)
-        self.blocks = nn.Sequential(*(Block(settings) for _ in range(settings.decoder_blocks)))
-        self.norm = nn.LayerNorm(settings.dim, eps=LAYER_NORM_EPS)
-        self.head = nn.Linear(settings.dim, settings.segment * COORDINATES)
-        self.apply(initialise)
-
-    def place(self, latent_BKD: Tensor, keep_BK: Tensor) -> Tensor:
-        """Kept tokens at their own cells, the mask token in all others; (B, S, J, D)."""
-        full_BLD = put(self.embedding(latent_BKD), self.cell_L[keep_BK], self.mask_token, self.segments * self.joints)
-        return full_BLD.unflatten(1, (self.segments, self.joints))
-
-    def decode(self, cells_BSJD: Tensor) -> Tensor:
-        """Add the positions of segment and joint, then blocks, LayerNorm and head; (B, S, J, P)."""
-        placed_BSJD = cells_BSJD + (self.segment_embedding[:, None] + self.joint_embedding)
-        decoded_BLD = self.norm(self.blocks(placed_BSJD.flatten(1, 2)))
-        return self.head(decoded_BLD).unflatten(1, cells_BSJD.shape[1:3])
-
-    def forward(self, latent_BKD: Tensor, keep_BK: Tensor) -> Tensor:
-        """Prediction for every cell, (B, S, J, P), from the kept tokens and their places in branch order."""
-        return self.decode(self.place(latent_BKD, keep_BK))

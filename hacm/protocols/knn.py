@@ -44,6 +44,8 @@ def run(
         for index in (train_index, test_index)
     )
     label_N, label_G = clips.label_N[test_index], clips.label_N[train_index].to(device)
+    if settings.standardise:
+        gallery_GD, query_ND = standardise(gallery_GD, query_ND)
     scores_NK = vote(query_ND, gallery_GD, label_G, task.classes, settings.k)
     precision_N = average_precision(query_ND, gallery_GD, label_N.to(device), label_G)
     if on_epoch is not None:
@@ -57,6 +59,13 @@ def summarize(precision_N: Tensor) -> dict[str, float]:
     queries = int(ranked_N.sum())
     extra: dict[str, float] = {"retrieval_left_out": len(precision_N) - queries}
     return extra | ({"retrieval_map": float(precision_N[ranked_N].mean())} if queries else {})
+
+
+def standardise(gallery_GD: Tensor, query_ND: Tensor) -> tuple[Tensor, Tensor]:
+    """Both less the gallery's mean, over its standard deviation, feature by feature: no label is looked at."""
+    deviation_1D, mean_1D = torch.std_mean(gallery_GD, dim=0, correction=0, keepdim=True)
+    scale_1D = deviation_1D.clamp(min=1e-6)
+    return (gallery_GD - mean_1D) / scale_1D, (query_ND - mean_1D) / scale_1D
 
 
 def vote(query_ND: Tensor, gallery_GD: Tensor, label_G: Tensor, classes: int, k: int) -> Tensor:

@@ -19,7 +19,6 @@ from hacm.evaluation.corruption import (
     Noise,
     View,
     corrupt,
-    find_limbs_by_branching,
 )
 from hacm.evaluation.features import encode, frozen
 from hacm.evaluation.probe import score, train_probe
@@ -27,6 +26,7 @@ from hacm.evaluation.result import Condition, Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import RobustnessSettings as Settings
+from hacm.skeletons.limbs import find_limbs_by_branching
 from hacm.skeletons.skeleton import Skeleton
 
 # Clips whose rows are copied and corrupted at a time: some 100 MB for two bodies and 300 frames.

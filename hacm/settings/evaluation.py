@@ -76,9 +76,13 @@ class LinearSettings(ProbeSettings):
 
 @dataclass(frozen=True)
 class KnnSettings:
-    """k nearest neighbours on frozen features by cosine."""
+    """k nearest neighbours on frozen features by cosine.
+
+    standardise: less the training clips' mean, over their standard deviation, feature by feature, before the cosine.
+    """
 
     k: int = 1
+    standardise: bool = False
     absent_bodies: Literal["drop", "keep"] = "drop"
     __pydantic_config__: ClassVar[Any] = STRICT
 
@@ -161,6 +165,18 @@ class RobustnessSettings(ProbeSettings):
         at_least(1, draws=self.draws)
 
 
+@dataclass(frozen=True)
+class LosoSettings(ProbeSettings):
+    """Leaving out one training subject at a time: a linear probe, and neighbours as in KnnSettings."""
+
+    k: int = 1
+    standardise: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        positive(k=self.k)
+
+
 SHARED: dict[str, type[Any]] = {"probe": ProbeSettings, "tuning": TuningSettings}
 """Recipes that several protocols begin with: no protocol, but a section of `evaluate` that others are `like`."""
 
@@ -169,6 +185,7 @@ EVALUATIONS: dict[str, type[Any]] = {
     "knn": KnnSettings,
     "finetune": FinetuneSettings,
     "semi": SemiSettings,
+    "loso": LosoSettings,
     "robustness": RobustnessSettings,
     "transfer": TransferSettings,
 }

@@ -12,7 +12,8 @@ class ModelSettings:
 
     arithmetic: `textbook` corrects the released code's (textbook distance and attention), `released` repeats it.
     frames: T after resampling. segment: r frames a token. prune: take the root set out (§1). hyperbolic: tokens are
-    exp_0 of the embedding (§2).
+    exp_0 of the embedding (§2). decoder: `self_attention` is the published one, over all tokens; in `cross_attention`
+    the predicted tokens look at the kept ones alone (ours, after CrossMAE).
     """
 
     arithmetic: Literal["textbook", "released"] = "textbook"
@@ -20,6 +21,7 @@ class ModelSettings:
     heads: int = 8
     encoder_blocks: int = 8
     decoder_blocks: int = 3
+    decoder: Literal["self_attention", "cross_attention"] = "self_attention"
     mlp_ratio: float = 4.0
     frames: int = 72
     segment: int = 3
@@ -111,8 +113,17 @@ class MaskingSettings:
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Reconstruction and cross-contrast (§5). combine `sum` adds them; `alpha`: α·contrast + (1−α)·reconstruction."""
+    """Reconstruction and cross-contrast (§5). combine `sum` adds them; `alpha`: α·contrast + (1−α)·reconstruction.
 
+    target: what is predicted of a token. normalise: over its own values, or per sequence and axis over all frames and
+    joints. weight: how much a token counts; `energy`: by the square root of its motion's energy. predicted: the share
+    of the masked tokens that is predicted, drawn anew in each step.
+    """
+
+    target: Literal["motion", "position", "both"] = "motion"
+    normalise: Literal["patch", "clip"] = "patch"
+    weight: Literal["equal", "energy"] = "equal"
+    predicted: float = 1.0
     contrast: bool = True
     combine: Literal["sum", "alpha"] = "sum"
     alpha: float = 0.5
@@ -121,6 +132,7 @@ class LossSettings:
     def __post_init__(self) -> None:
         check_choices(self)
         check(0 <= self.alpha <= 1, f"alpha {self.alpha} must lie in [0, 1]")
+        check(0 < self.predicted <= 1, f"predicted {self.predicted} must lie in (0, 1]")
 
 
 def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSettings) -> None:
@@ -129,6 +141,10 @@ def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSet
     check(
         masking.strategy == "hacm" or not loss.contrast,
         f"loss.contrast true needs the two branches of masking.strategy hacm; set it to false for {masking.strategy}",
+    )
+    check(
+        model.decoder == "cross_attention" or loss.predicted == 1,
+        f"loss.predicted {loss.predicted} needs model.decoder cross_attention: the other decodes every token anyway",
     )
     check(
         model.prune or not masking.needs_hierarchies,
@@ -145,7 +161,8 @@ def check_together(model: ModelSettings, masking: MaskingSettings, loss: LossSet
 class AugmentSettings:
     """Crop, resample, rotate (§6). crop: least and most fraction of the frames kept, at least min_frames of them.
 
-    rotation: largest angle about each axis, radians. test_crop: the centre fraction that evaluation looks at. stream:
+    rotation: largest angle about each axis, radians. limbs: largest relative change of a limb's length, drawn for each
+    limb and the trunk of each clip. test_crop: the centre fraction that evaluation looks at. stream:
     what the network is fed: joints, their motion from frame to frame, or bones (each joint less its parent).
     """
 
@@ -153,6 +170,7 @@ class AugmentSettings:
     crop_most: float = 1.0
     min_frames: int = 64
     rotation: float = 0.3
+    limbs: float = 0.0
     test_crop: float = 0.95
     stream: Literal["joint", "motion", "bone"] = "joint"
     __pydantic_config__: ClassVar[Any] = STRICT
@@ -165,6 +183,7 @@ class AugmentSettings:
         )
         check(0 < self.test_crop <= 1, f"test_crop {self.test_crop} must lie in (0, 1]")
         at_least(0, rotation=self.rotation)
+        below_one(limbs=self.limbs)
         at_least(1, min_frames=self.min_frames)
 
 
@@ -173,7 +192,8 @@ class PretrainSettings:
     """Optimisation (§6). checkpoint_epochs: a resumable state is saved this often.
 
     precision: of the blocks' matrix products; geometry, norms and losses are float32 either way. compile: let
-    torch.compile fuse the step; needs a C++ compiler, on a GPU Triton.
+    torch.compile fuse the step; needs a C++ compiler, on a GPU Triton. average: what a step leaves of the running mean
+    of the weights, which is then the result; null: the last weights are.
     """
 
     epochs: int = 500
@@ -188,6 +208,7 @@ class PretrainSettings:
     checkpoint_epochs: int = 5
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
+    average: float | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
@@ -196,6 +217,8 @@ class PretrainSettings:
         at_least(2, batch=self.batch)
         at_least(0, weight_decay=self.weight_decay)
         below_one(beta1=self.beta1, beta2=self.beta2)
+        if self.average is not None:
+            below_one(average=self.average)
         check(
             0 <= self.warmup_epochs < self.epochs,
             f"warmup_epochs {self.warmup_epochs} must lie in [0, epochs), with epochs {self.epochs}",

@@ -82,17 +82,18 @@ class Processes:
     def whole(self, each: PerSequence, total: int) -> PerSequence:
         """The whole batch's each from each process's own. Gradients reach this process's sequences.
 
-        total: how many sequences all processes have together. Prediction and target stay this process's own.
+        total: how many sequences all processes have together. Mask, prediction and target stay this process's own.
         """
         if self.count == 1:
             return each
         means = () if each.means is None else each.means
         chances = () if each.log_probability_B is None else (each.log_probability_B,)
-        mask_BSJ, error_BSJ, *rest = self._gather((each.mask_BSJ, each.error_BSJ, *means, *chances), total)
+        error_BSJ, weight_BSJ, *rest = self._gather((each.error_BSJ, each.weight_BSJ, *means, *chances), total)
         f_t, f_s, f = rest[:3] if means else (None, None, None)
         return PerSequence(
-            mask_BSJ=mask_BSJ,
+            mask_BSJ=each.mask_BSJ,
             error_BSJ=error_BSJ,
+            weight_BSJ=weight_BSJ,
             means=None if f_t is None or f_s is None or f is None else (f_t, f_s, f),
             log_probability_B=rest[-1] if chances else None,
             prediction_BSJP=each.prediction_BSJP,

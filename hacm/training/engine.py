@@ -120,7 +120,7 @@ def pretrain(
                 if interrupted:
                     raise Interrupted(f"stopped {where}")
                 raise Terminated(f"stopped {'with its launcher' if processes.deserted else 'by SIGTERM'} {where}")
-    return run.model, run.records
+    return run.finished_model(), run.records
 
 
 class Clock:
@@ -178,6 +178,7 @@ class Pretraining:
         self.sums = torch.zeros(3, dtype=torch.float64, device=device)
         self.bad_step = torch.zeros((), dtype=torch.int64, device=device)
         self.records: list[EpochRecord] = []
+        self.average = [] if settings.pretrain.average is None else [each.detach().clone() for each in self.trained]
         # A method, not the module: the model keeps its parameters' names, compiled or not.
         self._forward_each: Callable[..., PerSequence] = self.model.forward_each
         if settings.pretrain.compile:
@@ -195,6 +196,7 @@ class Pretraining:
         self.step += 1
         self._note_gradients()
         self.optimiser.step()
+        self._average_weights()
         self.sums += torch.stack([losses.loss, losses.reconstruction, losses.contrast]).detach()
         self.lr_sum += self.lr
 
@@ -211,9 +213,9 @@ class Pretraining:
         return self.model.losses(self.processes.whole(each, batch.total))
 
     def noise(self, batch: Batch) -> Tensor:
-        """The masking noise of this step, drawn for the whole batch: this part's rows of it, (B, L)."""
+        """The noise of this step, drawn for the whole batch: this part's rows of it, (B, draws)."""
         generator = seeded(self.seed, "masking", self.step, self.device)
-        noise_BL = draw_uniform(batch.total, self.model.segments * self.model.joints, self.device, generator)
+        noise_BL = draw_uniform(batch.total, self.model.draws, self.device, generator)
         return noise_BL[share(batch.total, *self.processes.part)]
 
     def _set_learning_rate(self) -> None:
@@ -228,6 +230,19 @@ class Pretraining:
         )
         for group in self.optimiser.param_groups:
             group["lr"] = self.lr
+
+    def _average_weights(self) -> None:
+        """Move the running mean of the weights by one step; at the beginning faster, so that it forgets the start."""
+        if self.settings.pretrain.average is not None:
+            kept = min(self.settings.pretrain.average, self.step / (self.step + 10))
+            torch._foreach_lerp_(self.average, [each.detach() for each in self.trained], 1 - kept)
+
+    @torch.no_grad()
+    def finished_model(self) -> HACM:
+        """The result: with the mean of the weights where one is kept, else with the last ones."""
+        if self.average:
+            torch._foreach_copy_([each.detach() for each in self.trained], self.average)
+        return self.model
 
     def _note_gradients(self) -> None:
         """Keep the number of the first step whose gradient is not finite (0: none so far)."""
@@ -273,12 +288,15 @@ class Pretraining:
             records=[asdict(record) for record in self.records],
             model=self.model.state_dict(),
             optimiser=self.optimiser.state_dict(),
+            average=self.average,
         )
 
     def restore(self, state: State) -> None:
         """Go on from there."""
         self.model.load_state_dict(state.model)
         self.optimiser.load_state_dict(state.optimiser)
+        for mine, saved in zip(self.average, state.average, strict=True):
+            mine.copy_(saved)
         self.step = state.step
         self.sums.copy_(state.sums)
         self.lr_sum = state.lr_sum

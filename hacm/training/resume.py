@@ -19,7 +19,7 @@ from torch import Tensor
 from hacm.files import explain_disk_errors, settle, settle_folder
 from hacm.interrupts import let_next_interrupt_end
 
-FORMAT = 1
+FORMAT = 2
 FILE = "state.pt"
 
 SECONDS_OF_ONE_INTERRUPT = 1.0
@@ -33,7 +33,8 @@ class State:
     """All of an unfinished run that is not a function of its settings.
 
     step: optimiser steps done. sums: float64, losses summed over the epoch so far. lr_sum: the same of the learning
-    rate. records: of each finished epoch its figures. model, optimiser: their state_dicts.
+    rate. records: of each finished epoch its figures. model, optimiser: their state_dicts. average: the running mean
+    of the trained weights, in the model's order; empty where none is kept.
     """
 
     step: int
@@ -42,6 +43,7 @@ class State:
     records: list[dict[str, Any]]
     model: dict[str, Any]
     optimiser: dict[str, Any]
+    average: list[Tensor]
 
 
 class StateFile:
@@ -108,6 +110,7 @@ class StateFile:
         if content.get("fingerprint") != self.fingerprint:
             return "belongs to a run with other settings, data or code"
         types = {"step": int, "sums": Tensor, "lr_sum": float, "records": list, "model": dict, "optimiser": dict}
+        types |= {"average": list}
         assert types.keys() == {field.name for field in fields(State)}
         wrong = [name for name, kind in types.items() if not isinstance(content.get(name), kind)]
         return f"{wrong[0]} is missing or of the wrong type" if wrong else None

@@ -139,6 +139,7 @@ def _figures(facts: dict[str, Any], letters: Sequence[str]) -> Table:
             cells += [value, *_difference(difference, row["values"][0])]
         rows.append(cells)
     notes = [_over_seeds(row, others) for row in facts["over_seeds"]]
+    notes += [_over_people(row, others) for row in facts["over_people"]]
     told = (
         "accuracies in per cent, differences in points; in brackets 95 % intervals, of a difference the paired "
         "bootstrap's over the test clips of one seed; p: McNemar's exact test, two-sided; neither holds the spread "
@@ -178,6 +179,18 @@ def _over_seeds(row: dict[str, Any], others: Sequence[str]) -> str:
     variants = "/".join(dict.fromkeys(row["variants"]))
     seeds = ", ".join(map(str, row["seeds"]))
     return f"{row['benchmark']} {variants} {row['protocol']}, top-1 over seeds {seeds}: {means} (standard deviation)"
+
+
+def _over_people(row: dict[str, Any], others: Sequence[str]) -> str:
+    """People are what is independent: their clips, and the seeds of a recipe, are not."""
+    shown = []
+    for letter, one in zip(others, row["differences"], strict=True):
+        low = "−∞" if one["low"] is None else f"{one['low']:+.1f}"
+        high = "∞" if one["high"] is None else f"{one['high']:+.1f}"
+        shown.append(f"{letter} {one['value']:+.1f} [{low}, {high}], p {one['p']:.2g}")
+    variants = "/".join(dict.fromkeys(row["variants"]))
+    where = f"{row['people']} people of {', '.join(row['benchmarks'])}"
+    return f"{variants} {row['protocol']}, top-1 over {where}: {'; '.join(shown)} (each person's sign flipped)"
 
 
 def _classes(facts: dict[str, Any], letters: Sequence[str]) -> list[Table]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import isinf
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pipeline.comparison.naming import PRETRAIN, ResultKey
 from pipeline.comparison.result_sets import Match, ResultSet
 from pipeline.report.comparisons import compare_scores
 from pipeline.report.predictions import Scores, read_scores
+from pipeline.results.people import Paired, pool
 from pipeline.results.significance import over_seeds
 from pipeline.results.writing import PREDICTIONS
 
@@ -41,6 +43,7 @@ def describe_outcomes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> di
     return {
         "figures": compare_figures(sets, matches),
         "over_seeds": compare_over_seeds(sets, matches),
+        "over_people": compare_over_people(sets, matches),
         "classes": compare_classes(sets, matches),
         "costs": compare_costs(sets, matches),
     }
@@ -51,7 +54,8 @@ def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
     results.details(key)  # fetched, for the predictions' checksum is in it
     scores = read_scores(results.path(key.folder / PREDICTIONS), key.folder / PREDICTIONS)
     order = np.argsort(np.array(scores.names))
-    arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order])
+    subject_N = None if scores.subject_N is None else scores.subject_N[order]
+    arranged = Scores(tuple(sorted(scores.names)), scores.label_N[order], scores.scores_NK[order], subject_N)
     return Evaluated(arranged, tuple(pl.read_csv(results.table(key, "per_class.csv"))["class"].cast(pl.String)))
 
 
@@ -136,6 +140,41 @@ def compare_over_seeds(sets: Sequence[ResultSet], matches: Sequence[Match]) -> l
         rows.append({"benchmark": key.benchmark, "variants": [one.variant for one in group[0].keys],
                      "protocol": key.protocol, "seeds": seeds, "differences": differences})  # fmt: skip
     return rows
+
+
+def compare_over_people(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
+    """Of each variant and protocol the difference in top-1, pooled over benchmarks and seeds and tested on people.
+
+    In points; low and high are None where so few people cannot reject any difference. Results of earlier versions,
+    which do not say who performs a clip, are left out.
+    """
+    groups: dict[tuple[Any, ...], dict[str, list[list[Scores]]]] = {}
+    for match in _evaluated(matches):
+        scores = [read_evaluated(results, key).scores for results, key in zip(sets, match.keys, strict=True)]
+        if all(one.subject_N is not None for one in scores):
+            named = tuple((key.variant, key.protocol) for key in match.keys)
+            groups.setdefault(named, {}).setdefault(match.keys[0].benchmark, []).append(scores)
+    rows = []
+    for named, benchmarks in groups.items():
+        differences = []
+        for number in range(1, len(sets)):
+            found = pool([_pair(seeds, number) for seeds in benchmarks.values()])
+            low, high = (None if isinf(edge) else 100 * edge for edge in (found.low, found.high))
+            differences.append({"value": 100 * found.value, "low": low, "high": high, "p": found.p})
+        rows.append({"benchmarks": list(benchmarks), "variants": [variant for variant, _ in named],
+                     "protocol": named[0][1], "people": found.people, "differences": differences})  # fmt: skip
+    return rows
+
+
+def _pair(seeds: Sequence[Sequence[Scores]], number: int) -> Paired:
+    """The clips of a benchmark that a set and the first set recognise, one row per seed."""
+    subject_N = seeds[0][0].subject_N
+    assert subject_N is not None
+    return Paired(
+        subject_N,
+        np.stack([scores[number].hits_N for scores in seeds]),
+        np.stack([scores[0].hits_N for scores in seeds]),
+    )
 
 
 def compare_classes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pipeline.report.collecting import Benchmark, Results, Run
 from pipeline.report.comparisons import RIDGE, Comparison, fusions
 from pipeline.report.formatting import interval, p_value, percent, protocol_name, signed, signed_interval
 from pipeline.report.model import Estimate
-from pipeline.report.table_model import Cell, Column, Table, row
+from pipeline.report.table_model import UNKNOWN, Cell, Column, Table, row
 
 
 def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
@@ -32,6 +32,21 @@ def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
         columns,
         tuple(row(cells, synthetic=benchmark.synthetic) for cells in rows),
         _note(benchmark),
+    )
+
+
+def left_out_table(benchmark: Benchmark) -> Table:
+    """Rows: every variant; columns: the probe and the neighbours, each training subject scored without itself."""
+    rows: list[list[str | Cell]] = []
+    for variant in benchmark.variants:
+        runs = [run for run in benchmark.left_out if run.variant == variant]
+        knn = [run.metrics.knn_top1 for run in runs if run.metrics.knn_top1 is not None]
+        rows.append([variant, cell_over_seeds([run.metrics.first for run in runs]), mean_cell(knn)])
+    return Table(
+        f"To choose settings by: training subjects of {benchmark.name} left out one at a time, top-1 %",
+        (Column("Variant", numeric=False), Column("linear"), Column("k-NN")),
+        tuple(row(cells, synthetic=benchmark.synthetic) for cells in rows),
+        "No test subject was looked at. The encoder has seen the left-out subjects' movements, though never a label.",
     )
 
 
@@ -81,10 +96,14 @@ def _about_seeds(seeds: Sequence[int]) -> str:
 
 def cell_over_seeds(estimates: Sequence[Estimate], *, strong: bool = False) -> Cell:
     """Mean ± sample standard deviation of several; one with its interval."""
-    values = [estimate.value for estimate in estimates]
-    if len(values) == 1:
-        return Cell(percent(values[0]), interval(estimates[0]), strong=strong)
-    return Cell(f"{percent(fmean(values))} ± {percent(stdev(values))}", strong=strong)
+    aside = interval(estimates[0]) if len(estimates) == 1 else ""
+    return mean_cell([estimate.value for estimate in estimates], aside, strong=strong)
+
+
+def mean_cell(values: Sequence[float], aside: str = "", *, strong: bool = False) -> Cell:
+    """Mean ± sample standard deviation, in percent; of one value, the value."""
+    scatter = f" ± {percent(stdev(values))}" if len(values) > 1 else ""
+    return Cell(f"{percent(fmean(values))}{scatter}" if values else UNKNOWN, aside, strong=strong)
 
 
 def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table:

@@ -76,8 +76,9 @@ class Baseline:
 class Benchmark:
     """All results of one benchmark. dataset, version and synthetic hold for every one of them.
 
-    pretrainings, runs: of every variant and seed. reference: the variant that the others are compared with; of its
-    first seed, the classes, confusions, losses and masks are drawn.
+    pretrainings, runs: of every variant and seed. left_out: runs on the training subjects' clips, each scored by what
+    was fitted without its subject; they are compared with no test result. reference: the variant that the others are
+    compared with; of its first seed, the classes, confusions, losses and masks are drawn.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Benchmark:
     pretrainings: tuple[Pretraining, ...]
     runs: tuple[Run, ...]
     baseline: Baseline
+    left_out: tuple[Run, ...] = ()
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -240,6 +242,8 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
     ]:
         for fact in ("data_version", "dataset", "synthetic"):
             _check_same(path / "details.json", fact, getattr(first, fact), getattr(details, fact))
+    left_out = [run for run in runs if run.details.part == "train"]
+    runs = [run for run in runs if run.details.part == "test"]
     for run in runs:
         _check_clips(run, runs[0], baseline)
     return Benchmark(
@@ -251,6 +255,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         pretrainings=tuple(pretrainings),
         runs=tuple(runs),
         baseline=baseline,
+        left_out=tuple(left_out),
     )
 
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hacm.errors import UserError
 from pipeline.report.charts import RANDOM
 from pipeline.report.collecting import Benchmark, Run
 from pipeline.report.model import Estimate
 from pipeline.report.predictions import Hits, Scores, fuse, read_scores, read_untrained_hits
+from pipeline.results.people import Paired
 from pipeline.results.significance import mcnemar, paired_interval
 from pipeline.results.writing import PREDICTIONS
 
@@ -33,10 +37,12 @@ class Difference:
 @dataclass(frozen=True)
 class Comparison:
     """Of one benchmark. differences: from the reference, by variant or control, seed and protocol. fused: by streams
-    and protocol, one per seed."""
+    and protocol, one per seed. paired: which clips each variant or control and the reference recognise, by its name
+    and protocol, over all seeds; empty where it is not known who performs them."""
 
     differences: dict[tuple[str, int, str], Difference]
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]]
+    paired: dict[tuple[str, str], Paired]
 
 
 def compare(benchmark: Benchmark) -> Comparison:
@@ -46,6 +52,8 @@ def compare(benchmark: Benchmark) -> Comparison:
     """
     differences: dict[tuple[str, int, str], Difference] = {}
     fused: dict[tuple[tuple[str, ...], str], tuple[Estimate, ...]] = {}
+    hits: dict[tuple[str, str], list[tuple[Hits, Hits]]] = {}
+    subject_N: NDArray[np.int64] | None = None
     ridge = read_scores(benchmark.baseline.folder / PREDICTIONS)
     for runs in _alike(benchmark):
         scores = _read(runs)
@@ -53,16 +61,29 @@ def compare(benchmark: Benchmark) -> Comparison:
         seed, protocol, resamples = reference.seed, reference.protocol, reference.details.bootstrap
         ours = scores[benchmark.reference]
         _expect_alike(ridge, benchmark.baseline.folder, ours, reference)
-        differences[RIDGE, seed, protocol] = compare_scores(ridge, ours, resamples)
         untrained_N = read_untrained_hits(reference.folder / PREDICTIONS)
-        differences[RANDOM, seed, protocol] = _difference(untrained_N, ours.hits_N, resamples)
-        for variant, other in scores.items():
-            if variant != benchmark.reference:
-                differences[variant, seed, protocol] = compare_scores(other, ours, resamples)
+        others = {RIDGE: ridge.hits_N, RANDOM: untrained_N} | {
+            variant: other.hits_N for variant, other in scores.items() if variant != benchmark.reference
+        }
+        subject_N = ours.subject_N
+        for name, others_N in others.items():
+            differences[name, seed, protocol] = _difference(others_N, ours.hits_N, resamples)
+            hits.setdefault((name, protocol), []).append((others_N, ours.hits_N))
         for streams, variants in fusions(benchmark).items():
             together = fuse([scores[variant] for variant in variants])
             fused[streams, protocol] = (*fused.get((streams, protocol), ()), _accuracy(together, resamples))
-    return Comparison(differences, fused)
+    return Comparison(differences, fused, {} if subject_N is None else _pair(hits, subject_N))
+
+
+def _pair(
+    hits: dict[tuple[str, str], list[tuple[Hits, Hits]]], subject_N: NDArray[np.int64]
+) -> dict[tuple[str, str], Paired]:
+    """Of each variant or control and protocol the clips that it and the reference recognise, one row per seed."""
+    paired = {}
+    for key, pairs in hits.items():
+        others, ours = zip(*pairs, strict=True)
+        paired[key] = Paired(subject_N, np.stack(others), np.stack(ours))
+    return paired
 
 
 def fusions(benchmark: Benchmark) -> dict[tuple[str, ...], tuple[str, ...]]:

@@ -11,6 +11,7 @@ from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import Comparison
 from pipeline.report.formatting import protocol_name
 from pipeline.report.model import Example
+from pipeline.report.pooled import pooled_table
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
 from pipeline.report.table_model import SYNTHETIC, Table
 from pipeline.report.tables import accuracy, data, published_figures, run_origins
@@ -162,8 +163,11 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
         "Top-1 accuracy with its bootstrap 95 % interval over test clips, beside both controls.",
         any(benchmark.synthetic for benchmark in results.benchmarks),
     )
+    pooled = pooled_table(results, comparisons)
     blocks: tuple[Block, ...] = (
+        *([] if pooled is None else [Tabular(pooled)]),
         *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
+        *(Tabular(ablations.left_out_table(benchmark)) for benchmark in results.benchmarks if benchmark.left_out),
         *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
         Tabular(accuracy.results_table(results)),
         Figures((figure,), beside=(Bullets(conclusions),)),

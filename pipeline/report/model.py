@@ -5,7 +5,7 @@ Fields are named as the file's keys; keys that the report does not use are ignor
 
 import math
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -59,6 +59,7 @@ class ProtocolMetrics(Measured):
     """metrics.json of a protocol: the encoder's accuracies on n test clips and those of the same encoder untrained.
 
     best_epoch_as_released_top1: the best epoch on the test split, which the released code reports (hacm.md §6).
+    knn_top1: beside the probe's, where a protocol measures both.
     """
 
     top5_low: Percent
@@ -69,6 +70,8 @@ class ProtocolMetrics(Measured):
     random_top1_high: Percent
     random_top5: Percent
     best_epoch_as_released_top1: Percent | None = None
+    knn_top1: Percent | None = None
+    random_knn_top1: Percent | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -111,9 +114,13 @@ class Details:
 
 @dataclass(frozen=True)
 class EvaluationDetails(Details):
-    """details.json of a protocol or the baseline. bootstrap: resamples behind each interval."""
+    """details.json of a protocol or the baseline. bootstrap: resamples behind each interval.
+
+    part: `train` where the clips are those of the training subjects, each scored by what was fitted without it.
+    """
 
     bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
+    part: Literal["train", "test"] = "test"
 
 
 @dataclass(frozen=True)

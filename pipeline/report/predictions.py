@@ -18,11 +18,15 @@ Hits = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Scores:
-    """predictions.parquet: every test clip's name, true class and score of each class; higher means more likely."""
+    """predictions.parquet: every clip's name, true class and score of each class; higher means more likely.
+
+    subject_N: who performs each clip, as far as is known; None where an earlier version wrote the file.
+    """
 
     names: tuple[str, ...]
     label_N: NDArray[np.int64]
     scores_NK: NDArray[np.float32]
+    subject_N: NDArray[np.int64] | None = None
 
     @property
     def hits_N(self) -> Hits:
@@ -54,7 +58,8 @@ def read_scores(path: Path, name: Path | None = None) -> Scores:
         scores_NK = table["scores"].explode().cast(pl.Float32).to_numpy().reshape(len(table), -1)
         if not ((label_N >= 0) & (label_N < scores_NK.shape[1])).all():
             raise ValueError(f"label must be a class number below {scores_NK.shape[1]}")
-        return Scores(tuple(table["name"].to_list()), label_N, scores_NK)
+        subject_N = table["subject"].cast(pl.Int64).to_numpy() if "subject" in table.columns else None
+        return Scores(tuple(table["name"].to_list()), label_N, scores_NK, subject_N)
 
 
 def read_untrained_hits(path: Path) -> Hits:
@@ -89,7 +94,7 @@ def fuse(results: Sequence[Scores]) -> Scores:
     total_NK = np.zeros(first.scores_NK.shape)
     for result in results:
         total_NK += softmax(result.scores_NK.astype(np.float64))
-    return Scores(first.names, first.label_N, total_NK.astype(np.float32))
+    return Scores(first.names, first.label_N, total_NK.astype(np.float32), first.subject_N)
 
 
 def softmax(scores_NK: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -21,8 +21,8 @@ class Summary:
     """What an evaluation comes to, before it is written.
 
     metrics: flat, free of times and commits, so that equal runs are equal files. accuracy: one row per encoder, for
-    plots. per_class: one row per class. predictions: name, label and predicted as class numbers, scores, one row per
-    test clip. conditions: one row each, and none where a protocol evaluates under one alone; None: no such file.
+    plots. per_class: one row per class. predictions: name, subject, label and predicted as class numbers, scores, one
+    row per clip. conditions: one row each, and none where a protocol evaluates under one alone; None: no such file.
     classes: their names. bootstrap: how many resamples the intervals rest on.
     """
 

@@ -1,6 +1,7 @@
 """From a clean store on disk to the tensors that the method takes."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -40,7 +41,14 @@ class Benchmark:
 
     def task(self, augment: AugmentSettings) -> Task:
         """What the protocols are given, for an encoder that was trained on clips augmented like this."""
-        return Task(self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN)
+        subject_N = torch.from_numpy(self.subject_N)
+        return Task(
+            self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN, subject_N
+        )
+
+    def part(self, name: Literal["train", "test"]) -> torch.Tensor:
+        """The clip numbers of one of the split's parts."""
+        return self.train_index if name == "train" else self.test_index
 
     @property
     def classes(self) -> list[str]:

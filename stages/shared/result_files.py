@@ -100,9 +100,11 @@ def tabulate_classes(classes: list[str], result: Result, control: Result | None)
 
 
 def tabulate_predictions(benchmark: Benchmark, result: Result, control: Result | None) -> pl.DataFrame:
-    """One row per test clip: its name, label, what was predicted for it (by the control, too), and the scores."""
+    """One row per scored clip: name, subject, label, what was predicted (by the control, too), and the scores."""
+    index_N = benchmark.part(result.part).numpy()
     columns = {
-        "name": [benchmark.names[index] for index in benchmark.test_index.tolist()],
+        "name": [benchmark.names[index] for index in index_N.tolist()],
+        "subject": benchmark.subject_N[index_N],
         "label": result.target_N,
         "predicted": result.scores_NK.argmax(axis=1),
     }

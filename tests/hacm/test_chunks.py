@@ -6,9 +6,9 @@ from torch import Tensor
 
 from hacm.model import chunks
 from hacm.model.chunks import chunked_errors, worth_chunking
+from hacm.model.decoder import Decoder
 from hacm.model.losses import reconstruction_loss, token_errors
 from hacm.model.network import HACM
-from hacm.model.transformer import Decoder
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
 from tests.hacm.test_training import SKELETON
 
@@ -19,9 +19,9 @@ SEQUENCES, JOINTS = 11, 4
 def example() -> tuple[Decoder, Tensor, Tensor, Tensor, Tensor]:
     """A decoder, latents, their places, targets and a mask, all drawn from one seed."""
     torch.manual_seed(0)
-    decoder = Decoder(JOINTS, SETTINGS)
+    decoder = Decoder(JOINTS, SETTINGS, 9)
     keep_BK = torch.stack([torch.randperm(16)[:5].sort().values for _ in range(SEQUENCES)])
-    mask_BSJ = torch.rand(SEQUENCES, 4, JOINTS) < 0.7
+    mask_BSJ = (torch.rand(SEQUENCES, 4, JOINTS) < 0.7).float()
     return decoder, torch.randn(SEQUENCES, 5, 16, requires_grad=True), keep_BK, torch.randn(11, 4, 4, 9), mask_BSJ
 
 

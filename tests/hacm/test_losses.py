@@ -6,17 +6,9 @@ import pytest
 import torch
 
 from hacm.model.geometry import FlatSpace, PoincareBall
-from hacm.model.losses import (
-    branch_means,
-    contrast_loss,
-    motion,
-    motion_target,
-    normalise_patches,
-    reconstruction_loss,
-    token_errors,
-    total_loss,
-)
-from hacm.model.tokens import to_branches
+from hacm.model.losses import branch_means, contrast_loss, reconstruction_loss, token_errors, total_loss
+from hacm.model.targets import mapped_motion, motion, normalise_patches
+from hacm.model.tokens import patches, to_branches
 from hacm.settings import LossSettings
 from tests.hacm.golden import arrays, compare, needs_golden
 
@@ -30,9 +22,9 @@ def test_motion_target_by_hand() -> None:
     x = torch.zeros(1, 4, 1, 3)
     x[0, 1, 0, 0] = 2.0  # moves by +2 along x after frame 0 and by −2 after frame 1
     tanh = math.tanh(2.0)
-    mapped = motion_target(x, PoincareBall(), 2)
+    mapped = patches(mapped_motion(x, PoincareBall()), 2)
     assert mapped.flatten().tolist() == pytest.approx([tanh, 0, 0, -tanh, 0, 0, 0, 0, 0, 0, 0, 0])
-    assert motion_target(x, FlatSpace(), 2).flatten()[:4].tolist() == [2.0, 0.0, 0.0, -2.0]
+    assert patches(mapped_motion(x, FlatSpace()), 2).flatten()[:4].tolist() == [2.0, 0.0, 0.0, -2.0]
 
 
 def test_normalised_patches_by_hand() -> None:
@@ -77,7 +69,7 @@ def test_total() -> None:
 def test_golden_target_and_reconstruction() -> None:
     golden = arrays("hacm")
     x_BTJC = torch.from_numpy(golden["input_pruned"])
-    target = to_branches(motion_target(x_BTJC, PoincareBall(arithmetic="released"), 3))
+    target = to_branches(patches(mapped_motion(x_BTJC, PoincareBall(arithmetic="released")), 3))
     compare("target before normalisation", target, golden["target_raw"], atol=1e-6)
     error = token_errors(
         torch.from_numpy(golden["pred"])[:, None], normalise_patches(torch.from_numpy(golden["target_raw"]))[:, None]

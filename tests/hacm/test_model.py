@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import hacm.checkpoints.released
+import hacm.model.decoder
 import hacm.model.masking
 import hacm.model.network
 import hacm.model.transformer
@@ -101,7 +102,7 @@ def put_in_temporal_branch(kept_BKD: Tensor, keep_BK: Tensor, filler_D: Tensor, 
     return real_put(kept_BKD, keep_BK % 12, filler_D, tokens)
 
 
-real_put = hacm.model.transformer.put
+real_put = hacm.model.decoder.put
 RELEASED_ERRORS: dict[str, tuple[object, str, Callable[..., Tensor]]] = {
     "a: spatial scores joint-major": (
         hacm.model.masking,
@@ -113,9 +114,9 @@ RELEASED_ERRORS: dict[str, tuple[object, str, Callable[..., Tensor]]] = {
         "to_branches",
         lambda cells: joint_major(cells, spatial=False),
     ),
-    "c: spatial tokens in temporal slots": (hacm.model.transformer, "put", put_in_temporal_branch),
+    "c: spatial tokens in temporal slots": (hacm.model.decoder, "put", put_in_temporal_branch),
     "d: positions in natural order on slots in branch order": (
-        hacm.model.transformer,
+        hacm.model.decoder,
         "from_branches",
         lambda tokens, segments: tokens.unflatten(1, (segments, -1)),
     ),

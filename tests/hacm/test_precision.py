@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hacm.clips.augment import plan_batch, render
-from hacm.model import geometry, losses, masking, network
+from hacm.model import geometry, losses, masking, targets
 from hacm.settings import TrainSettings
 from hacm.training import engine
 from hacm.training.engine import Pretraining
@@ -74,8 +74,8 @@ def test_geometry_and_losses_get_float32_whatever_the_blocks_compute_in(monkeypa
     watch(masking, "gumbel_keys")
     watch(masking, "global_attention")
     watch(losses, "agreement")
-    watch(network, "motion_target")
-    watch(network, "normalise_patches")
+    watch(targets, "mapped_motion")
+    watch(targets, "normalise_patches")
     run = Pretraining(moving_clips(), torch.arange(12), SKELETON, with_pretrain(precision="bfloat16"), 0, "cpu")
     blocks: set[torch.dtype] = set()
     for name, module in run.model.named_modules():

@@ -289,7 +289,7 @@ def test_a_damaged_state_is_not_taken_up(
     damage: Callable[[Path], None], message: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     file = StateFile(tmp_path, "same")
-    file.save(State(1, torch.zeros(3), 0.5, [], {"weight": torch.ones(3000)}, {}))
+    file.save(State(1, torch.zeros(3), 0.5, [], {"weight": torch.ones(3000)}, {}, []))
     assert file.load() is not None
     damage(tmp_path / FILE)
     with caplog.at_level(logging.WARNING):
@@ -329,7 +329,7 @@ def test_kill_minus_nine_while_the_state_is_written_is_survived(
 
 def test_a_save_that_dies_leaves_the_former_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = StateFile(tmp_path, "same")
-    file.save(State(1, torch.zeros(3), 0.5, [], {}, {}))
+    file.save(State(1, torch.zeros(3), 0.5, [], {}, {}, []))
     write = torch.save
 
     def die(content: object, target: object) -> None:
@@ -338,7 +338,7 @@ def test_a_save_that_dies_leaves_the_former_state(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(torch, "save", die)
     with pytest.raises(Killed):
-        file.save(State(2, torch.zeros(3), 0.5, [], {}, {}))
+        file.save(State(2, torch.zeros(3), 0.5, [], {}, {}, []))
     state = file.load()
     assert state is not None
     assert state.step == 1

@@ -20,13 +20,13 @@ from hacm.evaluation.corruption import (
     Noise,
     View,
     corrupt,
-    find_limbs_by_branching,
     last_seen,
 )
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.protocols import linear, robustness
 from hacm.settings import AugmentSettings
+from hacm.skeletons.limbs import find_limbs_by_branching
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import TOPOLOGIES
 from tests.hacm.test_any_skeleton import CRAB, SKELETONS

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hacm.protocols import finetune, knn, linear, semi
+from hacm.protocols import finetune, knn, linear, loso, semi
 from hacm.settings import (
     AugmentSettings,
     HierarchySettings,
@@ -55,6 +55,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "heads": (*POSITIVE, 7),
         "encoder_blocks": POSITIVE,
         "decoder_blocks": (-1,),
+        "decoder": ("cross", ""),
         "mlp_ratio": (*POSITIVE_REAL, 0.001),
         "frames": (*POSITIVE, 71, 3),
         "segment": (*POSITIVE, 5, 72),
@@ -71,12 +72,20 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "ratio": (0.0, 1.0, -0.5, 1.5, nan),
         "tau": POSITIVE_REAL,
     },
-    LossSettings: {"combine": ("mean", ""), "alpha": (-0.1, 1.1, nan)},
+    LossSettings: {
+        "target": ("velocity", ""),
+        "normalise": ("segment", ""),
+        "weight": ("motion", ""),
+        "predicted": (0.0, -0.5, 1.1, nan),
+        "combine": ("mean", ""),
+        "alpha": (-0.1, 1.1, nan),
+    },
     AugmentSettings: {
         "crop_least": (0.0, -0.5, 1.1, nan),
         "crop_most": (0.0, 0.4, 1.1, nan),
         "min_frames": POSITIVE,
         "rotation": NOT_NEGATIVE,
+        "limbs": FRACTION_BELOW_1,
         "test_crop": (0.0, -0.5, 1.1, nan),
         "stream": ("velocity", ""),
     },
@@ -92,6 +101,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "absent_bodies": BODIES,
         "checkpoint_epochs": POSITIVE,
         "precision": ("float16", ""),
+        "average": FRACTION_BELOW_1,
     },
     linear.Settings: {
         "epochs": (*POSITIVE, 99),
@@ -100,6 +110,16 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "lr": POSITIVE_REAL,
         "momentum": FRACTION_BELOW_1,
         "weight_decay": NOT_NEGATIVE,
+        "absent_bodies": BODIES,
+    },
+    loso.Settings: {
+        "epochs": (*POSITIVE, 99),
+        "views": (*POSITIVE, 101),
+        "batch": (*POSITIVE, 1),
+        "lr": POSITIVE_REAL,
+        "momentum": FRACTION_BELOW_1,
+        "weight_decay": NOT_NEGATIVE,
+        "k": POSITIVE,
         "absent_bodies": BODIES,
     },
     finetune.Settings: RECIPE,
@@ -129,6 +149,8 @@ SWITCHES = {
     LossSettings: {"contrast"},
     PretrainSettings: {"compile"},
     finetune.Settings: {"best_epoch"},
+    knn.Settings: {"standardise"},
+    loso.Settings: {"standardise"},
 }
 SECTIONS = {
     MaskingSettings: {"spatial", "temporal"},
@@ -164,6 +186,11 @@ PRECOMPUTED = SpatialSettings(source="precomputed")
 RANDOM = MaskingSettings(strategy="random")
 PAIRS: dict[str, tuple[type, dict[str, Any], tuple[str, str]]] = {
     "contrast without branches": (TrainSettings, {"masking": RANDOM}, ("loss.contrast", "masking.strategy")),
+    "a share of the tokens from the decoder of all": (
+        TrainSettings,
+        {"loss": LossSettings(predicted=0.25)},
+        ("loss.predicted", "model.decoder"),
+    ),
     "hierarchies without pruning": (
         TrainSettings,
         {"model": ModelSettings(prune=False), "masking": MaskingSettings(spatial=SpatialSettings(source="mixed"))},

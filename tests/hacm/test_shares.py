@@ -1,6 +1,7 @@
 """A step in shares, each on a thread of its own, against the same step as a whole."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ MASKINGS = {
     "mixed": MaskingSettings(ratio=0.5, spatial=SpatialSettings(source="mixed")),
     "learned": MaskingSettings(ratio=0.5, temporal=TemporalSettings(attention="learned")),
     "motion": MaskingSettings(ratio=0.5, strategy="motion"),
+    "asked": MaskingSettings(ratio=0.5, strategy="random"),
 }
 SEQUENCES = 13
 
@@ -33,10 +35,12 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 def make(masking: str) -> tuple[HACM, list[Tensor], tuple[Tensor, Tensor, Tensor]]:
     """A model, what of it is trained, and sequences with hierarchies and noise."""
     torch.manual_seed(0)
-    loss = LossSettings(contrast=masking != "motion")
-    model = HACM(SKELETON, SETTINGS, MASKINGS[masking], loss)
-    tokens = model.segments * model.joints
-    inputs = torch.randn(SEQUENCES, 12, 6, 3), torch.rand(SEQUENCES, 12, model.joints), torch.rand(SEQUENCES, tokens)
+    asked = masking == "asked"
+    loss = LossSettings(contrast=masking not in ("motion", "asked"), predicted=0.5 if asked else 1.0)
+    settings = replace(SETTINGS, decoder="cross_attention" if asked else "self_attention")
+    model = HACM(SKELETON, settings, MASKINGS[masking], loss)
+    noise = torch.rand(SEQUENCES, model.draws)
+    inputs = torch.randn(SEQUENCES, 12, 6, 3), torch.rand(SEQUENCES, 12, model.joints), noise
     return model, [parameter for parameter in model.parameters() if parameter.requires_grad], inputs
 
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 from torch import nn
 
+from hacm.model.decoder import Decoder
 from hacm.model.geometry import FlatSpace, PoincareBall
 from hacm.model.tokens import take, to_branches
-from hacm.model.transformer import SHORT, Block, Decoder, Encoder
+from hacm.model.transformer import SHORT, Block, Encoder
 from hacm.settings import ModelSettings
 from hacm.skeletons.skeleton import Skeleton
 
@@ -81,7 +82,7 @@ def test_features_are_the_blocks_of_the_mapped_embedding() -> None:
 def test_initial_values() -> None:
     torch.manual_seed(0)
     encoder = Encoder(SKELETON, ModelSettings(dim=128, frames=72), FlatSpace())
-    decoder = Decoder(4, ModelSettings(dim=128, frames=72))
+    decoder = Decoder(4, ModelSettings(dim=128, frames=72), 9)
     for module in [*encoder.blocks.modules(), *decoder.modules()]:
         if isinstance(module, nn.Linear):
             bound = (6 / (module.in_features + module.out_features)) ** 0.5

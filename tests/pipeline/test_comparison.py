@@ -18,6 +18,7 @@ from pipeline.comparison.figures import describe_outcomes
 from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metrics, parse_selection
 from pipeline.comparison.origins import describe_origins
 from pipeline.comparison.result_sets import ResultSet, match_results, open_result_sets
+from pipeline.results.people import Paired, pool
 
 CLASSES = ("wave", "kick", "sit")
 NAMES = tuple(f"clip {number:02d}" for number in range(60))
@@ -36,7 +37,12 @@ def write_result(key, hits, *, names=NAMES, settings=None, seconds=2.0, order=No
     scores_NK = np.zeros((len(names), 3), dtype=np.float32)
     scores_NK[np.arange(len(names)), np.where(hit_N, label_N, (label_N + 1) % 3)] = 1
     table = pl.DataFrame(
-        {"name": list(names), "label": label_N, "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32))}
+        {
+            "name": list(names),
+            "subject": np.arange(len(names)) % 7,
+            "label": label_N,
+            "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32)),
+        }
     )
     facts = {"dataset": "kinect-sim", "data_version": "v" * 32, "machine": {"processor": "P"}, "device": "cpu"}
     top1 = 100 * float(hit_N.mean())
@@ -171,6 +177,35 @@ def test_over_seeds_the_mean_and_spread_of_the_differences(project):
     assert row["seeds"] == [0, 1, 2]
     assert row["differences"] == [
         {"mean": pytest.approx(points.mean()), "deviation": pytest.approx(points.std(ddof=1))}
+    ]
+
+
+def test_over_people_benchmarks_and_seeds_are_pooled(project):
+    """The result is that of the test on people (tests/pipeline/test_people.py) on the same hits, in any order."""
+    random = np.random.default_rng(0)
+    hits = {
+        (benchmark, variant, seed): random.random(60) < 0.5 + 0.2 * (variant == "random")
+        for benchmark in ("kinect-sim-xsub", "utd-mhad-xsub")
+        for variant in ("hacm", "random")
+        for seed in (0, 1)
+    }
+    for (benchmark, variant, seed), one in hits.items():
+        write_result(key(variant, seed, benchmark=benchmark), one, order=random.permutation(60))
+    rows = compare("workspace:hacm", "workspace:random")["over_people"]
+    [row] = [row for row in rows if row["protocol"] == "linear"]
+    assert row["people"] == 14
+    assert sorted(row["benchmarks"]) == ["kinect-sim-xsub", "utd-mhad-xsub"]
+    expected = pool([
+        Paired(np.arange(60) % 7, *(np.stack([hits[name, variant, seed] for seed in (0, 1)]) for variant in ("random", "hacm")))
+        for name in ("kinect-sim-xsub", "utd-mhad-xsub")
+    ])  # fmt: skip
+    assert row["differences"] == [
+        {
+            "value": pytest.approx(100 * expected.value),
+            "low": pytest.approx(100 * expected.low),
+            "high": pytest.approx(100 * expected.high),
+            "p": pytest.approx(expected.p),
+        }
     ]
 
 

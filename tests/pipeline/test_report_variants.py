@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pipeline.report.collecting import Benchmark, Selection, read_results
 from pipeline.report.comparisons import compare, fusions
 from pipeline.report.formatting import p_value, signed
 from pipeline.report.predictions import Scores, fuse
+from pipeline.results.people import Paired, pool
 from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
 
 NAMES = tuple(f"class {number}" for number in range(4))
@@ -58,6 +60,7 @@ def write_predictions(folder: Path, scores_NK: NDArray[np.float32]) -> None:
     label_N = np.arange(CLIPS) % 4
     table = {
         "name": [f"clip {number}" for number in range(CLIPS)],
+        "subject": np.arange(CLIPS) % 11,
         "label": label_N,
         "random_predicted": (label_N + (np.arange(CLIPS) % 3 > 0)) % 4,
         "scores": pl.Series(scores_NK.tolist(), dtype=pl.List(pl.Float32)),
@@ -263,3 +266,41 @@ def test_scores_that_cannot_be_compared_are_named(many: Path, tmp_path: Path, da
 def test_signs_and_small_p_values() -> None:
     assert [signed(value) for value in (1.25, -3.0, 0.0)] == ["+1.2", "−3.0", "+0.0"]
     assert [p_value(p) for p in (1.0, 0.0321, 1e-9)] == ["1", "0.032", "< 0.0001"]
+
+
+def test_people_are_pooled_over_seeds(many: Path, tmp_path: Path) -> None:
+    """The difference is the mean over seeds, its p that of the test on people by itself, corrected for all rows."""
+    tables = tables_of(many, tmp_path)
+    [(caption, rows)] = [(caption, rows) for caption, rows in tables.items() if "pooled over" in caption]
+    assert caption == "Top-1 less that of hacm, pooled over 11 test subjects of kinect-sim-xsub"
+    shown = {row[0]: row[1:] for row in rows[2:]}
+    assert list(shown) == ["Raw-joint ridge", "Random weights", *(name for name in VARIANTS if name != "hacm")]
+    label_N, subject_N = np.arange(CLIPS) % 4, np.arange(CLIPS) % 11
+
+    def hits(variant: str) -> np.ndarray:
+        turn = 10 * VARIANTS.index(variant)
+        return np.stack([made_up_scores(TOP1[variant][seed], turn=turn).argmax(1) == label_N for seed in MANY.seeds])
+
+    found = pool([Paired(subject_N, hits("random"), hits("hacm"))])
+    assert shown["random"][0].startswith(f"{100 * found.value:+.1f}".replace("-", "−"))
+    assert f"{100 * found.low:+.1f}".replace("-", "−") in shown["random"][0]
+    assert float(shown["random"][1].removeprefix("< ")) >= found.p
+
+
+def test_without_subjects_nothing_is_pooled(many: Path, tmp_path: Path) -> None:
+    for path in list(many.rglob("predictions.parquet")):
+        pl.read_parquet(path).drop("subject", strict=False).write_parquet(path)
+    assert not [caption for caption in tables_of(many, tmp_path) if "pooled over" in caption]
+
+
+def test_left_out_training_subjects_have_a_table_of_their_own(many: Path, tmp_path: Path) -> None:
+    for path in many.rglob("linear"):
+        target = path.with_name("loso")
+        shutil.copytree(path, target)
+        for name, more in (("metrics.json", {"knn_top1": 61.5}), ("details.json", {"part": "train"})):
+            write_json(target / name, json.loads((target / name).read_text()) | more)
+    with_both = replace(MANY, protocols=("linear", "loso"))
+    tables = tables_of(many, tmp_path, with_both)
+    [rows] = [rows for caption, rows in tables.items() if "left out one at a time" in caption]
+    assert [row for row in rows if row[0] == "hacm"] == [["hacm", "80.0 ± 5.0", "61.5 ± 0.0"]]
+    assert tables["Variants on kinect-sim-xsub, top-1 %"][0] == ["Variant", "Linear probe"]
