@@ -108,6 +108,15 @@ def test_snakemake_dvc_snakemake_dvc(done_toy):
     assert sorted(lines(done_toy / "runs-of-train")) == ["one", "one", "two", "two"]
 
 
+def test_what_snakemake_noted_itself_is_of_no_account(done_toy):
+    """A Snakemake killed at the end of a job leaves that job's benchmark and notes none of its inputs."""
+    shutil.rmtree(done_toy / ".snakemake")
+    for path in done_toy.glob("*.sh"):
+        path.touch()
+    assert wants(done_toy) == set()
+    assert NOTHING in run(done_toy, *LOCAL).stderr
+
+
 def test_what_comes_out_the_same_stops_the_chain(done_toy):
     """As with DVC: a stage whose inputs have the content they had does not run, though one before it did."""
     (done_toy / "parse.sh").write_text((done_toy / "parse.sh").read_text() + "# a remark\n")
