@@ -18,8 +18,8 @@ from hacm.training import engine
 from hacm.training.distributed import ALONE, GradientSum, Processes, device_of, launched
 from hacm.training.engine import EpochRecord, Pretraining, pretrain
 from hacm.training.resume import StateFile
-from tests.hacm.ranks import finish, run_ranks, start
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.ranks import finish, run_ranks, start
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 STEPS = 9
 CASES = {

@@ -18,7 +18,7 @@ from hacm.model.losses import (
 )
 from hacm.model.tokens import to_branches
 from hacm.settings import LossSettings
-from tests.hacm.golden import arrays, compare, needs_golden
+from tests.helpers.golden import arrays, compare, needs_golden
 
 
 def test_motion_is_the_next_frame_less_this_one_and_last_zero() -> None:

@@ -18,7 +18,7 @@ from hacm.model.network import HACM
 from hacm.training import engine, resume
 from hacm.training.engine import EpochRecord, Pretraining, Step, pretrain
 from hacm.training.resume import FILE, State, StateFile, Termination
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 EPOCHS = 6  # of 3 steps; saved after epochs 2, 4 and 6
 

@@ -17,7 +17,8 @@ from pipeline.report.collecting import Benchmark, Selection, read_results
 from pipeline.report.comparisons import compare, fusions
 from pipeline.report.formatting import p_value, signed
 from pipeline.report.predictions import Scores, fuse
-from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
+from tests.helpers.made_up_results import BOTH, CONDITIONS, write_csv, write_json, write_results
+from tests.helpers.page import Page
 
 NAMES = tuple(f"class {number}" for number in range(4))
 CLIPS = 80

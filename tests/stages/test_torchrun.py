@@ -1,7 +1,5 @@
 """stages.pretrain started by torchrun: two gloo processes on the CPU."""
 
-import csv
-import json
 import os
 import re
 import shutil
@@ -13,21 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT, environment, run, shell_lines
+from tests.helpers.pretrained import BENCHMARK, RESULTS, details, losses
 
-BENCHMARK = "kinect-sim-xsub"
 TORCHRUN = (
     "env", "HACM_AGAIN=1", "torchrun", "--nproc-per-node", "2", "-m", "stages.pretrain", "--benchmark", BENCHMARK, "--device", "cpu",
 )  # fmt: skip
-RESULTS = f"results/benchmarks/{BENCHMARK}/hacm/seed-0/pretrain"
-
-
-def losses(folder: Path) -> list[list[float]]:
-    with open(folder / RESULTS / "loss.csv") as file:
-        return [[float(value) for value in row.values()] for row in csv.DictReader(file)]
-
-
-def details(folder: Path) -> dict:
-    return json.loads((folder / RESULTS / "details.json").read_text())
 
 
 def set_epochs(folder: Path, epochs: int) -> None:

@@ -7,43 +7,10 @@ import time
 
 import pytest
 
-from hacm.files import hash_tree, read_json
+from hacm.files import read_json
 from pipeline.yaml_tree import read_yaml
 from tests.conftest import environment, run, write_small_params
-
-CLEAN = "Data and pipelines are up to date."
-NOTHING = "Nothing to be done"
-LOCAL = ("snakemake", "--profile", "profiles/local")
-
-
-def status(project):
-    return run(project, "dvc", "status").stdout.strip()
-
-
-def lines(path):
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def wants(project):
-    """The stages that Snakemake would run."""
-    done = run(project, *LOCAL, "-n")
-    output = done.stdout + done.stderr
-    return (
-        set()
-        if NOTHING in output
-        else {line.split("done/")[1] for line in output.splitlines() if "output: .state/engine/done/" in line}
-    )
-
-
-def artefacts(project):
-    """Every file that stages made, by hash, but for the sidecars that say when and by which commit."""
-    files = {
-        f"{folder}/{name}": content
-        for folder in ("data", "models", "results", "parsed", "report.txt")
-        if (project / folder).is_dir()
-        for name, content in hash_tree(project / folder).items()
-    }
-    return {name: content for name, content in files.items() if not name.endswith(("details.json", "model.json"))}
+from tests.helpers.engines import CLEAN, LOCAL, NOTHING, artefacts, lines, status, wants
 
 
 def test_the_real_graph_by_snakemake_is_the_one_by_dvc(snakemake_project, small_project, tmp_path):

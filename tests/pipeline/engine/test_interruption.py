@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.conftest import environment, run, write_small_params
+from tests.helpers.engines import CLEAN, LOCAL, artefacts, lines, status, wants
 from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME, PRETRAIN
-from tests.pipeline.engine.test_hand_over import CLEAN, LOCAL, artefacts, lines, status, wants
 
 DVC = ("dvc", "repro")
 MOMENTS = 3
