@@ -119,7 +119,7 @@ def run_python(call: str) -> int:
         [sys.executable, "-c", call],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        timeout=120,
+        timeout=300,
         check=False,
     ).returncode
 
