@@ -12,6 +12,8 @@ from pipeline.store.store import SkeletonStore
 from pipeline.yaml_tree import editor, merge
 from tests.conftest import PROJECT, copy_project, run
 
+pytestmark = pytest.mark.slow  # runs a whole project of its own
+
 
 def follow(page: str, project: Path) -> None:
     """Do what a page says: write its files, put what it says of params.yaml there, run its commands."""
