@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from hacm.cores import count_cores
 from hacm.errors import run_program
 
 # Tensors are tiny in tests: a second thread only waits, and badly so beside another process.
@@ -120,9 +121,14 @@ def copy_project(target: Path) -> Path:
     return target
 
 
-FIRST = ("tests/test_docs", "tests/hacm", "tests/test_readme", "tests/stages", "tests/pipeline/engine")
+FIRST = ("tests/docs", "tests/hacm", "tests/stages", "tests/pipeline/engine")
 """Files whose tests come first, so that no long one is left for a single worker at the end. The method's tests are among
 them to keep other workers busy while the first builds the small project."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than cores, for programs that tests start often wait; but none more in `make quick`."""
+    return count_cores() + (not config.option.markexpr)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -24,13 +24,13 @@ GRAPH = {"pipeline", "stages", "yaml", "ruamel", "dvc", "snakemake", "zarr"}
 
 
 def imports_of(path: Path) -> set[str]:
-    """Every module that a file imports, lazily or not, by its full name."""
+    """Every module that a file imports, lazily or not, by its full name; one beside it with a point before."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names}
     return found
 
 
@@ -63,6 +63,14 @@ def test_pipeline_imports_the_ground_of_hacm_only():
             top, *rest = name.split(".")
             assert top not in {"torch", "geoopt", "stages"}, path
             assert top != "hacm" or (rest and rest[0] in GROUND), (path, name)
+
+
+def test_no_test_module_imports_from_another():
+    """What several need is in tests/helpers or in a conftest.py; a test module's import would run its set-up as well."""
+    for path in files_of("tests"):
+        for name in imports_of(path):
+            top, *rest = name.split(".")
+            assert top not in {"", "tests"} or not any(part.startswith("test_") for part in rest), (path, name)
 
 
 def test_every_stage_is_a_program_with_help():

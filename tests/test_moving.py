@@ -16,7 +16,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from pipeline.yaml_tree import read_yaml
 from tests.conftest import PROJECT, environment, run
-from tests.slurm import free_port
+from tests.helpers.slurm import free_port
 
 CLEAN = "Data and pipelines are up to date."
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}{os.pathsep}/usr/sbin")

@@ -17,7 +17,7 @@ from pipeline.graph.plan import Locked, Plan, Stage
 from pipeline.graph.run_records import Contents, Record
 
 SHARDS = plans.FOLDER / "shards"
-"""Marks of parts of data sets that are parsed; of no use once the whole is."""
+"""Marks of parts of data sets that one Snakemake has parsed; of no use to the next."""
 HANDED_OVER = plans.FOLDER / "handed-over"
 """There while DVC knows of all that the records say; it holds the hash of dvc.lock."""
 
@@ -70,18 +70,24 @@ def by_dvc(stage: Stage, locked: Locked) -> Record | None:
 
 
 def mark(plan: Plan, fresh: dict[str, Record]) -> None:
-    """Give every stage in `fresh` its mark, all of one time, and take the others' away."""
+    """Give every stage in `fresh` its mark, all of one time, and take the others' away.
+
+    To Snakemake the benchmark of a job is an output as well, so it gets the same time: a benchmark older than the marks
+    of the stages before would make a job run again whose Snakemake was killed before it could note the job's inputs.
+    """
     now = time.time()
+    for path in SHARDS.glob("*-of-*"):
+        path.unlink()
     for name in plan.stages:
+        done, benchmark = run_records.done_file(name), run_records.benchmark_file(name)
         if name in fresh:
-            if not run_records.done_file(name).exists():
+            if not done.exists():
                 run_records.write_done(name, fresh[name])
-            os.utime(run_records.done_file(name), (now, now))
+            for path in (done, benchmark):
+                if path.exists():
+                    os.utime(path, (now, now))
         else:
-            run_records.done_file(name).unlink(missing_ok=True)
-            if plan.stages[name].kind == "ingest":
-                for path in SHARDS.glob(f"{plan.stages[name].instance}-*-of-*"):
-                    path.unlink()
+            done.unlink(missing_ok=True)
     if len(fresh) == len(plan.stages) and is_handed_over():
         os.utime(HANDED_OVER, (now, now))
     else:

@@ -20,7 +20,6 @@ from pipeline.graph.plan import Stage
 
 SYNTHETIC = "[synthetic]"
 LOCK = plans.FOLDER / "lock"
-BENCHMARKS = plans.FOLDER / "benchmarks"
 SHARING = (("nodes", 1), ("gpu", 0), ("tasks", 1))
 """Resources of a job that say how many processes it is, and what they are if nobody says."""
 
@@ -96,7 +95,7 @@ class Workflow:
 
     def benchmark_pattern(self, kind: str) -> str:
         """Where Snakemake writes a job's time and memory."""
-        return str(BENCHMARKS / f"{self._pattern(kind)}.tsv")
+        return str(run_records.benchmark_file(self._pattern(kind)))
 
     def _pattern(self, kind: str) -> str:
         single = self.kinds[kind][0].instance is None

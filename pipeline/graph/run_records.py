@@ -14,6 +14,7 @@ from pipeline.yaml_tree import ABSENT
 RECORDS = FOLDER / "records"
 DONE = FOLDER / "done"
 LOGS = FOLDER / "logs"
+BENCHMARKS = FOLDER / "benchmarks"
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,11 @@ def record_file(name: str) -> Path:
 def done_file(name: str) -> Path:
     """The file that tells Snakemake that a stage is up to date."""
     return DONE / name
+
+
+def benchmark_file(name: str) -> Path:
+    """The file in which Snakemake notes a stage's time and memory."""
+    return BENCHMARKS / f"{name}.tsv"
 
 
 def read(name: str) -> Record | None:

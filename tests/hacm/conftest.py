@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hacm import golden
+from tests.helpers import golden
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -24,19 +24,9 @@ from hacm.settings import (
     token_budget,
 )
 from hacm.skeletons.skeleton import Skeleton
-from hacm.skeletons.topology import TOPOLOGIES
 from hacm.training.engine import pretrain
+from tests.helpers.every_skeleton import CRAB, SKELETONS
 
-CRAB = Skeleton(
-    joints=11,
-    parents=(3, 0, 0, -1, 3, 4, 5, 3, 7, 7, 9),  # the root has number 3; numbers do not rise along the limbs
-    roots=(3, 4, 7),
-    centre=4,
-)
-SKELETONS = {
-    name: Skeleton(len(topology.joints), topology.parents, topology.roots, topology.centre)
-    for name, topology in TOPOLOGIES.items()
-} | {"invented": CRAB}
 STRATEGIES = {
     "published": (MaskingSettings(ratio=0.8), LossSettings(), True),
     "stored hierarchies": (MaskingSettings(ratio=0.8, spatial=SpatialSettings(source="mixed")), LossSettings(), True),

@@ -12,7 +12,7 @@ from torch import Tensor
 from hacm.clips.augment import Batch, Resampling, centre_crop, random_crop, rotation_matrix, sample_batch, seeded
 from hacm.clips.ragged import Clips, pack_clips
 from hacm.settings import AugmentSettings
-from tests.hacm.test_clips import random_clips
+from tests.helpers.random_clips import random_clips
 
 SHAPES = [(1, 1), (2, 90), (1, 64), (2, 5), (1, 300), (1, 130)]
 FRAMES = 24

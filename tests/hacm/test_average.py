@@ -3,7 +3,7 @@
 import torch
 
 from hacm.training.engine import Pretraining
-from tests.hacm.test_training import SKELETON, moving_clips, train, with_pretrain
+from tests.helpers.small_training import SKELETON, moving_clips, train, with_pretrain
 
 KEEP = 0.6
 

@@ -14,7 +14,7 @@ from hacm.clips.ragged import Clips, gather_rows, place_rows
 from hacm.settings import TrainSettings
 from hacm.training.batches import Ahead, Batches
 from hacm.training.engine import pretrain
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 CPU = torch.device("cpu")
 

@@ -10,7 +10,7 @@ from hacm.model.decoder import Decoder
 from hacm.model.losses import reconstruction_loss, token_errors
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
-from tests.hacm.test_training import SKELETON
+from tests.helpers.small_training import SKELETON
 
 SETTINGS = ModelSettings(dim=16, heads=2, encoder_blocks=1, decoder_blocks=2, frames=12, segment=3)
 SEQUENCES, JOINTS = 11, 4

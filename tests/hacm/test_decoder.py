@@ -9,7 +9,7 @@ from torch import nn
 from hacm.model.decoder import CrossBlock, CrossDecoder
 from hacm.model.network import HACM
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings
-from tests.hacm.test_training import SKELETON
+from tests.helpers.small_training import SKELETON
 
 SETTINGS = ModelSettings(
     dim=16, heads=4, encoder_blocks=1, decoder_blocks=2, frames=12, segment=3, decoder="cross_attention"

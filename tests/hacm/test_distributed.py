@@ -18,8 +18,8 @@ from hacm.training import engine
 from hacm.training.distributed import ALONE, GradientSum, Processes, device_of, launched
 from hacm.training.engine import EpochRecord, Pretraining, pretrain
 from hacm.training.resume import StateFile
-from tests.hacm.ranks import finish, run_ranks, start
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.ranks import finish, run_ranks, start
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 STEPS = 9
 CASES = {
@@ -321,8 +321,8 @@ def test_one_processs_weights_spoil_the_gradient_of_all_and_the_step_is_named(tm
 
 
 def test_a_process_that_hangs_is_given_up(tmp_path: Path) -> None:
-    parts = start(tmp_path, train, None, "hang", 1, 4, timeout=2)
-    parts[0].join(30)
+    parts = start(tmp_path, train, None, "hang", 1, 4, timeout=5)
+    parts[0].join(120)
     assert parts[0].exitcode == 1
     parts[1].kill()
     _, found = finish(parts, tmp_path)

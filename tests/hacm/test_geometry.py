@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hacm.model.geometry import TEXTBOOK_LIMIT, FlatSpace, PoincareBall, Points
-from tests.hacm.golden import arrays, compare, needs_golden
+from tests.helpers.golden import arrays, compare, needs_golden
 
 BALL = PoincareBall()
 RELEASED = PoincareBall(arithmetic="released")

@@ -12,7 +12,7 @@ from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.protocols import knn
 from hacm.settings import AugmentSettings
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 GENERATOR = torch.Generator().manual_seed(0)
 QUERY, GALLERY = torch.randn(17, 6, generator=GENERATOR), torch.randn(40, 6, generator=GENERATOR)

@@ -19,7 +19,7 @@ from hacm.settings import LossSettings, MaskingSettings, ModelSettings, Temporal
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.engine import Pretraining
 from hacm.training.optimisers import parameter_groups
-from tests.hacm.test_training import SETTINGS, moving_clips
+from tests.helpers.small_training import SETTINGS, moving_clips
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 MODEL = ModelSettings(dim=16, heads=4, encoder_blocks=1, decoder_blocks=1, frames=15)

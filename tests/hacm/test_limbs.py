@@ -8,7 +8,7 @@ import torch
 from hacm.clips.augment import sample_batch, seeded
 from hacm.clips.limbs import Limbs, stretch
 from hacm.settings import AugmentSettings
-from tests.hacm.test_training import SKELETON, moving_clips
+from tests.helpers.small_training import SKELETON, moving_clips
 
 # A trunk 0-1-2, two arms of two bones at 2, two legs of two at 0, a head of one at 2: joints out of order on purpose.
 PARENTS = (-1, 0, 1, 2, 3, 2, 5, 0, 7, 0, 9, 2, 11)

@@ -16,7 +16,7 @@ from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.protocols import linear
 from hacm.settings import AugmentSettings
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 AUGMENT = AugmentSettings(min_frames=6)
 TRAIN, TEST = torch.arange(0, 24), torch.arange(24, 36)

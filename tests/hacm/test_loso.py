@@ -9,7 +9,7 @@ from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.protocols import knn, loso
 from hacm.settings import KnnSettings
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 SUBJECT = torch.tensor([3, 3, 7, 7, 3, 9, 9, 9, 7, 3, 9, 7, 1, 1, 1, 1])
 TRAIN = torch.tensor([11, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])

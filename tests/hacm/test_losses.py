@@ -10,7 +10,7 @@ from hacm.model.losses import branch_means, contrast_loss, reconstruction_loss, 
 from hacm.model.targets import mapped_motion, motion, normalise_patches
 from hacm.model.tokens import patches, to_branches
 from hacm.settings import LossSettings
-from tests.hacm.golden import arrays, compare, needs_golden
+from tests.helpers.golden import arrays, compare, needs_golden
 
 
 def test_motion_is_the_next_frame_less_this_one_and_last_zero() -> None:

@@ -33,7 +33,7 @@ from hacm.settings import (
     kept_count,
     token_budget,
 )
-from tests.hacm.golden import FOLDER, arrays, compare, needs_golden
+from tests.helpers.golden import FOLDER, arrays, compare, needs_golden
 
 
 @pytest.mark.parametrize(("tokens", "kept"), [(216, 21), (432, 43), (750, 74), (20, 1)])

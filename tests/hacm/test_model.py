@@ -18,7 +18,7 @@ from hacm.model.network import HACM
 from hacm.model.tokens import from_branches, to_branches
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.skeletons.skeleton import Skeleton
-from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
+from tests.helpers.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 SMALL = ModelSettings(dim=16, heads=4, encoder_blocks=1, decoder_blocks=1, frames=15)

@@ -15,7 +15,7 @@ from hacm.model import geometry, losses, masking, targets
 from hacm.settings import TrainSettings
 from hacm.training import engine
 from hacm.training.engine import Pretraining
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips, with_pretrain
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips, with_pretrain
 
 STEPS = 9
 

@@ -19,8 +19,8 @@ from hacm.model.geometry import PoincareBall
 from hacm.model.masking import global_attention, spatial_scores, temporal_scores
 from hacm.settings import LossSettings, MaskingSettings
 from hacm.skeletons.skeleton import Skeleton
-from tests.hacm.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
-from tests.release_format import made_up
+from tests.helpers.golden import FOLDER, KINECT_V2, arrays, compare, needs_golden
+from tests.helpers.release_format import made_up
 
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=(0, 4), centre=0)
 TOKEN_JOINTS = {"HA-CM": [1, 2, 3, 5], "MAMP": [0, 1, 2, 3, 4, 5]}

@@ -18,7 +18,7 @@ from hacm.model.network import HACM
 from hacm.training import engine, resume
 from hacm.training.engine import EpochRecord, Pretraining, Step, pretrain
 from hacm.training.resume import FILE, State, StateFile, Termination
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 EPOCHS = 6  # of 3 steps; saved after epochs 2, 4 and 6
 
@@ -119,7 +119,7 @@ def run_python(call: str) -> int:
         [sys.executable, "-c", call],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        timeout=120,
+        timeout=300,
         check=False,
     ).returncode
 

@@ -29,8 +29,8 @@ from hacm.settings import AugmentSettings
 from hacm.skeletons.limbs import find_limbs_by_branching
 from hacm.skeletons.skeleton import Skeleton
 from hacm.skeletons.topology import TOPOLOGIES
-from tests.hacm.test_any_skeleton import CRAB, SKELETONS
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.every_skeleton import CRAB, SKELETONS
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 AUGMENT = AugmentSettings(min_frames=6)
 SHAPES = [(1, 20), (2, 31), (1, 1), (2, 8), (1, 200)]

@@ -11,7 +11,7 @@ from hacm.model.network import HACM, PerSequence
 from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TemporalSettings
 from hacm.training import shares
 from hacm.training.shares import Shares
-from tests.hacm.test_training import SKELETON
+from tests.helpers.small_training import SKELETON
 
 SETTINGS = ModelSettings(dim=16, heads=2, encoder_blocks=2, decoder_blocks=1, frames=12, segment=3)
 MASKINGS = {

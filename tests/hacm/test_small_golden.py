@@ -9,8 +9,8 @@ import torch
 
 from hacm.model.network import HACM
 from hacm.skeletons.skeleton import Skeleton
-from tests.hacm import reference
-from tests.hacm.golden import compare
+from tests.helpers import reference
+from tests.helpers.golden import compare
 
 GOLDEN = json.loads(reference.PATH.read_text(encoding="utf-8"))
 SKELETON = Skeleton(joints=6, parents=(-1, 0, 1, 2, 0, 4), roots=tuple(reference.ROOTS), centre=0)

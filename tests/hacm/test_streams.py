@@ -14,8 +14,8 @@ from hacm.hierarchy import frame_hierarchy
 from hacm.settings import AugmentSettings, MaskingSettings, ModelSettings, PretrainSettings, SpatialSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.engine import pretrain
-from tests.hacm.test_any_skeleton import SKELETONS
-from tests.hacm.test_training import SETTINGS
+from tests.helpers.every_skeleton import SKELETONS
+from tests.helpers.small_training import SETTINGS
 
 JOINT = AugmentSettings(min_frames=6)
 BONE = replace(JOINT, stream="bone")

@@ -19,7 +19,7 @@ from hacm.evaluation.tuning import Classifier, Tuning
 from hacm.model.network import HACM
 from hacm.protocols import finetune, semi
 from hacm.settings import AugmentSettings, TransferSettings, TuningSettings
-from tests.hacm.test_training import SETTINGS, SKELETON, moving_clips
+from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 
 AUGMENT = AugmentSettings(min_frames=6)
 MODEL = replace(SETTINGS.model, encoder_blocks=3)

@@ -18,7 +18,7 @@ from hacm.recordings import Part, RawFile, RawRecording
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
 from hacm.recordings.bodies import as_bodies
 from hacm.skeletons.topology import Topology
-from tests.pipeline.said import said
+from tests.helpers.said import said
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
 PLAIN = ArrayReader(BODY, fps=25)

@@ -22,7 +22,7 @@ from pipeline.audit.values import CHECKS, measure, pair_limbs_by_name
 from pipeline.datasets.definition import Archive
 from pipeline.datasets.splits import SplitRule
 from pipeline.store.store import SkeletonStore, StoreWriter
-from tests.pipeline.made_up_clips import DATASET, make_body, make_clips, write_store
+from tests.helpers.made_up_clips import DATASET, make_body, make_clips, write_store
 
 VICTIM = "a2_s3_t1"
 OTHER = "a2_s4_t1"

@@ -18,7 +18,7 @@ from pipeline.store import rows
 from pipeline.store.manifest import version
 from pipeline.store.seal import FILES, seal_files
 from pipeline.store.store import SkeletonStore
-from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
+from tests.helpers.made_up_clips import DATASET, make_clips, write_store
 
 VICTIM = "a2_s3_t1"
 SHARD = 256

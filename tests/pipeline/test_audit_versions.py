@@ -12,7 +12,7 @@ from pipeline.audit.dataset_revisions import DataSetRevision, find_causes
 from pipeline.audit.version_differences import VersionTables, compare_versions, measure_changes
 from pipeline.graph.lock import read_lock
 from pipeline.store.store import SkeletonStore
-from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
+from tests.helpers.made_up_clips import DATASET, make_clips, write_store
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from pipeline.store.seal import FILES, seal_files
 from pipeline.store.split_files import hash_split, read_split, write_split
 from pipeline.store.store import SkeletonStore
 from stages.shared.stores import open_hierarchies, open_store
-from tests.pipeline.made_up_clips import DATASET, make_clips, write_store
+from tests.helpers.made_up_clips import DATASET, make_clips, write_store
 
 BLOCK, SHARD = 64, 256
 

@@ -17,7 +17,7 @@ from hacm.errors import BadRecording
 from hacm.recordings import Clip, Identity, Recording, ntu
 from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import KINECT_V1, KINECT_V2, Topology
-from tests.pipeline.said import said
+from tests.helpers.said import said
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"
 FIELD = CleaningSettings()

@@ -11,7 +11,8 @@ from pipeline.datasets.layouts import NtuGrid
 from pipeline.datasets.registry import find_shipped
 from pipeline.ingest.differences import find_differences, summarise
 from stages.split import check_counts
-from tests.stages.test_download import PKU_SPLITS, pku_texts, write_tree
+from tests.helpers.pku_text import PKU_SPLITS, pku_texts
+from tests.helpers.raw_files import write_tree
 
 NTU60, NTU120 = find_shipped()["ntu60"], find_shipped()["ntu120"]
 

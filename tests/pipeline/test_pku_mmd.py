@@ -12,7 +12,7 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Part, RawFile, RawRecording, Recording
 from hacm.recordings.pku_mmd import MOST_FRAMES, MOST_LABELS, part_of, read, read_split
 from pipeline.datasets.registry import find_shipped
-from tests.pipeline.said import said
+from tests.helpers.said import said
 
 AS_RELEASED = CleaningSettings(strategy="none", translate="none")
 XSUB = b"Training videos: \n0002-L, 0002-M, 0003-R\nValidataion videos: \n0005-L, 0005-M\n"

@@ -19,7 +19,8 @@ from pipeline.report.comparisons import compare, fusions
 from pipeline.report.formatting import p_value, signed
 from pipeline.report.predictions import Scores, fuse
 from pipeline.results.people import Paired, pool
-from tests.pipeline.test_report import BOTH, CONDITIONS, Page, write_csv, write_json, write_results
+from tests.helpers.made_up_results import BOTH, CONDITIONS, write_csv, write_json, write_results
+from tests.helpers.page import Page
 
 NAMES = tuple(f"class {number}" for number in range(4))
 CLIPS = 80

@@ -14,7 +14,7 @@ from hacm.errors import BadRecording
 from hacm.recordings import Part, RawFile, RawRecording, Recording
 from hacm.recordings.ui_prmd import MOST_FRAMES, identify, part_of, place_joints, read
 from hacm.skeletons.topology import UI_PRMD
-from tests.pipeline.said import said
+from tests.helpers.said import said
 
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"
 JOINTS = 22

@@ -16,21 +16,12 @@ from hypothesis import strategies as st
 
 from hacm.errors import BadRecording
 from hacm.recordings.utd_mhad import identify, parse
-from tests.pipeline.said import said
+from tests.helpers.said import said
+from tests.helpers.utd_mhad_mat import mat, numbers
 
 SHARED = Path(__file__).parents[2].parent / "shared"
 ARCHIVE = SHARED / "data" / "utd-mhad-skeleton.tar.xz"
 NAME = "a10_s3_t2_skeleton.mat"
-
-
-def mat(compress: bool = True, **variables: Any) -> bytes:
-    stream: Any = io.BytesIO()  # scipy's stubs know names of files only
-    scipy.io.savemat(stream, variables, do_compression=compress)
-    return bytes(stream.getvalue())
-
-
-def numbers(frames: int = 4) -> Any:
-    return np.arange(20 * 3 * frames, dtype=np.float64).reshape(20, 3, frames) / 7
 
 
 @pytest.mark.parametrize("folder", ["", "utd-mhad/skeleton/", "Skeleton/", "/somewhere/else/"])

@@ -30,7 +30,7 @@ def test_few_items_are_taken_ahead():
 
 
 def test_two_workers_work_at_the_same_time():
-    both = threading.Barrier(2, timeout=10)
+    both = threading.Barrier(2, timeout=60)
     assert list(map_ahead(lambda _: both.wait() >= 0, range(2), 2)) == [True, True]
 
 

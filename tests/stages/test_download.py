@@ -17,21 +17,13 @@ from hacm.files import read_json
 from hacm.recordings.notes import Kind, Note
 from pipeline.datasets.definition import FACTS
 from pipeline.datasets.registry import find_shipped
-from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
-from tests.conftest import PROJECT, run, shipped_params
+from tests.conftest import PROJECT, run
+from tests.helpers.pku_text import PKU_SPLITS, pku_texts
+from tests.helpers.raw_files import ntu_archive, stage, write_tree
 
 UTD = PROJECT.parent / "shared" / "data" / "utd-mhad-skeleton.tar.xz"
-
-
-@pytest.fixture
-def place(tmp_path) -> Path:
-    """An empty project: params.yaml beside the code, nothing else."""
-    for name in ("hacm", "pipeline", "stages"):
-        (tmp_path / name).symlink_to(PROJECT / name)
-    (tmp_path / "params.yaml").write_text(shipped_params())
-    return tmp_path
 
 
 @pytest.fixture
@@ -56,12 +48,6 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def stage(place: Path, name: str, dataset: str, *options: str, **extra: str):
-    done = run(place, "python", "-m", f"stages.{name}", "--dataset", dataset, *options, check=False, **extra)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done
-
-
 def refused(place: Path, dataset: str, **extra: str) -> str:
     """The last line of a download that ends in an error; from an empty mirror, so that nothing is asked of the net."""
     (place / "mirror").mkdir(exist_ok=True)
@@ -70,18 +56,6 @@ def refused(place: Path, dataset: str, **extra: str) -> str:
     assert done.returncode == 1, done.stderr
     assert not (place / "data" / dataset / "raw" / "receipt.json").exists()
     return done.stderr.splitlines()[-1]
-
-
-def ntu_archive(path: Path, change: str = "") -> list[str]:
-    """Recordings in NTU's format and names, in an archive named like the official one."""
-    settings = SimulatorSettings(performers=(1, 2, 3, 6), actions=(6, 58), cameras=(1, 2))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = []
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in clips(settings):
-            archive.writestr(f"nturgb+d_skeletons/{name}.skeleton", data + change.encode())
-            names.append(name)
-    return names
 
 
 def change_ntu60(place: Path, old: str, new: str) -> None:
@@ -430,12 +404,6 @@ def write_zip(path: Path, texts: dict[str, bytes]) -> None:
             archive.writestr(name, content)
 
 
-def write_tree(folder: Path, texts: dict[str, bytes]) -> None:
-    for name, content in texts.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-
-
 def test_open_data_set_says_where_to_get_it(place):
     message = refused(place, "ui-prmd")
     for word in ("ui-prmd-kinect.tar.bz2", "Segmented Movements", "webpages.uidaho.edu/ui-prmd", "data/ui-prmd/raw"):
@@ -517,23 +485,6 @@ def test_real_ui_prmd_from_a_mirror(place):
     manifest = SkeletonStore.open(place / "data/ui-prmd/clips").manifest
     assert manifest["label"].n_unique() == manifest["subject"].n_unique() == 10
     assert manifest["bodies"].unique().to_list() == [1]
-
-
-PKU_SPLITS = {
-    "cross-subject.txt": b"Training videos: \n0002-L, 0002-M\nValidataion videos: \n0003-L, 0003-M\n",
-    "cross_view_v2.txt": b"Training videos: \n0002-L, 0003-L\nValidataion videos: \n0002-M, 0003-M\n",
-}
-
-
-def pku_texts() -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """Videos and labels of two sessions and two views: 400 frames, the second body in the first 100 only."""
-    rows = [" ".join(f"{1 + frame / 100 + k / 1000:.3f}" for k in range(75)) for frame in range(400)]
-    empty = " ".join(["0"] * 75)
-    lines = [f"{row} {row if frame < 100 else empty}" for frame, row in enumerate(rows)]
-    lines[380:] = [f"{empty} {empty}"] * 20
-    videos = {f"{session}-{view}.txt": "\n".join(lines).encode() for session in ("0002", "0003") for view in "LM"}
-    labels = dict.fromkeys(videos, b"7,0,90,1\n51,100,200,1\n3,20,350,2\n4,380,400,1\n")
-    return videos, labels
 
 
 def pku_folders(raw: Path) -> None:

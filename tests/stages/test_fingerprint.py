@@ -4,20 +4,23 @@ import ast
 import json
 import random
 import re
-import shlex
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from hacm.files import read_json
 from pipeline.graph.fingerprint import decides_nothing
-from tests.conftest import PROJECT, run
+from tests.conftest import PROJECT, environment, run
 
 STAGES = {
     "download@kinect-sim": "stages.download --dataset kinect-sim",
-    "ingest@kinect-sim": "stages.ingest --dataset kinect-sim",
-    "normalize@kinect-sim": "stages.normalize --dataset kinect-sim",
+    "ingest@kinect-sim": "stages.ingest --dataset kinect-sim --workers 1",
+    "normalize@kinect-sim": "stages.normalize --dataset kinect-sim --workers 1",
     "audit@kinect-sim": "stages.audit --dataset kinect-sim",
     "hierarchy@kinect-sim": "stages.hierarchy --dataset kinect-sim",
     "split@kinect-sim-xsub": "stages.split --benchmark kinect-sim-xsub",
@@ -32,28 +35,53 @@ STAGES = {
     ),
     "report": "stages.report",
 }
-IN_PROCESSES = ("ingest@kinect-sim", "normalize@kinect-sim")
-"""Stages that work in several processes, of which only the first can be traced: here they have one."""
+"""Commands. Where a stage works in several processes, it has one here: of others nothing is traced."""
 
 MEASURED = {"seconds", "memory_mb", "energy_j", "machine", "code", "dirty", "sealed"}
 """Keys of details.json that say what a run cost and where it was, and the checksum of them all."""
 
 TAKE = """
-import json, sys
+import json, os, sys
+from pathlib import Path
 from pipeline.graph import fingerprint
-found = {}
-for name, command in json.loads(sys.argv[1]).items():
-    module, *options = command.split()
-    names = {key.removeprefix("--"): value for key, value in zip(options[::2], options[1::2])}
-    one = fingerprint.take(module.removeprefix("stages."), names)
-    found[name] = {"digest": one.digest, "code": one.code, "files": one.files, "dataset": one.dataset}
-print(json.dumps(found))
+
+def take():
+    found = {}
+    for name, command in json.loads(sys.argv[1]).items():
+        module, *options = command.split()
+        names = {key.removeprefix("--"): value for key, value in zip(options[::2], options[1::2])}
+        one = fingerprint.take(module.removeprefix("stages."), names)
+        found[name] = {"digest": one.digest, "code": one.code, "files": one.files, "dataset": one.dataset}
+    return found
+
+for path, text in json.load(sys.stdin):
+    if path is not None:
+        before = Path(path).read_text(encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8")
+    if os.fork() == 0:
+        print(json.dumps(take()), flush=True)
+        os._exit(0)
+    assert os.wait()[1] == 0
+    if path is not None:
+        Path(path).write_text(before, encoding="utf-8")
 """
+"""Takes the fingerprints after each of the changes on standard input, each time in a process that knows nothing of the
+others; a change is undone before the next."""
+
+
+def fingerprints_after(project: Path, changes: Sequence[tuple[str | None, str]]) -> list[dict[str, dict]]:
+    """Of every stage, as the project's own code says, after each of the changes alone. change: a file and its new text."""
+    command = [sys.executable, "-c", TAKE, json.dumps(STAGES)]
+    done = subprocess.run(
+        command, cwd=project, env=environment(), input=json.dumps(changes), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 def fingerprints(project: Path) -> dict[str, dict]:
-    """Of every stage, as the project's own code says."""
-    found: dict[str, dict] = json.loads(run(project, "python", "-c", TAKE, json.dumps(STAGES)).stdout)
+    """The same as the project is now."""
+    [found] = fingerprints_after(project, [(None, "")])
     return found
 
 
@@ -66,6 +94,12 @@ def project(small_project: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     for name in ("tests/__init__.py", "tests/stages/__init__.py", "tests/stages/traced.py"):
         shutil.copy(PROJECT / name, target / name)
     return target
+
+
+@pytest.fixture(scope="module")
+def first(project: Path) -> dict[str, dict]:
+    """The fingerprints before anything is changed."""
+    return fingerprints(project)
 
 
 # What the modules that only show and measure have to say is replaced by next to nothing.
@@ -102,19 +136,16 @@ def traced(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     for name, text in SILENT.items():
         with (silent / name).open("a") as file:
             file.write(text)
-    found = {}
-    for name, command in STAGES.items():
-        out = silent / "traced.json"
-        alone = ["--workers", "1"] if name in IN_PROCESSES else []
-        run(silent, "python", "-m", "tests.stages.traced", str(out), *shlex.split(command), *alone)
-        found[name] = json.loads(out.read_text())
+    run(silent, "python", "-m", "tests.stages.traced", "traced", *STAGES.values())
+    names = [command.replace(" ", "_") for command in STAGES.values()]
+    found = {stage: read_json(silent / "traced" / f"{name}.json") for stage, name in zip(STAGES, names, strict=True)}
     return silent, found
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_what_a_stage_runs_and_opens_is_in_its_fingerprint(project: Path, traced: tuple, stage: str) -> None:
+def test_what_a_stage_runs_and_opens_is_in_its_fingerprint(first: dict, traced: tuple, stage: str) -> None:
     _, found = traced
-    fingerprint = fingerprints(project)[stage]
+    fingerprint = first[stage]
     ran = {one for one in found[stage]["ran"] if not decides_nothing(*one.split(":"))}
     assert len(ran) > 10
     assert ran - fingerprint["code"].keys() == set()
@@ -173,8 +204,7 @@ def reword_docstrings(text: str) -> str:
     return "# a comment\n" + "".join(lines) + "\n# another\n"
 
 
-def test_comments_and_docstrings_start_nothing(project: Path) -> None:
-    first = fingerprints(project)
+def test_comments_and_docstrings_start_nothing(project: Path, first: dict) -> None:
     before = write_all(project, reword_docstrings)
     try:
         assert sum(path.read_text() != text for path, text in before.items()) > 150
@@ -183,8 +213,7 @@ def test_comments_and_docstrings_start_nothing(project: Path) -> None:
         put_back(before)
 
 
-def test_a_help_text_starts_nothing(project: Path) -> None:
-    first = fingerprints(project)
+def test_a_help_text_starts_nothing(project: Path, first: dict) -> None:
     path = project / "stages/pretrain.py"
     text = path.read_text(encoding="utf-8")
     assert text.count("seconds after which") == 1
@@ -195,8 +224,7 @@ def test_a_help_text_starts_nothing(project: Path) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def test_another_data_set_starts_nothing(project: Path) -> None:
-    first = fingerprints(project)
+def test_another_data_set_starts_nothing(project: Path, first: dict) -> None:
     mine = project / "pipeline" / "own" / "lab.py"
     others = project / "pipeline" / "datasets" / "pku_mmd.py"
     before = {others: others.read_text()}
@@ -219,9 +247,8 @@ def changed(first: dict[str, dict], now: dict[str, dict]) -> set[str]:
     return {name for name in STAGES if first[name]["digest"] != now[name]["digest"]}
 
 
-def test_a_fact_reaches_the_stages_that_read_it(project: Path) -> None:
+def test_a_fact_reaches_the_stages_that_read_it(project: Path, first: dict) -> None:
     """The names of actions are read where results are written, not where clips are made."""
-    first = fingerprints(project)
     names = project / "pipeline" / "datasets" / "facts" / "ntu-actions.txt"
     before = {names: names.read_text()}
     names.write_text("sip\n" + before[names].split("\n", 1)[1])
@@ -254,8 +281,8 @@ def definitions_of(project: Path) -> list[tuple[Path, str, str, ast.stmt]]:
     return found
 
 
-def alter(path: Path, node: ast.stmt) -> None:
-    """Give a definition another meaning, or at least another text."""
+def altered(path: Path, node: ast.stmt) -> str:
+    """The file's text in which a definition has another meaning, or at least another text."""
     lines = path.read_text().splitlines(keepends=True)
     if isinstance(node, ast.FunctionDef):
         last = node.body[-1]
@@ -268,24 +295,19 @@ def alter(path: Path, node: ast.stmt) -> None:
         number = value.lineno
         line = lines[number].encode()
         lines[number] = (line[: value.col_offset] + b"SOMETHING and " + line[value.col_offset :]).decode()
-    path.write_text("".join(lines))
+    return "".join(lines)
 
 
-def test_any_definition_reaches_just_the_stages_that_use_it(project: Path) -> None:
+def test_any_definition_reaches_just_the_stages_that_use_it(project: Path, first: dict) -> None:
     """Twenty definitions drawn from all there are, and ten from those that pretraining uses."""
-    first = fingerprints(project)
     everything = definitions_of(project)
     used = first["pretrain@kinect-sim-xsub-hacm-0"]["code"]
     draw = random.Random(0)
     chosen = draw.sample(everything, 20) + draw.sample([one for one in everything if f"{one[1]}:{one[2]}" in used], 10)
+    changes = [(str(path.relative_to(project)), altered(path, node)) for path, _, _, node in chosen]
     reached_by_some = 0
-    for path, module, name, node in chosen:
-        before = {path: path.read_text()}
-        alter(path, node)
-        try:
-            found = changed(first, fingerprints(project))
-        finally:
-            put_back(before)
+    for (_, module, name, _), now in zip(chosen, fingerprints_after(project, changes), strict=True):
+        found = changed(first, now)
         assert found == {stage for stage in STAGES if f"{module}:{name}" in first[stage]["code"]}, f"{module}:{name}"
         reached_by_some += bool(found)
     assert reached_by_some >= 10

@@ -12,7 +12,7 @@ from hacm.errors import UserError
 from stages.shared.stores import expect_version
 from stages.tools import import_released
 from tests.conftest import PROJECT, end_of, run
-from tests.release_format import made_up
+from tests.helpers.release_format import made_up
 
 
 @pytest.fixture

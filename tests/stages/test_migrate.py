@@ -25,6 +25,7 @@ from pipeline.migration.former_project import code_of
 from stages.tools import migrate
 from tests.conftest import copy_project, run, write_small_params
 
+pytestmark = pytest.mark.slow  # runs a whole project of its own
 TAKEN = "its finished work is taken over"
 FIXTURE = Path(__file__).parent / "data" / "project-aaa4aa5.tar.xz"
 CHANGES = {

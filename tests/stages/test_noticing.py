@@ -9,6 +9,7 @@ from hacm.files import SEAL
 from pipeline.store.split_files import read_split, write_split
 from tests.conftest import copy_project, run
 
+pytestmark = pytest.mark.slow  # runs a whole project of its own
 DATASET, BENCHMARK = ("--dataset", "kinect-sim"), ("--benchmark", "kinect-sim-xsub")
 BASELINE = Path("results/benchmarks/kinect-sim-xsub/baseline")
 

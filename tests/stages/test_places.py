@@ -18,7 +18,7 @@ from pipeline.graph.no_git import CONFIG, tell_dvc_of_git
 from pipeline.graph.revisions import resolve_revision
 from stages.download import find_present
 from tests.conftest import PROJECT, environment, run
-from tests.stages.test_download import ntu_archive, place, stage  # noqa: F401
+from tests.helpers.raw_files import ntu_archive, stage
 
 NO_GIT = "error: HEAD: this project is not under git, so it has no past revisions; git init, and commit dvc.lock"
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
@@ -35,7 +35,7 @@ def mounted(target: Path, *options: str):
         subprocess.run(["umount", str(target)], check=True)
 
 
-def test_raw_data_on_a_read_only_disk_is_read(place, tmp_path_factory):  # noqa: F811
+def test_raw_data_on_a_read_only_disk_is_read(place, tmp_path_factory):
     """The record of its verification is kept elsewhere, and a replaced file is still noticed."""
     disk, raw = tmp_path_factory.mktemp("disk"), place / "data/ntu60/raw"
     names = ntu_archive(disk / "nturgbd_skeletons_s001_to_s017.zip")
@@ -56,7 +56,7 @@ def test_raw_data_on_a_read_only_disk_is_read(place, tmp_path_factory):  # noqa:
         assert ".state/receipts/ntu60/receipt.json" in done.stderr
 
 
-def test_links_in_a_raw_folder_are_called_links(place):  # noqa: F811
+def test_links_in_a_raw_folder_are_called_links(place):
     raw = place / "data/ntu60/raw"
     ntu_archive(place / "archive.zip")
     shutil.unpack_archive(place / "archive.zip", place / "elsewhere")

@@ -1,7 +1,5 @@
 """stages.pretrain started by torchrun: two gloo processes on the CPU."""
 
-import csv
-import json
 import os
 import re
 import shutil
@@ -13,21 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PROJECT, environment, run, shell_lines
+from tests.helpers.pretrained import BENCHMARK, RESULTS, details, losses
 
-BENCHMARK = "kinect-sim-xsub"
 TORCHRUN = (
     "env", "HACM_AGAIN=1", "torchrun", "--nproc-per-node", "2", "-m", "stages.pretrain", "--benchmark", BENCHMARK, "--device", "cpu",
 )  # fmt: skip
-RESULTS = f"results/benchmarks/{BENCHMARK}/hacm/seed-0/pretrain"
-
-
-def losses(folder: Path) -> list[list[float]]:
-    with open(folder / RESULTS / "loss.csv") as file:
-        return [[float(value) for value in row.values()] for row in csv.DictReader(file)]
-
-
-def details(folder: Path) -> dict:
-    return json.loads((folder / RESULTS / "details.json").read_text())
 
 
 def set_epochs(folder: Path, epochs: int) -> None:
@@ -66,7 +54,7 @@ def test_a_run_shared_by_torchrun_survives_a_kill_and_ends_with_the_same_bits(pr
     while not state.exists() and process.poll() is None:
         time.sleep(0.02)
     os.kill(find_rank(process.pid, 1), signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 1
     cause = errors.split("Root Cause", 1)[1]
     assert re.search(r"rank +: 1 ", cause)

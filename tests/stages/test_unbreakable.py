@@ -17,8 +17,8 @@ from pipeline.store.manifest import notes_of
 from pipeline.store.store import SkeletonStore
 from stages import download, ingest, normalize
 from tests.conftest import PROJECT, end_of, environment, shipped_params
-from tests.pipeline.test_ntu import body, write
-from tests.pipeline.test_utd_mhad import mat, numbers
+from tests.helpers.ntu_text import body, write
+from tests.helpers.utd_mhad_mat import mat, numbers
 
 GOOD = write([[("7", body(1)), ("8", body(2))], [("7", body(3))]])
 LINES = GOOD.split(b"\n")

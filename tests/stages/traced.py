@@ -1,15 +1,18 @@
-"""Run a stage and write down every function of the project that ran and every file of the project that was opened.
+"""Run stages and write down every function of the project that ran and every file of the project that was opened.
 
-    python -m tests.stages.traced OUT.json stages.NAME [OPTIONS]
+    python -m tests.stages.traced FOLDER "stages.NAME [OPTIONS]" ...
 
-What runs while a module is being imported is left out (that a data set's module is imported is no use of it), and so is
+Each command runs in a process of its own and leaves FOLDER/COMMAND.json (spaces are underscores there); only the libraries
+are loaded once for all of them. What runs while a module is being imported is left out (that a data set's module is imported is no use of it), and so is
 what only shows or checks.
 """
 
 import importlib
 import json
+import os
 import sys
 import threading
+import traceback
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -18,6 +21,8 @@ from pipeline.graph.fingerprint import decides_nothing
 
 PROJECT = Path.cwd()
 PACKAGES = tuple(str(PROJECT / name) + "/" for name in ("hacm", "pipeline", "stages"))
+LIBRARIES = ("numpy", "torch")
+"""Take long to load."""
 OPTIMISED = 0x1  # set in the code of functions, not in that of modules and class bodies
 
 ran: set[str] = set()
@@ -61,8 +66,9 @@ def note_open(event: str, arguments: tuple[Any, ...]) -> None:
             opened.add(str(Path(path).relative_to(PROJECT)))
 
 
-def main() -> None:
-    out, module, *options = sys.argv[1:]
+def trace(command: str, out: Path) -> None:
+    """Run one stage in this process and write down what ran and was opened."""
+    module, *options = command.split()
     stage = importlib.import_module(module)
     sys.argv = [module, *options]
     sys.addaudithook(note_open)
@@ -73,7 +79,24 @@ def main() -> None:
     finally:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
-    Path(out).write_text(json.dumps({"ran": sorted(ran), "opened": sorted(opened)}))
+    out.write_text(json.dumps({"ran": sorted(ran), "opened": sorted(opened)}))
+
+
+def main() -> None:
+    folder, *commands = sys.argv[1:]
+    Path(folder).mkdir()
+    for library in LIBRARIES:
+        importlib.import_module(library)
+    for command in commands:
+        if os.fork() == 0:
+            try:
+                trace(command, Path(folder) / f"{command.replace(' ', '_')}.json")
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        if os.wait()[1]:
+            sys.exit(f"{command}: failed")
 
 
 if __name__ == "__main__":

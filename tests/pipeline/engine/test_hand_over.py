@@ -7,43 +7,10 @@ import time
 
 import pytest
 
-from hacm.files import hash_tree, read_json
+from hacm.files import read_json
 from pipeline.yaml_tree import read_yaml
 from tests.conftest import environment, run, write_small_params
-
-CLEAN = "Data and pipelines are up to date."
-NOTHING = "Nothing to be done"
-LOCAL = ("snakemake", "--profile", "profiles/local")
-
-
-def status(project):
-    return run(project, "dvc", "status").stdout.strip()
-
-
-def lines(path):
-    return path.read_text().splitlines() if path.exists() else []
-
-
-def wants(project):
-    """The stages that Snakemake would run."""
-    done = run(project, *LOCAL, "-n")
-    output = done.stdout + done.stderr
-    return (
-        set()
-        if NOTHING in output
-        else {line.split("done/")[1] for line in output.splitlines() if "output: .state/engine/done/" in line}
-    )
-
-
-def artefacts(project):
-    """Every file that stages made, by hash, but for the sidecars that say when and by which commit."""
-    files = {
-        f"{folder}/{name}": content
-        for folder in ("data", "models", "results", "parsed", "report.txt")
-        if (project / folder).is_dir()
-        for name, content in hash_tree(project / folder).items()
-    }
-    return {name: content for name, content in files.items() if not name.endswith(("details.json", "model.json"))}
+from tests.helpers.engines import CLEAN, LOCAL, NOTHING, artefacts, lines, status, wants
 
 
 def test_the_real_graph_by_snakemake_is_the_one_by_dvc(snakemake_project, small_project, tmp_path):
@@ -106,6 +73,15 @@ def test_snakemake_dvc_snakemake_dvc(done_toy):
     assert "Running stage" not in run(done_toy, "dvc", "repro").stdout
     assert wants(done_toy) == set()
     assert sorted(lines(done_toy / "runs-of-train")) == ["one", "one", "two", "two"]
+
+
+def test_what_snakemake_noted_itself_is_of_no_account(done_toy):
+    """A Snakemake killed at the end of a job leaves that job's benchmark and notes none of its inputs."""
+    shutil.rmtree(done_toy / ".snakemake")
+    for path in done_toy.glob("*.sh"):
+        path.touch()
+    assert wants(done_toy) == set()
+    assert NOTHING in run(done_toy, *LOCAL).stderr
 
 
 def test_what_comes_out_the_same_stops_the_chain(done_toy):

@@ -11,8 +11,8 @@ import time
 import pytest
 
 from tests.conftest import environment, run, write_small_params
+from tests.helpers.engines import CLEAN, LOCAL, artefacts, lines, status, wants
 from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME, PRETRAIN
-from tests.pipeline.engine.test_hand_over import CLEAN, LOCAL, artefacts, lines, status, wants
 
 DVC = ("dvc", "repro")
 MOMENTS = 3
@@ -92,7 +92,7 @@ def test_a_dvc_lock_that_a_killed_dvc_left_half_written(done_toy, left):
 
 def wait_for_stage(log, *, killed):
     """What a stage that Snakemake started says at its end."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not killed and "stopped" not in log.read_text():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)

@@ -8,9 +8,9 @@ from pipeline.engine.needs import Most, Needs
 from pipeline.engine.processes import Launch, command_line
 from pipeline.graph import plan
 from tests.conftest import run
+from tests.helpers.engines import LOCAL, wants
+from tests.helpers.pretrained import details, losses
 from tests.pipeline.engine.conftest import NAME
-from tests.pipeline.engine.test_hand_over import LOCAL, wants
-from tests.stages.test_torchrun import details, losses
 
 
 def test_pretraining_shared_by_two_tasks_here(project_copy):

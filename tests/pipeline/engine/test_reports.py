@@ -4,7 +4,7 @@ import json
 import re
 
 from tests.conftest import run
-from tests.pipeline.engine.test_hand_over import LOCAL, wants
+from tests.helpers.engines import LOCAL, wants
 
 TITLES = {"pretrain": "Pretraining", "linear": "Linear probe", "knn": "k-NN", "baseline": "Raw-joint ridge"}
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests import slurm
 from tests.conftest import environment, run, write_small_params
+from tests.helpers import slurm
+from tests.helpers.engines import CLEAN, artefacts, lines, status, wants
+from tests.helpers.pretrained import details, losses
 from tests.pipeline.engine.conftest import FOLDER, LONGER, NAME
-from tests.pipeline.engine.test_hand_over import CLEAN, artefacts, lines, status, wants
-from tests.stages.test_torchrun import details, losses
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(not slurm.installed(), reason=slurm.GET_IT)]
 QUICK = ("--slurm-init-seconds-before-status-checks", "2")

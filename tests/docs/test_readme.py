@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tests.conftest import run, shell_lines
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 
 

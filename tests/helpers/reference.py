@@ -1,6 +1,6 @@
 """HA-CM and MAMP once more, from docs/hacm.md alone: NumPy, float64, no module of the project but its settings.
 
-What small_golden.json holds was computed by `python -m tests.hacm.reference`. Weights, clips and noise are made by a
+What small_golden.json holds was computed by `python -m tests.helpers.reference`. Weights, clips and noise are made by a
 formula, so that they are the same on every machine.
 
 Axes: B sequences, T frames, V joints, S segments, J token joints, D width, P values of a patch.
