@@ -22,7 +22,8 @@ from hacm.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
 from hacm.recordings.frame_numbers import MOST_TIMES_LONGER
 from hacm.recordings.matlab import MOST_UNPACKED_BYTES
-from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
+from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
+from hacm.skeletons.topology import Topology
 
 LONGEST_REASON = 300
 TAKEN = "taken"
