@@ -34,21 +34,24 @@ def run(
     """
     if len(sources_V) != model.skeleton.joints:
         raise ValueError(f"{len(sources_V)} joints are read, but the encoder's skeleton has {model.skeleton.joints}")
-    return tune(model, replace(task, clips=reread(task.clips, sources_V)), settings, seed, device, on_epoch)
+    clips = reread(task.clips, sources_V, model.skeleton.parents)
+    return tune(model, replace(task, clips=clips), settings, seed, device, on_epoch)
 
 
-def reread(clips: Clips, sources_V: Sequence[Sequence[int]]) -> Clips:
+def reread(clips: Clips, sources_V: Sequence[Sequence[int]], parents: tuple[int, ...]) -> Clips:
     """The clips with joints (R, V, C) read from their (R, U, C); without hierarchies, which are of their skeleton.
 
-    Joints that are read as they stand are not copied. ValueError if a number is no joint of theirs.
+    parents: of the skeleton that they are read into. Joints that are read as they stand are not copied. ValueError if a
+    number is no joint of theirs.
     """
     joints = clips.joints_RVC.shape[1]
     if not all(sources and all(0 <= joint < joints for joint in sources) for sources in sources_V):
         raise ValueError(f"joints {[list(sources) for sources in sources_V]} are read, but the clips have {joints}")
     if [list(sources) for sources in sources_V] == [[joint] for joint in range(joints)]:
-        return replace(clips, hierarchy_RJ=None)
-    if all(len(sources) == 1 for sources in sources_V):
+        joints_RVC = clips.joints_RVC
+    elif all(len(sources) == 1 for sources in sources_V):
         index_V = torch.tensor([sources[0] for sources in sources_V], device=clips.device)
-        return replace(clips, joints_RVC=clips.joints_RVC.index_select(1, index_V), hierarchy_RJ=None)
-    means = [clips.joints_RVC[:, list(sources)].mean(1) for sources in sources_V]
-    return replace(clips, joints_RVC=torch.stack(means, 1), hierarchy_RJ=None)
+        joints_RVC = clips.joints_RVC.index_select(1, index_V)
+    else:
+        joints_RVC = torch.stack([clips.joints_RVC[:, list(sources)].mean(1) for sources in sources_V], 1)
+    return replace(clips, joints_RVC=joints_RVC, hierarchy_RJ=None, parents=parents)

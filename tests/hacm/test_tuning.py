@@ -323,6 +323,7 @@ def test_draws_that_the_split_lacks_are_refused(model: HACM, task: Task) -> None
 
 
 ITSELF = [[joint] for joint in range(6)]
+CHAIN = (-1, 0, 1, 2, 3, 4)
 
 
 def test_clips_of_another_skeleton_are_read_joint_by_joint(model: HACM, task: Task) -> None:
@@ -341,18 +342,26 @@ def test_clips_of_another_skeleton_are_read_joint_by_joint(model: HACM, task: Ta
 
 
 def test_one_joint_may_stand_for_several_and_nothing_is_copied_in_vain(task: Task) -> None:
-    assert transfer.reread(task.clips, ITSELF).joints_RVC is task.clips.joints_RVC
-    read = transfer.reread(task.clips, [[1], [1], [0]])
+    assert transfer.reread(task.clips, ITSELF, CHAIN).joints_RVC is task.clips.joints_RVC
+    read = transfer.reread(task.clips, [[1], [1], [0]], CHAIN[:3])
     assert torch.equal(read.joints_RVC, torch.stack([task.clips.joints_RVC[:, joint] for joint in (1, 1, 0)], dim=1))
     assert torch.equal(read.label_N, task.clips.label_N)
 
 
 def test_a_joint_may_be_the_mean_of_several_and_absent_rows_stay_absent(task: Task) -> None:
-    read, rows = transfer.reread(task.clips, [[0, 2], [5], [1, 3, 4]]).joints_RVC, task.clips.joints_RVC
+    read, rows = transfer.reread(task.clips, [[0, 2], [5], [1, 3, 4]], CHAIN[:3]).joints_RVC, task.clips.joints_RVC
     assert torch.equal(read[:, 0], (rows[:, 0] + rows[:, 2]) / 2)
     assert torch.equal(read[:, 1], rows[:, 5])
     torch.testing.assert_close(read[:, 2], (rows[:, 1] + rows[:, 3] + rows[:, 4]) / 3)
     assert not read[~rows.any(2).any(1)].any()
+
+
+@pytest.mark.parametrize("sources", [[[1], [1], [0]], [[0, 2], [5], [1]], [*ITSELF, [0]], ITSELF])
+def test_bones_are_those_of_the_skeleton_that_clips_are_read_into(task: Task, sources: list[list[int]]) -> None:
+    """As clips of a benchmark are: they know what hangs on what in their own skeleton, of as many joints or not."""
+    clips = replace(task.clips, parents=(5, 5, 5, 5, 5, -1))
+    parents = tuple(range(-1, len(sources) - 1))
+    assert transfer.reread(clips, sources, parents).parents == parents
 
 
 def test_joints_that_do_not_fit_are_refused(model: HACM, task: Task) -> None:
@@ -360,4 +369,4 @@ def test_joints_that_do_not_fit_are_refused(model: HACM, task: Task) -> None:
         transfer.run(model, task, ITSELF[:5], settings_of(TransferSettings), 0, "cpu")
     for joint in (6, -1):
         with pytest.raises(ValueError, match="the clips have 6"):
-            transfer.reread(task.clips, [[0], [1, joint]])
+            transfer.reread(task.clips, [[0], [1, joint]], CHAIN[:2])
