@@ -6,8 +6,8 @@ Not a data set: no figure about accuracy may come from them.
 import torch
 
 from hacm.clips.ragged import Clips
+from hacm.skeletons.shipped import KINECT_V2
 from hacm.skeletons.skeleton import Skeleton
-from hacm.skeletons.topology import KINECT_V2
 from stages.shared.loading import skeleton_of
 
 KINECT: Skeleton = skeleton_of(KINECT_V2)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from hacm.cleaning import CleaningSettings, denoise
 from hacm.recordings import Recording
 from hacm.recordings.ntu import identify
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 
 FRAMES, COLUMNS, JOINTS = 300, 150, 25
 

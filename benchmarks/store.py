@@ -24,7 +24,7 @@ from rich.table import Table
 from benchmarks.processes import run_module
 from hacm.files import write_json
 from hacm.recordings import Clip, Identity
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.results.machine import describe_machine
 from pipeline.store.rows import RowReader
 from pipeline.store.store import SkeletonStore, StoreWriter

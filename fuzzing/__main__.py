@@ -31,7 +31,9 @@ INPUTS_BETWEEN_LINES = 100_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("format", help="ntu, pku-skeleton, pku-labels, pku-splits, ui-prmd, csv, npz or matlab")
+    parser.add_argument(
+        "format", help="ntu, pku-skeleton, pku-labels, pku-splits, ui-prmd, joint-lines, csv, npz or matlab"
+    )
     parser.add_argument("file", nargs="?", type=Path, help="run this one input instead")
     parser.add_argument("--runs", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)

@@ -21,8 +21,10 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
 from hacm.recordings.frame_numbers import MOST_TIMES_LONGER
+from hacm.recordings.joint_lines import JointLines
 from hacm.recordings.matlab import MOST_UNPACKED_BYTES
-from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD, Topology
+from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
+from hacm.skeletons.topology import Topology
 
 LONGEST_REASON = 300
 TAKEN = "taken"
@@ -105,6 +107,13 @@ def _read_ui_prmd(data: bytes) -> Iterator[Recording]:
     return ui_prmd.read(RawRecording("m01_s01_e01", RawFile("positions.txt", positions), companions))
 
 
+JOINT_LINES = JointLines(seeds.STICK, ending=".txt", fps=15, metres=0.001, mirrored=True, confidence=True)
+
+
+def _read_joint_lines(data: bytes) -> Iterator[Recording]:
+    return JOINT_LINES.read(RawRecording("a01_s01_e01", RawFile("a01_s01_e01.txt", data)))
+
+
 ARRAYS = ArrayReader(seeds.STICK, names="a{action}", fps=25)
 CSV_WORDS = (
     *NUMBERS, b"hip x", b"hip y", b"left hand z", b"Left_Hand.Z", b"subject", b"action", b"fps", b'"', b'""', b'"a,b"',
@@ -136,6 +145,7 @@ FORMATS = {
         seeds.pku_splits, partial(mutate_text, words=SPLIT_WORDS), partial(_read_pku, "xsub"), KINECT_V2, lambda _: 450
     ),
     "ui-prmd": Format(seeds.ui_prmd_pairs, mutate_text, _read_ui_prmd, UI_PRMD, _one_value_in_two_bytes),
+    "joint-lines": Format(seeds.joint_lines, mutate_text, _read_joint_lines, seeds.STICK, _one_value_in_two_bytes),
     "csv": Format(
         seeds.csv_texts,
         partial(mutate_text, words=CSV_WORDS),

@@ -60,6 +60,13 @@ def ui_prmd_pairs() -> list[bytes]:
     return [table + SEPARATOR + table for table in tables]
 
 
+def joint_lines() -> list[bytes]:
+    """Four frames of STICK, a line a joint with its confidence, one of them zero throughout."""
+    rows = [row + b" 0.5" for row in _table(12, 3, " ", "%.4f").splitlines()]
+    zeros = [*rows[:3], *[b"0.000000 0.000000 0.000000 0.000000"] * 3, *rows[6:]]
+    return [b"\n".join(lines) + b"\n" for lines in (rows, zeros)] + [b"\r\n".join(rows)]
+
+
 def csv_texts() -> list[bytes]:
     """Four frames of STICK, without and with column names, some in quotes, and with fields left empty."""
     rows = _table(4, 9, ",", "%.4f").decode().splitlines()

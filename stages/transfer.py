@@ -21,14 +21,14 @@ from hacm.evaluation import transfer
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.settings import TransferSettings
-from hacm.skeletons.correspondence import read_joints
-from pipeline.datasets.registry import find_benchmark, known_correspondences
+from hacm.skeletons.correspondence import JointMap, map_joints
+from pipeline.datasets.registry import find_benchmark, own_correspondences
 from stages.shared import box, parameters
 from stages.shared.costs import Meter
 from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import load_benchmark, skeleton_of
 from stages.shared.places import Run
-from stages.shared.progress import Work
+from stages.shared.progress import Work, say
 from stages.shared.result_files import summarise, write_result
 
 READ = (parameters.TRAIN, parameters.BOOTSTRAP, parameters.TRANSFER)
@@ -42,13 +42,15 @@ def main() -> None:
     settings = params.get(parameters.TRANSFER)
     encoder = load_encoder(run, device)
     benchmark = load_benchmark(target, hierarchies=False, device=device)
-    joint_V = joints_of(encoder, target)
+    joints = map_to(encoder, target)
+    for line in joints.describe():
+        say(f"joints of {joints.to.name} read from {joints.source.name}: {line}")
     # Cropped as suits the target's clips; but the encoder is fed the stream that it was trained on.
     augment = params.get(parameters.TRAIN).augment
     task = benchmark.task(replace(augment, stream=encoder.facts["settings"]["augment"]["stream"]))
     meter = Meter(device)
-    trained = fine_tune("trained", encoder, task, joint_V, settings)
-    control = fine_tune("random weights", encoder.with_random_weights(), task, joint_V, settings)
+    trained = fine_tune("trained", encoder, task, joints, settings)
+    control = fine_tune("random weights", encoder.with_random_weights(), task, joints, settings)
     bootstrap = params.get(parameters.BOOTSTRAP)
     write_result(
         run.transfer_results(target),
@@ -72,22 +74,24 @@ def parse() -> argparse.Namespace:
     return options
 
 
-def joints_of(encoder: Encoder, target: str) -> tuple[int, ...]:
-    """For each of the encoder's joints the joint of the target's clips that it is read from.
+def map_to(encoder: Encoder, target: str) -> JointMap:
+    """How the encoder's joints are read from those of the target's clips.
 
     UserError if that is not known, or the encoder was trained on another skeleton than the source has now.
     """
     source_topology, target_topology = (find_benchmark(name)[0].topology for name in (encoder.run.benchmark, target))
     if encoder.model.skeleton != skeleton_of(source_topology):
         raise UserError(f"{encoder.run.model}: of another skeleton than {source_topology.name} is now; run dvc repro")
-    return read_joints(source_topology, target_topology, known_correspondences())
+    return map_joints(source_topology, target_topology, own_correspondences())
 
 
-def fine_tune(title: str, encoder: Encoder, task: Task, joint_V: tuple[int, ...], settings: TransferSettings) -> Result:
+def fine_tune(title: str, encoder: Encoder, task: Task, joints: JointMap, settings: TransferSettings) -> Result:
     """The scores on the target's test clips."""
     with Work(f"transfer, {title}", settings.epochs, "epochs") as work:
         try:
-            return transfer.run(encoder.model, task, joint_V, settings, encoder.run.seed, encoder.device, work.update)
+            return transfer.run(
+                encoder.model, task, joints.sources, settings, encoder.run.seed, encoder.device, work.update
+            )
         except (SettingsError, NotFinite) as error:
             raise UserError(f"transfer: {error}") from error
 

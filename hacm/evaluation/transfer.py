@@ -19,7 +19,7 @@ from hacm.settings import TransferSettings
 def run(
     model: HACM,
     task: Task,
-    joint_V: Sequence[int],
+    sources_V: Sequence[Sequence[int]],
     settings: TransferSettings,
     seed: int,
     device: str,
@@ -28,23 +28,30 @@ def run(
     """Fine-tune the encoder on the task's training clips, score its test clips; the model is left as it is.
 
     task: the other data set's, clips in its own skeleton, augmented as the encoder's clips were (what matters is the
-    stream; its crop may suit the clips). joint_V: for each of the encoder's joints the clips' joint that it is read
-    from. on_epoch: called with the number of epochs done. ValueError if joint_V does not fit the encoder or the clips.
+    stream; its crop may suit the clips). sources_V: for each of the encoder's joints the clips' joints whose mean it is
+    (JointMap.sources). on_epoch: called with the number of epochs done. ValueError if sources_V does not fit the
+    encoder or the clips.
     """
-    if len(joint_V) != model.skeleton.joints:
-        raise ValueError(f"{len(joint_V)} joints are read, but the encoder's skeleton has {model.skeleton.joints}")
-    return tune(model, replace(task, clips=reread(task.clips, joint_V)), settings, seed, device, on_epoch)
+    if len(sources_V) != model.skeleton.joints:
+        raise ValueError(f"{len(sources_V)} joints are read, but the encoder's skeleton has {model.skeleton.joints}")
+    clips = reread(task.clips, sources_V, model.skeleton.parents)
+    return tune(model, replace(task, clips=clips), settings, seed, device, on_epoch)
 
 
-def reread(clips: Clips, joint_V: Sequence[int]) -> Clips:
+def reread(clips: Clips, sources_V: Sequence[Sequence[int]], parents: tuple[int, ...]) -> Clips:
     """The clips with joints (R, V, C) read from their (R, U, C); without hierarchies, which are of their skeleton.
 
-    Joints that are read as they stand are not copied. ValueError if a number is no joint of theirs.
+    parents: of the skeleton that they are read into. Joints that are read as they stand are not copied. ValueError if a
+    number is no joint of theirs.
     """
     joints = clips.joints_RVC.shape[1]
-    if not all(0 <= joint < joints for joint in joint_V):
-        raise ValueError(f"joints {list(joint_V)} are read, but the clips have {joints}")
-    if list(joint_V) == list(range(joints)):
-        return replace(clips, hierarchy_RJ=None)
-    index_V = torch.tensor(list(joint_V), device=clips.device)
-    return replace(clips, joints_RVC=clips.joints_RVC.index_select(1, index_V), hierarchy_RJ=None)
+    if not all(sources and all(0 <= joint < joints for joint in sources) for sources in sources_V):
+        raise ValueError(f"joints {[list(sources) for sources in sources_V]} are read, but the clips have {joints}")
+    if [list(sources) for sources in sources_V] == [[joint] for joint in range(joints)]:
+        joints_RVC = clips.joints_RVC
+    elif all(len(sources) == 1 for sources in sources_V):
+        index_V = torch.tensor([sources[0] for sources in sources_V], device=clips.device)
+        joints_RVC = clips.joints_RVC.index_select(1, index_V)
+    else:
+        joints_RVC = torch.stack([clips.joints_RVC[:, list(sources)].mean(1) for sources in sources_V], 1)
+    return replace(clips, joints_RVC=joints_RVC, hierarchy_RJ=None, parents=parents)

@@ -17,14 +17,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording
-from hacm.recordings.bodies import MOST_BODIES, as_bodies
+from hacm.recordings.bodies import MOST_BODIES, UPRIGHT, Up, as_bodies
 from hacm.recordings.csv_table import read_csv
 from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
 from hacm.recordings.notes import Kind, Note
@@ -51,12 +51,12 @@ Facts = dict[str, float]
 class ArrayReader:
     """A reader (hacm.recordings) of recordings as arrays; every file of SUFFIXES is one.
 
-    topology: the skeleton, whose order the joints of an array have. names: what file names look like, without suffix:
-    `s{subject}_a{action}_t{replication}`, or with folders `{subject}/{action}-{camera}`; {…} is one of IDENTITY and
-    stands for digits. None: names say nothing. fps: frames per second of files that do not say. metres: the unit of
-    coordinates. up: the axis that points up. first_action: the number of the first action. folders: without `names`,
-    how many of the folders above a file are part of its recording's name. most_bodies: more are refused. A subject is
-    not needed.
+    topology: the skeleton, whose order the joints of an array have; a file need not hold the derived ones. names: what
+    file names look like, without suffix: `s{subject}_a{action}_t{replication}`, or with folders
+    `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits. None: names say nothing. fps: frames
+    per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with a minus sign
+    where it points down. first_action: the number of the first action. folders: without `names`, how many of the
+    folders above a file are part of its recording's name. most_bodies: more are refused. A subject is not needed.
     UserError if the settings are impossible.
     """
 
@@ -64,7 +64,7 @@ class ArrayReader:
     names: str | None = None
     fps: float | None = None
     metres: float = 1.0
-    up: Literal["y", "z"] = "y"
+    up: Up = "y"
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
@@ -75,8 +75,8 @@ class ArrayReader:
             raise UserError(f"ArrayReader: fps {self.fps} must be positive")
         if not 0 < self.metres < math.inf:
             raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
-        if self.up not in ("y", "z"):
-            raise UserError(f"ArrayReader: up {self.up!r} must be 'y' or 'z'")
+        if self.up not in UPRIGHT:
+            raise UserError(f"ArrayReader: up {self.up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
         if self.folders < 0 or (self.folders and self.names is not None):
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
@@ -209,8 +209,8 @@ class ArrayReader:
         return Content(joints)
 
     def _read_csv(self, data: bytes) -> "Content":
-        joints = len(self.topology.joints)
-        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.joints for axis in "xyz"]
+        joints = len(self.topology.recorded)
+        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
         known = {*wanted, *SINGLE_NUMBERS, *PLACE_COLUMNS}
         names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS, lambda name: _plain(name) in known)
         if names is None:

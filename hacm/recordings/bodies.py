@@ -15,27 +15,41 @@ from hacm.skeletons.topology import Topology
 MOST_BODIES = 8
 """People in front of one sensor at a time, by default: Kinect tracks six."""
 
+Up = Literal["x", "-x", "y", "-y", "z", "-z"]
+"""The axis of a file that points up; `-y` where y grows downwards, as in pictures."""
+
+UPRIGHT: dict[Up, tuple[tuple[int, int], ...]] = {
+    "x": ((1, -1), (0, 1), (2, 1)),
+    "-x": ((1, 1), (0, -1), (2, 1)),
+    "y": ((0, 1), (1, 1), (2, 1)),
+    "-y": ((0, 1), (1, -1), (2, -1)),
+    "z": ((0, 1), (2, 1), (1, -1)),
+    "-z": ((0, 1), (2, -1), (1, 1)),
+}
+"""For each, of x, y and z the axis of the file that it is and its sign. All are rotations, so that left stays left."""
+
 
 def as_bodies(
     joints: ArrayLike,
     topology: Topology,
     *,
     metres: float = 1.0,
-    up: Literal["y", "z"] = "y",
+    up: Up = "y",
     most_bodies: int = MOST_BODIES,
 ) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
     """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3).
 
-    metres: how long the unit of the numbers is. up: the axis that points up; z becomes y, (x, y, z) → (x, z, −y).
+    V: with or without the topology's derived joints, which are added where they lack. metres: how long the unit of the
+    numbers is. up: the axis that points up and becomes y, by the turn in UPRIGHT: z by (x, y, z) → (x, z, −y).
     Absent are body-frames of zeros alone, as data sets have it, and those with a number that is not finite, which are
     noted if other joints of theirs are numbers; bodies that are never seen go. BadRecording for another shape or other
     contents, and for more than most_bodies, which frames would be if they came first.
     """
     values = _numbers(joints)
-    wanted = (len(topology.joints), 3)
-    if values.ndim not in (3, 4) or values.shape[-2:] != wanted or 0 in values.shape:
-        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {wanted[0]}, 3) or "
-                           f"(bodies, frames, {wanted[0]}, 3)")  # fmt: skip
+    recorded, all_joints = len(topology.recorded), len(topology.joints)
+    if values.ndim not in (3, 4) or values.shape[-2:] not in ((recorded, 3), (all_joints, 3)) or 0 in values.shape:
+        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {recorded}, 3) or "
+                           f"(bodies, frames, {recorded}, 3)")  # fmt: skip
     bodies_MTVC = values.reshape((-1, *values.shape[-3:]))
     if len(bodies_MTVC) > most_bodies:
         bodies, frames = bodies_MTVC.shape[:2]
@@ -46,9 +60,22 @@ def as_bodies(
     # What float32 cannot hold becomes infinite, and is dealt with like what was never finite.
     with np.errstate(over="ignore", invalid="ignore"):
         scaled_MTVC = (bodies_MTVC.astype(np.float64) * metres).astype(np.float32)
-    if up == "z":
-        scaled_MTVC = np.stack((scaled_MTVC[..., 0], scaled_MTVC[..., 2], -scaled_MTVC[..., 1]), axis=-1)
-    return _mark_absent(scaled_MTVC)
+    if up != "y":
+        scaled_MTVC = np.stack([sign * scaled_MTVC[..., axis] for axis, sign in UPRIGHT[up]], axis=-1)
+    return _mark_absent(add_derived(scaled_MTVC, topology))
+
+
+def add_derived(joints_MTVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
+    """All joints of the topology, if only the recorded ones are there: each derived joint is the mean of its sources.
+
+    NaN where one of these is NaN, and zero in a body-frame of zeros.
+    """
+    if joints_MTVC.shape[-2] == len(topology.joints):
+        return joints_MTVC
+    sources = [[topology.joints.index(joint) for joint in joints] for _, joints in topology.derived]
+    with np.errstate(over="ignore", invalid="ignore"):
+        means = [joints_MTVC[..., numbers, :].mean(axis=-2, keepdims=True) for numbers in sources]
+    return np.concatenate([joints_MTVC, *means], axis=-2)
 
 
 def _numbers(joints: ArrayLike) -> NDArray[Any]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawRecording, Recording
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 
 SUFFIX = ".skeleton"
 FRAMES_PER_SECOND = 30.0

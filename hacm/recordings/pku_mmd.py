@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Identity, Part, RawFile, RawRecording, Recording
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 
 FRAMES_PER_SECOND = 30.0
 BODIES = 2

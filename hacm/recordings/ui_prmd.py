@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawFile, RawRecording, Recording
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import UI_PRMD
+from hacm.skeletons.shipped import UI_PRMD
 
 FRAMES_PER_SECOND = 30.0
 ANGLES = "angles"

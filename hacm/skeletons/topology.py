@@ -18,7 +18,8 @@ class Topology:
 
     name: how stores and params.yaml refer to it. joints: V names. parents: for each joint the index of its parent, -1
     for the root. roots: the root set R, ascending: trunk and limb roots, which spatial pruning takes out. centre: the
-    joint that translation and the ridge baseline centre on.
+    joint that translation and the ridge baseline centre on. derived: the last joints that no file holds, by name, each
+    with the joints of the file whose mean it is: `("mid hip", ("left hip", "right hip"))`.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Topology:
     parents: tuple[int, ...]
     roots: tuple[int, ...]
     centre: int
+    derived: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -44,6 +46,7 @@ class Topology:
             raise UserError(f"topology {self.name}: roots must name at least one joint and leave at least one")
         if not 0 <= self.centre < count:
             raise UserError(f"topology {self.name}: centre {self.centre} is not a joint")
+        self._check_derived()
         for joint in range(count):
             seen = set()
             while joint != -1:
@@ -52,6 +55,22 @@ class Topology:
                 seen.add(joint)
                 joint = self.parents[joint]
 
+    def _check_derived(self) -> None:
+        names = tuple(name for name, _ in self.derived)
+        if names != self.joints[len(self.joints) - len(names) :]:
+            raise UserError(
+                f"topology {self.name}: derived joints {', '.join(names)} must be the last ones, in that order"
+            )
+        for name, sources in self.derived:
+            for source in sources or ("",):
+                if source not in self.recorded:
+                    raise UserError(f"topology {self.name}: {name} is derived from {source!r}, which no file holds")
+
+    @cached_property
+    def recorded(self) -> tuple[str, ...]:
+        """The joints that a file holds: all but the derived ones."""
+        return self.joints[: len(self.joints) - len(self.derived)]
+
     @cached_property
     def kept(self) -> tuple[int, ...]:
         """The joints that become tokens: all but the root set, ascending."""
@@ -59,18 +78,20 @@ class Topology:
 
     def describe(self) -> dict[str, Any]:
         """What stores say of the skeleton beside its name, as JSON has it."""
-        return {
+        facts: dict[str, Any] = {
             "joints": list(self.joints),
             "parents": list(self.parents),
             "roots": list(self.roots),
             "centre": self.centre,
         }
+        return facts | ({"derived": [[name, list(sources)] for name, sources in self.derived]} if self.derived else {})
 
     @classmethod
     def described(cls, name: str, facts: Mapping[str, Any]) -> "Topology":
         """The inverse of `describe`."""
         parts = {part: tuple(facts[part]) for part in ("joints", "parents", "roots")}
-        return cls(name, **parts, centre=facts["centre"])
+        derived = tuple((joint, tuple(sources)) for joint, sources in facts.get("derived", ()))
+        return cls(name, **parts, centre=facts["centre"], derived=derived)
 
     @cached_property
     def bones(self) -> tuple[tuple[int, int], ...]:
@@ -94,51 +115,8 @@ def _check_types(topology: Topology) -> None:
             if not isinstance(value, kind) or value == "":
                 wanted = "a name" if kind is str else "the number of a joint"
                 raise UserError(f"topology {name}: {value!r} in {part} is not {wanted}")
+    for pair in topology.derived if isinstance(topology.derived, tuple) else (None,):
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[1], tuple)):
+            raise UserError(f"topology {name}: derived must be a tuple of pairs, ((name, (joint, joint)),)")
     if not isinstance(topology.centre, int):
         raise UserError(f"topology {name}: centre {topology.centre!r} is not the number of a joint")
-
-
-KINECT_V2 = Topology(
-    name="kinect-v2-25",
-    joints=(
-        "spine base", "spine mid", "neck", "head",
-        "left shoulder", "left elbow", "left wrist", "left hand",
-        "right shoulder", "right elbow", "right wrist", "right hand",
-        "left hip", "left knee", "left ankle", "left foot",
-        "right hip", "right knee", "right ankle", "right foot",
-        "spine shoulder", "left hand tip", "left thumb", "right hand tip", "right thumb",
-    ),
-    parents=(1, -1, 20, 2, 20, 4, 5, 6, 20, 8, 9, 10, 0, 12, 13, 14, 0, 16, 17, 18, 1, 7, 7, 11, 11),
-    roots=(0, 1, 4, 8, 12, 16, 20),
-    centre=1,
-)  # fmt: skip
-
-KINECT_V1 = Topology(
-    name="kinect-v1-20",
-    joints=(
-        "head", "shoulder centre", "spine", "hip centre",
-        "left shoulder", "left elbow", "left wrist", "left hand",
-        "right shoulder", "right elbow", "right wrist", "right hand",
-        "left hip", "left knee", "left ankle", "left foot",
-        "right hip", "right knee", "right ankle", "right foot",
-    ),
-    parents=(1, 2, 3, -1, 1, 4, 5, 6, 1, 8, 9, 10, 3, 12, 13, 14, 3, 16, 17, 18),
-    roots=(1, 2, 3, 4, 8, 12, 16),
-    centre=2,
-)  # fmt: skip
-
-UI_PRMD = Topology(
-    name="ui-prmd-22",
-    joints=(
-        "waist", "spine", "chest", "neck", "head", "head tip",
-        "left collar", "left upper arm", "left forearm", "left hand",
-        "right collar", "right upper arm", "right forearm", "right hand",
-        "left upper leg", "left lower leg", "left foot", "left toes",
-        "right upper leg", "right lower leg", "right foot", "right toes",
-    ),
-    parents=(-1, 0, 1, 2, 3, 4, 2, 6, 7, 8, 2, 10, 11, 12, 0, 14, 15, 16, 0, 18, 19, 20),
-    roots=(0, 1, 2, 6, 7, 10, 11, 14, 18),
-    centre=1,
-)  # fmt: skip
-
-TOPOLOGIES = {topology.name: topology for topology in (KINECT_V2, KINECT_V1, UI_PRMD)}

@@ -14,6 +14,7 @@ from pipeline.audit.counts import count_by, count_classes, count_splits, describ
 from pipeline.audit.findings import Finding, in_order
 from pipeline.audit.leakage import find_duplicates, find_leaks
 from pipeline.audit.provenance import Origin, check_store, trace_provenance
+from pipeline.audit.registered_versions import compare_with_registered
 from pipeline.audit.sketches import find_near_pairs, sketch
 from pipeline.audit.streaming import split_into_batches
 from pipeline.audit.values import MEASURES, find_value_faults, measure
@@ -58,6 +59,7 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
         "licence": dataset.licence,
         "topology": dataset.topology.name,
         "version": store.version,
+        "registered": compare_with_registered(store, dataset.name),
         "provenance": provenance,
         "clips": len(manifest),
         "expected_clips": dataset.clips,

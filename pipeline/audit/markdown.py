@@ -17,6 +17,8 @@ def audit_page(facts: dict[str, Any]) -> str:
         f"version `{facts['version']}`, topology {facts['topology']}, "
         f"{facts['clips']} clips, {facts['excluded']} excluded",
         "",
+        f"{facts['registered']['text']}.",
+        "",
         "## Findings",
         "",
         *([f"- **{one['severity']}** ({one['kind']}): {one['text']}" for one in facts["findings"]] or ["none"]),

@@ -36,4 +36,5 @@ def _splits(facts: dict[str, Any], title: str) -> Table:
             for part in ("train", "test")
         )
         rows.append((rule, *found, *subjects))
-    return Table(title, ("split", "train", "test", "training subjects", "test subjects"), rows, numbers=5)
+    headings = ("split", "train", "test", "training subjects", "test subjects")
+    return Table(title, headings, rows, [facts["registered"]["text"]], numbers=5)

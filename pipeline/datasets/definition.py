@@ -63,7 +63,7 @@ class DataSet:
     classifier, where that is not the number of labels that occur.
     videos: main raw files, where one holds many recordings. clips: recordings in the raw files. expected: clips per
     (training, test) part of a split rule after exclusion. The last three only where the authors state them. grid: the
-    rule of the names. correspondences: which joints stand for which of other skeletons
+    rule of the names. correspondences: of a skeleton of one's own, which joints stand for which of other skeletons
     (hacm/skeletons/correspondence.py).
     """
 

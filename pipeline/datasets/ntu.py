@@ -1,6 +1,6 @@
 """NTU RGB+D 60 and 120 (Shahroudy et al., CVPR 2016; Liu et al., TPAMI 2020)."""
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.layouts import NtuGrid
 from pipeline.datasets.splits import SplitRule

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.splits import SplitRule
 

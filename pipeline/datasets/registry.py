@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from hacm.errors import UserError
-from hacm.skeletons.correspondence import CORRESPONDENCES
-from hacm.skeletons.topology import TOPOLOGIES, Topology
+from hacm.skeletons.shipped import TOPOLOGIES
+from hacm.skeletons.topology import Topology
 from pipeline.datasets.definition import OWN, DataSet, describe_fault
 from pipeline.store.manifest import SCHEMA
 
@@ -56,12 +56,12 @@ def find_topology(name: str) -> Topology:
     return known[name]
 
 
-def known_correspondences() -> dict[tuple[str, str], dict[str, str]]:
-    """The shipped correspondences between skeletons and those of the data sets in pipeline/own."""
-    known = dict(CORRESPONDENCES)
+def own_correspondences() -> dict[tuple[str, str], dict[str, str]]:
+    """The correspondences between skeletons that the data sets in pipeline/own declare."""
+    declared: dict[tuple[str, str], dict[str, str]] = {}
     for dataset in find_own().values():
-        known |= dataset.correspondences
-    return known
+        declared |= dataset.correspondences
+    return declared
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import itertools
 
-from hacm.skeletons.topology import UI_PRMD
+from hacm.skeletons.shipped import UI_PRMD
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.layouts import Listed
 from pipeline.datasets.splits import VALIDATION, SplitRule, hold_out

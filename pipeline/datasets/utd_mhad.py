@@ -1,6 +1,6 @@
 """UTD-MHAD (Chen, Jafari, Kehtarnavaz, ICIP 2015)."""
 
-from hacm.skeletons.topology import KINECT_V1
+from hacm.skeletons.shipped import KINECT_V1
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.splits import VALIDATION, SplitRule, hold_out
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.kinect_sim.time_curves import Array
 
 LEFT, RIGHT = 0, 1

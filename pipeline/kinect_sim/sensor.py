@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.kinect_sim.body import (
     ANKLE,
     ELBOW,

@@ -6,7 +6,7 @@ Shape suffixes: T frames, V joints, C coordinates.
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.kinect_sim.body import LEFT, RIGHT, SHOULDER, SPINE_BASE, SPINE_SHOULDER
 from pipeline.kinect_sim.time_curves import Array
 from pipeline.kinect_sim.tracks import Track

@@ -6,7 +6,7 @@ order with −0 as 0 and every NaN as the same NaN (only raw recordings, before 
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,8 +159,14 @@ def version(manifest: pl.DataFrame) -> str:
 
     A changed label, subject, camera, setup or joint changes it; the order of rows, chunking and codec do not.
     """
-    listed = [column for column in LISTED_COLUMNS if manifest[column].is_not_null().any()]
     digest = hashlib.blake2b(digest_size=16)
-    for row in manifest.select(*VERSION_COLUMNS, *listed).sort("name").iter_rows():
-        digest.update(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n")
+    for _, row in iter_version_rows(manifest):
+        digest.update(row)
     return digest.hexdigest()
+
+
+def iter_version_rows(manifest: pl.DataFrame) -> Iterator[tuple[str, bytes]]:
+    """In name order, the name of each clip and the bytes that it adds to the version."""
+    listed = [column for column in LISTED_COLUMNS if manifest[column].is_not_null().any()]
+    for row in manifest.select(*VERSION_COLUMNS, *listed).sort("name").iter_rows():
+        yield row[0], json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"

@@ -25,6 +25,10 @@ def command_line() -> command.Parser:
     parser.add_argument(
         "--no-values", action="store_true", help="compare manifests alone, not by how much values differ"
     )
+    parser.add_argument(
+        "--register", nargs="?", const="version", choices=("version", "clips"),
+        help="print the line for the registry of versions instead, or with `clips` a line for each clip as well",
+    )  # fmt: skip
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print audit.json instead of tables")
     output.add_argument("--markdown", action="store_true", help="print audit.md instead of tables")
@@ -46,6 +50,8 @@ from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import Verification, report_verification, verify
 from pipeline.audit.markdown import audit_page
 from pipeline.audit.overview import tabulate_audit
+from pipeline.audit.provenance import check_store
+from pipeline.audit.registered_versions import register
 from pipeline.audit.split_artefacts import verify_split
 from pipeline.audit.version_differences import compare_versions, measure_changes
 from pipeline.datasets.definition import DataSet
@@ -54,6 +60,7 @@ from pipeline.text_tables import show_tables
 from stages.shared import parameters, places
 from stages.shared.auditing import audit_dataset, audit_store, paths_of
 from stages.shared.progress import console, say
+from stages.shared.stores import open_store as open_clips
 
 DOWNLOAD = "python -m stages.download --dataset"
 
@@ -63,6 +70,8 @@ def main() -> None:
     for dataset in find_datasets(options):
         if options.revisions is not None or options.to is not None:
             compare_revisions(dataset, options)
+        elif options.register:
+            print_registration(dataset, options)
         elif options.verify:
             verify_dataset(dataset) if options.store is None else verify_store(options.store)
         else:
@@ -92,6 +101,13 @@ def show_audit(dataset: DataSet, options: argparse.Namespace) -> None:
     failing = choose_strict(found.findings, options.strict or ["error"]) if options.strict is not None else []
     if failing:
         raise FailedCheck(f"{dataset.name}: {len(failing)} findings that --strict names; the first: {failing[0].text}")
+
+
+def print_registration(dataset: DataSet, options: argparse.Namespace) -> None:
+    """What is to be added to the registry of versions."""
+    store = open_clips(places.clips(dataset.name) if options.store is None else options.store)
+    check_store(store, dataset)
+    print(*register(store, dataset.name, clips=options.register == "clips"), sep="\n")
 
 
 def compare_revisions(dataset: DataSet, options: argparse.Namespace) -> None:

@@ -27,8 +27,8 @@ from hacm.model.network import HACM
 from hacm.protocols import linear, robustness
 from hacm.settings import AugmentSettings
 from hacm.skeletons.limbs import find_limbs_by_branching
+from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.skeleton import Skeleton
-from hacm.skeletons.topology import TOPOLOGIES
 from tests.helpers.every_skeleton import CRAB, SKELETONS
 from tests.helpers.small_training import SETTINGS, SKELETON, moving_clips
 

@@ -322,31 +322,51 @@ def test_draws_that_the_split_lacks_are_refused(model: HACM, task: Task) -> None
 # ---- transfer -------------------------------------------------------------------------------------------------------
 
 
+ITSELF = [[joint] for joint in range(6)]
+CHAIN = (-1, 0, 1, 2, 3, 4)
+
+
 def test_clips_of_another_skeleton_are_read_joint_by_joint(model: HACM, task: Task) -> None:
     """Clips whose joints stand in another order, with one too many, are what they were once they are read back."""
     order = [5, 3, 0, 1, 4, 2]
     rows = task.clips.joints_RVC
     other = replace(task.clips, joints_RVC=torch.cat([rows[:, order], rows[:, :1] + 9], dim=1))
-    back = [order.index(joint) for joint in range(6)]
+    back = [[order.index(joint)] for joint in range(6)]
     settings = settings_of(TransferSettings)
     found = transfer.run(model, replace(task, clips=other), back, settings, 0, "cpu")
     assert np.array_equal(
         found.scores_NK, finetune.run(model, task, settings_of(finetune.Settings), 0, "cpu").scores_NK
     )
-    wrong = transfer.run(model, replace(task, clips=other), list(range(6)), settings, 0, "cpu")
+    wrong = transfer.run(model, replace(task, clips=other), ITSELF, settings, 0, "cpu")
     assert not np.allclose(found.scores_NK, wrong.scores_NK)
 
 
 def test_one_joint_may_stand_for_several_and_nothing_is_copied_in_vain(task: Task) -> None:
-    assert transfer.reread(task.clips, range(6)).joints_RVC is task.clips.joints_RVC
-    read = transfer.reread(task.clips, [1, 1, 0])
+    assert transfer.reread(task.clips, ITSELF, CHAIN).joints_RVC is task.clips.joints_RVC
+    read = transfer.reread(task.clips, [[1], [1], [0]], CHAIN[:3])
     assert torch.equal(read.joints_RVC, torch.stack([task.clips.joints_RVC[:, joint] for joint in (1, 1, 0)], dim=1))
     assert torch.equal(read.label_N, task.clips.label_N)
 
 
+def test_a_joint_may_be_the_mean_of_several_and_absent_rows_stay_absent(task: Task) -> None:
+    read, rows = transfer.reread(task.clips, [[0, 2], [5], [1, 3, 4]], CHAIN[:3]).joints_RVC, task.clips.joints_RVC
+    assert torch.equal(read[:, 0], (rows[:, 0] + rows[:, 2]) / 2)
+    assert torch.equal(read[:, 1], rows[:, 5])
+    torch.testing.assert_close(read[:, 2], (rows[:, 1] + rows[:, 3] + rows[:, 4]) / 3)
+    assert not read[~rows.any(2).any(1)].any()
+
+
+@pytest.mark.parametrize("sources", [[[1], [1], [0]], [[0, 2], [5], [1]], [*ITSELF, [0]], ITSELF])
+def test_bones_are_those_of_the_skeleton_that_clips_are_read_into(task: Task, sources: list[list[int]]) -> None:
+    """As clips of a benchmark are: they know what hangs on what in their own skeleton, of as many joints or not."""
+    clips = replace(task.clips, parents=(5, 5, 5, 5, 5, -1))
+    parents = tuple(range(-1, len(sources) - 1))
+    assert transfer.reread(clips, sources, parents).parents == parents
+
+
 def test_joints_that_do_not_fit_are_refused(model: HACM, task: Task) -> None:
     with pytest.raises(ValueError, match="5 joints are read, but the encoder's skeleton has 6"):
-        transfer.run(model, task, range(5), settings_of(TransferSettings), 0, "cpu")
+        transfer.run(model, task, ITSELF[:5], settings_of(TransferSettings), 0, "cpu")
     for joint in (6, -1):
         with pytest.raises(ValueError, match="the clips have 6"):
-            transfer.reread(task.clips, [0, joint])
+            transfer.reread(task.clips, [[0], [1, joint]], CHAIN[:2])

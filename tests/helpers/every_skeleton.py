@@ -1,7 +1,7 @@
 """The skeletons that data sets bring, and one that nobody has."""
 
+from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.skeleton import Skeleton
-from hacm.skeletons.topology import TOPOLOGIES
 
 CRAB = Skeleton(
     joints=11,

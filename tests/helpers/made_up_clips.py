@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from hacm.recordings import Clip, Identity
-from hacm.skeletons.topology import KINECT_V1
+from hacm.skeletons.shipped import KINECT_V1
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.utd_mhad import UTD_MHAD
 from pipeline.store.store import SkeletonStore, StoreWriter

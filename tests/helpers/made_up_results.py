@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.report.collecting import Selection
 
 AWKWARD = 'wave <b>&"x"</b> $x_1$ | *both*'

@@ -5,6 +5,7 @@ import io
 import struct
 import tracemalloc
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from hypothesis.extra import numpy as arrays
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Part, RawFile, RawRecording
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
-from hacm.recordings.bodies import as_bodies
+from hacm.recordings.bodies import UPRIGHT, Up, as_bodies
+from hacm.skeletons.shipped import COCO_17, MEDIAPIPE_33
 from hacm.skeletons.topology import Topology
 from tests.helpers.said import said
 
 BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
+FOUR = Topology("stick-4", ("hip", "head", "left hand", "right hand"), (-1, 0, 0, 0), (0,), 0)
 PLAIN = ArrayReader(BODY, fps=25)
 NAMED = ArrayReader(BODY, names="s{subject}_a{action}", fps=25)
 NAME = "s2_a3.npz"
@@ -142,6 +145,79 @@ def test_unit_and_axes() -> None:
     assert bodies[0, 0, 0].tolist() == [1.0, 3.0, -2.0]
 
 
+UPWARDS = {"x": (1, 0, 0), "-x": (-1, 0, 0), "y": (0, 1, 0), "-y": (0, -1, 0), "z": (0, 0, 1), "-z": (0, 0, -1)}
+
+
+@pytest.mark.parametrize("up", UPRIGHT)
+def test_whatever_points_up_becomes_y_by_a_turn(up: Up) -> None:
+    bodies, _ = as_bodies([np.concatenate([np.eye(3) * 2, [UPWARDS[up]]])[[3, 0, 1, 2]]], FOUR, up=up)
+    upwards, turn = bodies[0, 0, 0], bodies[0, 0, 1:].T / 2
+    assert upwards.tolist() == [0, 1, 0]
+    assert np.linalg.det(turn) == pytest.approx(1)  # and no mirror: left stays left
+    assert sorted(np.abs(turn).ravel().tolist()) == [0] * 6 + [1] * 3
+
+
+def test_pictures_have_y_downwards() -> None:
+    """x to the right, y down, z away from the camera: the point stays to the right and is now above and nearer."""
+    assert as_bodies([[[1, -2, -3]] * 3], BODY, up="-y")[0][0, 0, 0].tolist() == [1, 2, 3]
+
+
+def test_derived_joints_are_the_mean_of_their_sources() -> None:
+    generator = np.random.default_rng(0)
+    recorded = generator.normal(size=(2, 6, 17, 3))
+    recorded[1, 2, 5] = np.nan  # a shoulder
+    recorded[1, 3] = 0
+    bodies, notes = as_bodies(recorded, COCO_17)
+    assert bodies.shape == (2, 6, 19, 3)
+    seen = ~np.isnan(bodies).all(axis=(2, 3))
+    assert seen.tolist() == [[True] * 6, [True, True, False, False, True, True]]
+    np.testing.assert_array_equal(bodies[seen][:, :17], recorded.astype(np.float32)[seen])
+    np.testing.assert_allclose(
+        bodies[seen][:, 17], (recorded[:, :, 5] + recorded[:, :, 6])[seen] / 2, rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(
+        bodies[seen][:, 18], (recorded[:, :, 11] + recorded[:, :, 12])[seen] / 2, rtol=1e-5, atol=1e-6
+    )
+    assert [note.count for note in notes] == [1]
+    again, _ = as_bodies(np.nan_to_num(bodies), COCO_17)  # a file may hold the derived ones as well
+    np.testing.assert_array_equal(again, bodies)
+    with pytest.raises(BadRecording, match=r"joints of shape \(6, 18, 3\) instead of \(frames, 17, 3\) or"):
+        as_bodies(recorded[0, :, [*range(17), 0]].swapaxes(0, 1), COCO_17)
+
+
+def test_mediapipe_tables_lack_the_middle_of_the_hips() -> None:
+    """As people write them: a column for each landmark, y downwards, and its visibility, which is not read."""
+    values = np.random.default_rng(0).uniform(size=(3, 33, 4)).round(4)
+    header = [f"{joint.upper().replace(' ', '_')}_{part}" for joint in MEDIAPIPE_33.recorded
+              for part in ("x", "y", "z", "visibility")]  # fmt: skip
+    reader = ArrayReader(MEDIAPIPE_33, names="s{subject}_a{action}", fps=25, up="-y")
+    recording = reader.parse(table(values.reshape(3, -1), header), "s2_a3.csv")
+    assert recording.bodies_MTVC.shape == (1, 3, 35, 3)
+    np.testing.assert_allclose(recording.bodies_MTVC[0, :, :33], values[..., :3] * (1, -1, -1), rtol=1e-6)
+    hips = (values[:, 23, :3] + values[:, 24, :3]) / 2 * (1, -1, -1)
+    np.testing.assert_allclose(recording.bodies_MTVC[0, :, 34], hips, rtol=1e-5)
+    assert "visibility" in said(recording)[0]
+
+
+MEDIAPIPE_CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "own" / "30-mediapipe33-csv"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not MEDIAPIPE_CASES.exists(), reason="the cases are not here")
+def test_people_in_mediapipe_tables_stand_upright_and_left_is_left() -> None:
+    reader = ArrayReader(MEDIAPIPE_33, names="P{subject}_{action}", fps=25, up="-y")
+    files = sorted(MEDIAPIPE_CASES.glob("*/*.csv"))
+    assert len(files) == 12
+    for file in files:
+        body = reader.parse(file.read_bytes(), file.name).bodies_MTVC[0]
+        body = body[np.isfinite(body).all(axis=(1, 2))]
+        at = {name: body[:, joint] for joint, name in enumerate(MEDIAPIPE_33.joints)}
+        assert (at["nose"][:, 1] > at["mid hip"][:, 1]).all()
+        assert (at["mid hip"][:, 1] > at["left ankle"][:, 1]).all()
+        # Facing the camera, which z points to: one's left is to the right of the picture.
+        assert (at["left shoulder"][:, 0] > at["right shoulder"][:, 0]).mean() > 0.9
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
 def test_absent_bodies(bad: float) -> None:
     values = np.stack([WALK, WALK + 1, np.zeros_like(WALK)])
@@ -259,7 +335,7 @@ def test_what_is_not_said(reader: ArrayReader, path: str, content: dict[str, Any
     "wrong",
     [
         {"names": "take"}, {"names": "{who}"}, {"names": "{subject}{action}"}, {"names": "{action}_{action}"}, {"names": "{}"},
-        {"fps": 0}, {"fps": np.nan}, {"metres": -1.0}, {"metres": np.inf}, {"up": "x"},
+        {"fps": 0}, {"fps": np.nan}, {"metres": -1.0}, {"metres": np.inf}, {"up": "+y"},
     ],
 )  # fmt: skip
 def test_impossible_settings(wrong: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hacm.errors import UserError
 from hacm.recordings import Clip
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import KINECT_V1, KINECT_V2, UI_PRMD
+from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
 from pipeline.audit import audit, sketches
 from pipeline.audit.findings import KINDS, Finding, choose_strict, in_order
 from pipeline.audit.markdown import audit_page

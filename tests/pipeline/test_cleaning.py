@@ -16,7 +16,8 @@ from hacm.cleaning import CleaningSettings, clean, denoise
 from hacm.errors import BadRecording
 from hacm.recordings import Clip, Identity, Recording, ntu
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import KINECT_V1, KINECT_V2, Topology
+from hacm.skeletons.shipped import KINECT_V1, KINECT_V2
+from hacm.skeletons.topology import Topology
 from tests.helpers.said import said
 
 GOLDEN = Path(__file__).parents[2].parent / "shared" / "golden"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hacm.cleaning import CleaningSettings, clean
 from hacm.recordings import ntu
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.kinect_sim import ACTIONS, SimulatorSettings, clips, generate
 from pipeline.kinect_sim import tracks as sim_tracks
 from pipeline.kinect_sim.body import ELBOW_MOST, KNEE_MOST

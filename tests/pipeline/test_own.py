@@ -13,7 +13,7 @@ import pipeline.datasets.registry
 import pipeline.own
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, Identity, RawFile, RawRecording, Recording
-from hacm.skeletons.topology import KINECT_V2
+from hacm.skeletons.shipped import KINECT_V2
 from pipeline.datasets.registry import (
     find_benchmark,
     find_dataset,

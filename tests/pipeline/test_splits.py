@@ -34,7 +34,7 @@ def test_a_validation_part_is_of_training_subjects_and_test_subjects_are_in_neit
         hold_out(rule, 2)
     with pytest.raises(UserError, match=r"\[1\] cannot both train and test"):
         SplitRule("subject", frozenset({1}), frozenset({1, 2}))
-    for name in ("utd-mhad", "ui-prmd"):
+    for name in ("utd-mhad", "ui-prmd", "msr-action3d", "kard"):
         splits = find_shipped()[name].splits
         held = splits[VALIDATION]
         assert held.train | held.test == splits["xsub"].train

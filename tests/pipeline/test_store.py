@@ -17,7 +17,7 @@ from hacm.errors import UserError
 from hacm.files import hash_tree, read_json
 from hacm.recordings import Clip, Identity
 from hacm.recordings.notes import Kind, Note
-from hacm.skeletons.topology import KINECT_V1
+from hacm.skeletons.shipped import KINECT_V1
 from pipeline.store import rows
 from pipeline.store.manifest import LISTED_COLUMNS, VERSION_COLUMNS, hash_clip, version
 from pipeline.store.store import SkeletonStore, StoreWriter

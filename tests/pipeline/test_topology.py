@@ -1,5 +1,7 @@
 """Skeletons: each mistake in one is told in one line."""
 
+import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hacm.errors import UserError
-from hacm.skeletons.topology import KINECT_V2, TOPOLOGIES, Topology
+from hacm.skeletons.shipped import BODY_25, COCO_17, H36M_17, HALPE_26, KINECT_V2, MEDIAPIPE_33, TOPOLOGIES
+from hacm.skeletons.topology import Topology
 from pipeline.datasets.registry import find_topology
 
 BODY = Topology("stick", ("hip", "chest", "left hand", "right hand"), (-1, 0, 1, 1), (0, 1), 1)
@@ -41,6 +44,12 @@ BODY = Topology("stick", ("hip", "chest", "left hand", "right hand"), (-1, 0, 1,
         ({"centre": -1}, "centre -1 is not a joint"),
         ({"centre": "chest"}, "centre 'chest' is not the number of a joint"),
         ({"name": ""}, "the name must be a text"),
+        ({"derived": [("hip", ("chest",))]}, "derived must be a tuple of pairs, ((name, (joint, joint)),)"),
+        ({"derived": (("right hand", "chest"),)}, "derived must be a tuple of pairs, ((name, (joint, joint)),)"),
+        ({"derived": (("left hand", ("chest",)),)}, "derived joints left hand must be the last ones, in that order"),
+        ({"derived": (("right hand", ()),)}, "right hand is derived from '', which no file holds"),
+        ({"derived": (("right hand", ("hip", "right hand")),)}, "is derived from 'right hand', which no file holds"),
+        ({"derived": (("right hand", ("hip", "tail")),)}, "right hand is derived from 'tail', which no file holds"),
     ],
 )
 def test_each_mistake_is_one_line(change: dict[str, Any], reason: str) -> None:
@@ -70,15 +79,66 @@ def test_a_skeleton_is_accepted_if_and_only_if_it_is_one_tree(parents: list[int]
 def test_known_ones_are_found_and_described() -> None:
     for name, topology in TOPOLOGIES.items():
         assert find_topology(name) is topology
-        assert (
-            Topology(
-                name,
-                **{
-                    key: tuple(value) if isinstance(value, list) else value
-                    for key, value in topology.describe().items()
-                },
-            )
-            == topology
-        )
+        assert Topology.described(name, json.loads(json.dumps(topology.describe()))) == topology
     with pytest.raises(UserError, match=f"unknown topology 'stick'; known: {KINECT_V2.name}"):
         find_topology("stick")
+
+
+# As their makers list them: OpenPose (doc/02_output.md, POSE_BODY_25_BODY_PARTS), AlphaPose (Halpe-FullBody, README),
+# the COCO keypoint task, and Human3.6M's 17 of VideoPose3D and MotionBERT. L and R stand for left and right.
+ORDERS = {
+    BODY_25: "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist MidHip RHip RKnee RAnkle LHip LKnee LAnkle REye "
+    "LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
+    HALPE_26: "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
+    "RAnkle Head Neck Hip LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel",
+    COCO_17: "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
+    "RAnkle",
+    H36M_17: "Hip RHip RKnee RAnkle LHip LKnee LAnkle Spine Thorax Nose Head LShoulder LElbow LWrist RShoulder RElbow "
+    "RWrist",
+}
+# MediaPipe's enumeration PoseLandmark.
+LANDMARKS = """NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR RIGHT_EAR
+MOUTH_LEFT MOUTH_RIGHT LEFT_SHOULDER RIGHT_SHOULDER LEFT_ELBOW RIGHT_ELBOW LEFT_WRIST RIGHT_WRIST LEFT_PINKY RIGHT_PINKY
+LEFT_INDEX RIGHT_INDEX LEFT_THUMB RIGHT_THUMB LEFT_HIP RIGHT_HIP LEFT_KNEE RIGHT_KNEE LEFT_ANKLE RIGHT_ANKLE LEFT_HEEL
+RIGHT_HEEL LEFT_FOOT_INDEX RIGHT_FOOT_INDEX"""
+
+
+@pytest.mark.parametrize("topology", ORDERS, ids=lambda each: each.name)
+def test_joints_are_in_the_order_of_the_estimators(topology: Topology) -> None:
+    words = [re.sub(r"^([LR])(?=[A-Z])", {"L": "Left", "R": "Right"}.get(word[0], ""), word)
+             for word in ORDERS[topology].split()]  # fmt: skip
+    assert topology.recorded == tuple(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", word).lower() for word in words)
+
+
+def test_mediapipe_in_the_order_of_its_enumeration() -> None:
+    assert MEDIAPIPE_33.recorded == tuple(word.lower().replace("_", " ") for word in LANDMARKS.split())
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)
+def test_each_side_is_the_others_mirror_image(topology: Topology) -> None:
+    """Joint for joint: what a left joint hangs on, whether it is pruned, and what it is derived from."""
+    other = {"left": "right", "right": "left"}
+
+    def mirror(name: str) -> str:
+        return " ".join(other.get(word, word) for word in name.split())
+
+    parent = {name: topology.joints[topology.parents[joint]] for joint, name in enumerate(topology.joints)}
+    for joint, name in enumerate(topology.joints):
+        twin = topology.joints.index(mirror(name))
+        assert parent[mirror(name)] == mirror(parent[name]) or topology.parents[joint] == -1
+        assert (joint in topology.roots) == (twin in topology.roots)
+        assert joint not in (topology.centre, topology.parents.index(-1)) or twin == joint
+    for name, sources in topology.derived:
+        assert {mirror(source) for source in sources} == set(sources), name
+
+
+def test_sizes() -> None:
+    assert {name: len(topology.recorded) for name, topology in TOPOLOGIES.items()} == {
+        "kinect-v2-25": 25, "kinect-v1-20": 20, "ui-prmd-22": 22, "msr-action3d-20": 20, "kard-15": 15, "coco-17": 17,
+        "halpe-26": 26, "body-25": 25, "h36m-17": 17, "mediapipe-33": 33,
+    }  # fmt: skip
+    derived = {name: topology.joints[len(topology.recorded) :] for name, topology in TOPOLOGIES.items()}
+    assert {name: joints for name, joints in derived.items() if joints} == {
+        "coco-17": ("neck", "mid hip"),
+        "mediapipe-33": ("neck", "mid hip"),
+    }

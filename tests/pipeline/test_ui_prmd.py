@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hacm.errors import BadRecording
 from hacm.recordings import Part, RawFile, RawRecording, Recording
 from hacm.recordings.ui_prmd import MOST_FRAMES, identify, part_of, place_joints, read
-from hacm.skeletons.topology import UI_PRMD
+from hacm.skeletons.shipped import UI_PRMD
 from tests.helpers.said import said
 
 ARCHIVE = Path(__file__).parents[2].parent / "shared" / "data" / "ui-prmd-kinect.tar.bz2"

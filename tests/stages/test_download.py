@@ -487,6 +487,113 @@ def test_real_ui_prmd_from_a_mirror(place):
     assert manifest["bodies"].unique().to_list() == [1]
 
 
+JOINT_LINES = {
+    "msr-action3d": ("skeleton3D", "MSRAction3DSkeletonReal3D", 20, "0.1 {:.2f}e-3 2.5 1\n"),
+    "kard": ("realworld", "KARD", 15, "100 {:.2f} 2500\n"),
+}
+
+
+def joint_lines(dataset: str) -> dict[str, bytes]:
+    """Three small recordings of two people, by the names that the authors give them, and a text that is none."""
+    ending, folder, joints, line = JOINT_LINES[dataset]
+    data = "".join(line.format(100 * joint) for joint in range(joints)).encode() * 9
+    names = ("a01_s01_e01", "a01_s02_e01", "a02_s02_e03")
+    return {f"{folder}/{name}_{ending}.txt": data for name in names} | {f"{folder}/readme.txt": b"hello"}
+
+
+def take_any_recordings(place: Path, dataset: str) -> None:
+    """Other recordings than the known ones, and not all."""
+    head, tail = (place / "params.yaml").read_text().split(f"  {dataset}:", 1)
+    tail = tail.replace("verify: true", "verify: false", 1).replace("allow_partial: false", "allow_partial: true", 1)
+    (place / "params.yaml").write_text(f"{head}  {dataset}:{tail}")
+
+
+@pytest.mark.parametrize("dataset", JOINT_LINES)
+def test_texts_of_a_line_a_joint_are_read_from_folder_zip_and_tar(place, dataset):
+    take_any_recordings(place, dataset)
+    texts, raw, versions = joint_lines(dataset), place / "data" / dataset / "raw", []
+    for packing in ("folder", "loose", "zip", "tar.gz"):
+        shutil.rmtree(raw, ignore_errors=True)
+        if packing == "folder":
+            write_tree(raw, texts)
+        elif packing == "loose":
+            write_tree(raw, {name.split("/")[1]: data for name, data in texts.items()})
+        elif packing == "zip":
+            write_zip(raw / "download.zip", texts)
+        else:
+            write_tree(place / "tree", texts)
+            raw.mkdir()
+            with tarfile.open(raw / "download.tar.gz", "w:gz") as archive:
+                archive.add(place / "tree", "kinect")
+        for name in ("download", "ingest", "normalize"):
+            done = stage(place, name, dataset)
+            assert done.returncode == 0, done.stderr
+        versions.append(SkeletonStore.open(place / f"data/{dataset}/clips").version)
+    assert len(set(versions)) == 1
+    manifest = SkeletonStore.open(place / f"data/{dataset}/clips").manifest
+    assert manifest["name"].to_list() == ["a01_s01_e01", "a01_s02_e01", "a02_s02_e03"]
+    assert manifest["label"].to_list() == [0, 0, 1]
+
+
+@pytest.mark.parametrize("dataset", JOINT_LINES)
+def test_where_they_are_to_be_had_is_said_and_a_rar_is_to_be_unpacked(place, dataset):
+    message = refused(place, dataset)
+    for word in (find_shipped()[dataset].page, f"data/{dataset}/raw", find_shipped()[dataset].contents):
+        assert word in message
+    raw = place / "data" / dataset / "raw"
+    raw.mkdir(parents=True)
+    (raw / "MSRAction3DSkeletonReal3D.rar").write_bytes(b"Rar!")
+    assert refused(place, dataset).endswith("; unpack MSRAction3DSkeletonReal3D.rar first")
+
+
+def test_a_recording_of_msr_action3d_that_differs_from_the_known_copy(place):
+    write_tree(place / "data/msr-action3d/raw", joint_lines("msr-action3d"))
+    assert "a01_s01_e01_skeleton3D.txt differs from the known copy" in refused(place, "msr-action3d")
+
+
+def test_what_the_authors_leave_out_is_excluded_by_name_and_strict_does_not_stop(place):
+    take_any_recordings(place, "msr-action3d")
+    texts = joint_lines("msr-action3d")
+    texts["x/a13_s09_e02_skeleton3D.txt"] = b"0 0 0 0\n" * 20 * 9
+    write_tree(place / "data/msr-action3d/raw", texts)
+    for name in ("download", "ingest"):
+        done = stage(place, name, "msr-action3d")
+        assert done.returncode == 0, done.stderr
+    excluded = SkeletonStore.open(place / "data/msr-action3d/recordings").table("excluded")
+    assert excluded["name"].to_list() == ["a13_s09_e02"]
+    assert excluded["reason"].to_list() == ["listed by the data set's authors as missing or incomplete"]
+
+
+REAL_JOINT_LINES = {
+    "msr-action3d": (
+        "msr-action3d-skeleton.tar.xz",
+        "284 training and 273 test clips",
+        20,
+        "4ebca7214cdb6ff93b2ade4ede217dfc",
+    ),
+    "kard": ("kard-realworld.tar.xz", "270 training and 270 test clips", 18, "5ba8deeb18324253a497b5224858e6c2"),
+}
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not UTD.exists(), reason="needs the real recordings, which the project may not carry")
+@pytest.mark.parametrize("dataset", REAL_JOINT_LINES)
+def test_real_recordings_of_a_line_a_joint_over_http(place, serve_folder, dataset):
+    archive, parts, actions, version = REAL_JOINT_LINES[dataset]
+    (place / "served").mkdir()
+    shutil.copy(UTD.parent / archive, place / "served")
+    address = serve_folder(place / "served")
+    assert stage(place, "download", dataset, HACM_MIRROR=address, no_proxy="127.0.0.1").returncode == 0
+    for name in ("ingest", "normalize"):
+        assert stage(place, name, dataset).returncode == 0
+    done = run(place, "python", "-m", "stages.split", "--benchmark", f"{dataset}-xsub")
+    assert parts in done.stdout + done.stderr
+    store = SkeletonStore.open(place / f"data/{dataset}/clips")
+    assert store.version == version
+    assert (store.manifest["label"].n_unique(), store.manifest["subject"].n_unique()) == (actions, 10)
+    assert store.manifest["bodies"].unique().to_list() == [1]
+
+
 def pku_folders(raw: Path) -> None:
     videos, labels = pku_texts()
     write_tree(raw / "Skeleton", videos)

@@ -10,7 +10,7 @@ import pytest
 
 from hacm.files import SEAL, seal
 from hacm.recordings import Clip, Identity
-from hacm.skeletons.topology import KINECT_V1
+from hacm.skeletons.shipped import KINECT_V1
 from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore, StoreWriter
 from stages import split

@@ -9,9 +9,9 @@ from hacm import protocols
 from hacm.cleaning import CleaningSettings
 from hacm.errors import SettingsError, UserError
 from hacm.settings import SHARED, HierarchySettings, TrainSettings, token_budget
-from hacm.skeletons.correspondence import read_joints
+from hacm.skeletons.correspondence import map_joints
 from pipeline.datasets.definition import DataSet
-from pipeline.datasets.registry import find_benchmark, known_correspondences, known_datasets
+from pipeline.datasets.registry import find_benchmark, known_datasets, own_correspondences
 from pipeline.datasets.splits import LABEL_DRAWS
 from pipeline.layers import LIKE, layers
 from pipeline.yaml_tree import ABSENT, look_up
@@ -269,6 +269,6 @@ def _check_transfer(source: Source, active: Mapping[str, Any]) -> None:
         for target in targets:
             encoder, clips = (find_benchmark(one)[0].topology for one in (name, target))
             try:
-                read_joints(encoder, clips, known_correspondences())
+                map_joints(encoder, clips, own_correspondences())
             except UserError as error:
                 source.fail("active.transfer", f"{name} to {target}: {error}")
