@@ -8,6 +8,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 
 from hacm.errors import UserError
 from hacm.files import replace_file
@@ -21,7 +23,14 @@ def editor() -> YAML:
     yaml = YAML(typ="rt")
     yaml.width = 1000
     yaml.preserve_quotes = True
+    yaml.representer.add_representer(type(None), _represent_null)
     return yaml
+
+
+def _represent_null(representer: RoundTripRepresenter, _: None) -> ScalarNode:
+    """`null`, as it is read, also where the library would write nothing at all."""
+    node: ScalarNode = representer.represent_scalar("tag:yaml.org,2002:null", "null")
+    return node
 
 
 def write_yaml(tree: CommentedMap, path: Path, check: Callable[[Path], None]) -> None:

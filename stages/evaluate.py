@@ -61,7 +61,7 @@ def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: An
         {
             "benchmark": encoder.run.benchmark,
             "protocol": protocol,
-            "part": trained.part,
+            **({} if trained.part == "test" else {"part": trained.part}),
             **encoder.describe(settings),
             **meter.read(),
         },

@@ -19,7 +19,7 @@ from torch import Tensor
 from hacm.files import explain_disk_errors, settle, settle_folder
 from hacm.interrupts import let_next_interrupt_end
 
-FORMAT = 2
+FORMAT = 1
 FILE = "state.pt"
 
 SECONDS_OF_ONE_INTERRUPT = 1.0
@@ -77,6 +77,8 @@ class StateFile:
         content = self._read()
         if content is None:
             return None
+        if isinstance(content, dict):
+            content.setdefault("average", [])  # earlier versions kept none
         reason = self._misfit(content)
         if reason is not None:
             log.warning("%s: %s; starting afresh", self.path, reason)

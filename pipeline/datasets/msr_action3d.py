@@ -3,7 +3,7 @@
 from hacm.recordings.joint_lines import JointLines
 from hacm.skeletons.shipped import MSR_ACTION3D as TOPOLOGY
 from pipeline.datasets.definition import Archive, DataSet
-from pipeline.datasets.splits import VALIDATION, SplitRule, hold_out
+from pipeline.datasets.splits import SplitRule
 
 MSR_ACTION3D_XSUB = SplitRule("subject", frozenset({1, 3, 5, 7, 9}))
 
@@ -27,7 +27,7 @@ MSR_ACTION3D = DataSet(
     licence="none stated; neither the recordings nor weights trained on them are passed on here",
     page="https://sites.google.com/view/wanqingli/data-sets/msr-action3d",
     clips=567,
-    splits={"xsub": MSR_ACTION3D_XSUB, VALIDATION: hold_out(MSR_ACTION3D_XSUB, 7)},
+    splits={"xsub": MSR_ACTION3D_XSUB},
     expected={"xsub": (284, 273)},
 )
 

@@ -33,11 +33,17 @@ def find_dataset(name: str) -> DataSet:
     return known[name]
 
 
+GONE = "-validation"
+"""How benchmarks of held-out training subjects ended."""
+
+
 def find_benchmark(name: str) -> tuple[DataSet, str]:
     """A benchmark is a data set with a split rule and is called DATASET-RULE; UserError listing the known ones."""
     known = {
         f"{dataset.name}-{rule}": (dataset, rule) for dataset in known_datasets().values() for rule in dataset.splits
     }
+    if name not in known and name.endswith(GONE):
+        raise UserError(f"{name}: is gone; settings are chosen by the protocol loso now: delete it from params.yaml")
     if name not in known:
         raise UserError(f"unknown benchmark {name!r}; known: {', '.join(known)} (params.yaml, active.benchmarks)")
     return known[name]

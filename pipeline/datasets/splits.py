@@ -32,18 +32,6 @@ class SplitRule:
             raise UserError(f"split by {self.column}: {sorted(both)} cannot both train and test; choose one")
 
 
-VALIDATION = "validation"
-"""The name of such a rule."""
-
-
-def hold_out(rule: SplitRule, *values: int) -> SplitRule:
-    """The rule that tests on these of a rule's training values, and trains on its others."""
-    unknown = set(values) - set(rule.train)
-    if unknown:
-        raise UserError(f"split by {rule.column}: {sorted(unknown)} do not train, so they cannot be held out")
-    return SplitRule(rule.column, frozenset(rule.train - set(values)), frozenset(values))  # type: ignore[arg-type]
-
-
 def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
     """One row per clip: its name and, for every rule, `train` or `test`; null where the rule's column is null, or has a
     value that is in neither part."""

@@ -5,7 +5,7 @@ import itertools
 from hacm.skeletons.shipped import UI_PRMD
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.layouts import Listed
-from pipeline.datasets.splits import VALIDATION, SplitRule, hold_out
+from pipeline.datasets.splits import SplitRule
 
 UI_PRMD_XSUB = SplitRule("subject", frozenset({1, 3, 5, 7, 9}))
 # Subject 7 moves the other side of the body than the rest of the training subjects do: held out, half of the movements
@@ -29,8 +29,8 @@ UI_PRMD_KINECT = DataSet(
     licence="Open Data Commons PDDL 1.0 (Vakanski et al., Data 3(1):2, 2018)",
     page="https://webpages.uidaho.edu/ui-prmd/",
     clips=2000,
-    splits={"xsub": UI_PRMD_XSUB, VALIDATION: hold_out(UI_PRMD_XSUB, 1, 5)},
-    expected={"xsub": (1000, 1000), VALIDATION: (600, 400)},
+    splits={"xsub": UI_PRMD_XSUB},
+    expected={"xsub": (1000, 1000)},
     grid=Listed(
         frozenset(
             f"m{movement:02}_s{subject:02}_e{execution:02}{ending}"

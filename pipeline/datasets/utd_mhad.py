@@ -2,7 +2,7 @@
 
 from hacm.skeletons.shipped import KINECT_V1
 from pipeline.datasets.definition import Archive, DataSet
-from pipeline.datasets.splits import VALIDATION, SplitRule, hold_out
+from pipeline.datasets.splits import SplitRule
 
 UTD_MHAD_XSUB = SplitRule("subject", frozenset({1, 3, 5, 7}))
 
@@ -35,7 +35,7 @@ UTD_MHAD = DataSet(
     licence="authors: 'freely available', 'public domain dataset' (Chen, Jafari, Kehtarnavaz, ICIP 2015)",
     page="https://personal.utdallas.edu/~kehtar/UTD-MHAD.html",
     clips=861,
-    splits={"xsub": UTD_MHAD_XSUB, VALIDATION: hold_out(UTD_MHAD_XSUB, 7)},
+    splits={"xsub": UTD_MHAD_XSUB},
     expected={"xsub": (431, 430)},
 )
 

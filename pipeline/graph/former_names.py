@@ -14,6 +14,18 @@ PROTOCOLS = {"floor": "baseline"}
 SETTINGS = {"variant": ("arithmetic", {"paper": "textbook", "released": "released"})}
 """Of the model: by old key, the present one and the present value of each old one."""
 
+ADDED = {
+    "train.model.decoder": "self_attention",
+    "train.loss.target": "motion",
+    "train.loss.normalise": "patch",
+    "train.loss.weight": "equal",
+    "train.loss.predicted": 1.0,
+    "train.augment.limbs": 0.0,
+    "train.pretrain.average": None,
+    "evaluate.knn.standardise": False,
+}
+"""Settings that came later, and the values by which everything is computed as before."""
+
 RESULT_FOLDER = re.compile(r"(results/benchmarks/[^/]+)/([^/]+)(/[^/]+\.[^/]+)?")
 """The folder of a baseline, or a file in it; a variant's folder holds folders only."""
 COMMAND = re.compile(r"(python -m stages)\.(\w+)\b")
@@ -80,6 +92,24 @@ def former_model(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of the model as they were written at that commit: the inverse of rename_model."""
     former = {new: (old, {now: then for then, now in values.items()}) for old, (new, values) in SETTINGS.items()}
     return _rename(settings, former)
+
+
+def former_training(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training as they were at that commit; a later setting that changes something stays."""
+    known = without_added(settings, "train")
+    return known | {"model": former_model(known["model"])}
+
+
+def without_added(settings: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """Settings of a section of params.yaml without the later ones that have the values by which nothing changes."""
+    found = {}
+    for key, value in settings.items():
+        name = f"{section}.{key}"
+        if isinstance(value, Mapping):
+            found[key] = without_added(value, name)
+        elif name not in ADDED or value != ADDED[name]:
+            found[key] = value
+    return found
 
 
 def _rename(settings: Mapping[str, Any], names: Mapping[str, tuple[str, dict[str, str]]]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pipeline.datasets.registry import find_own
 from pipeline.graph.code import PACKAGES
 from pipeline.graph.declared import Declared, declare, kinds, names_of, options_of
 from pipeline.graph.fingerprint import HASHES, PARAMS_FILE, datasets_of
-from pipeline.graph.former_names import former_path
+from pipeline.graph.former_names import ADDED, former_path
 from pipeline.graph.lock import LOCK_FILE, LockedStage, read_lock
 from pipeline.graph.run_records import Contents
 from pipeline.lineage.in_force import in_force
@@ -135,7 +135,7 @@ class Examiner:
         others = {key: self._recorded_params[key] for key in declared.params if key in self._recorded_params}
         old = in_force({**others, **before})
         for key in sorted(old.keys() | new.keys()):
-            was, now = (one[key].value if key in one else ABSENT for one in (old, new))
+            was, now = (one[key].value if key in one else ADDED.get(key, ABSENT) for one in (old, new))
             if was != now:
                 said = " → ".join("absent" if value is ABSENT else json.dumps(value) for value in (was, now))
                 yield f"{PARAMS_FILE}: {key}: {said}"

@@ -17,7 +17,7 @@ from hacm.errors import UserError
 from hacm.files import read_json, write_json
 from hacm.settings import TrainSettings
 from hacm.training.resume import FILE, StateFile
-from pipeline.graph.former_names import former_model
+from pipeline.graph.former_names import former_training
 from pipeline.migration import former_project
 from pipeline.store.split_files import read_split
 from stages.pretrain import state_fingerprint
@@ -51,9 +51,8 @@ class Work:
 
     def former_fingerprint(self, device: str) -> str:
         """By which the commit's code knew it."""
-        settings = asdict(self.settings)
         facts = {
-            "settings": settings | {"model": former_model(settings["model"])},
+            "settings": former_training(asdict(self.settings)),
             "seed": self.run.seed,
             "data": self.version,
             "train": self.clips,

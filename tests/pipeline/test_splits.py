@@ -5,7 +5,7 @@ import pytest
 
 from hacm.errors import UserError
 from pipeline.datasets.registry import find_benchmark, find_shipped
-from pipeline.datasets.splits import VALIDATION, SplitRule, assign, hold_out, rank_labels, select
+from pipeline.datasets.splits import SplitRule, assign, rank_labels, select
 
 MANIFEST = pl.DataFrame(
     {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}
@@ -27,19 +27,9 @@ def test_ntu_rules_as_published():
     assert all(setup % 2 == 0 for setup in rules["xset"].train)
 
 
-def test_a_validation_part_is_of_training_subjects_and_test_subjects_are_in_neither_part():
-    rule = SplitRule("subject", frozenset({1, 3}))
-    assert assign(MANIFEST, {"held": hold_out(rule, 3)})["held"].to_list() == ["train", None, "test", "train"]
-    with pytest.raises(UserError, match=r"\[2\] do not train"):
-        hold_out(rule, 2)
+def test_a_value_cannot_both_train_and_test():
     with pytest.raises(UserError, match=r"\[1\] cannot both train and test"):
         SplitRule("subject", frozenset({1}), frozenset({1, 2}))
-    for name in ("utd-mhad", "ui-prmd", "msr-action3d", "kard"):
-        splits = find_shipped()[name].splits
-        held = splits[VALIDATION]
-        assert held.train | held.test == splits["xsub"].train
-        assert held.train
-        assert held.test
 
 
 def test_empty_part_and_unknown_rule_are_one_line():

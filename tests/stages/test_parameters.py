@@ -13,8 +13,7 @@ from hacm import protocols
 from hacm.cleaning import CleaningSettings
 from hacm.errors import UserError
 from hacm.settings import EVALUATIONS, KnnSettings, LinearSettings, TrainSettings
-from pipeline.datasets.splits import VALIDATION
-from pipeline.yaml_tree import look_up, merge, plain, read_yaml
+from pipeline.yaml_tree import look_up, merge, plain, read_yaml, write_yaml
 from stages import normalize
 from stages.shared import parameters
 from stages.shared.parameters import BENCHMARK_TRAIN, BOOTSTRAP, CLEANING, EVALUATION, HIERARCHY, TRAIN, TRANSFER, load
@@ -177,6 +176,15 @@ def test_overrides_go_over_the_base_and_no_further():
 
 OLD = plain(read_yaml(Path(__file__).parent / "data" / "params-aaa4aa5.yaml"))
 """params.yaml at aaa4aa5: every recipe written out."""
+STILL_THERE = [name for name in OLD["benchmarks"] if not name.endswith("-validation")]
+"""Those of held-out training subjects gave way to the protocol `loso`."""
+ADDED = {
+    "model": {"decoder": "self_attention"},
+    "loss": {"target": "motion", "normalise": "patch", "weight": "equal", "predicted": 1.0},
+    "augment": {"limbs": 0.0},
+    "pretrain": {"average": None},
+}
+"""Settings that came later, at the values that change nothing."""
 
 
 def overlaid(*sections):
@@ -194,18 +202,21 @@ def as_json(settings):
 
 
 @pytest.mark.parametrize("variant", OLD["variants"])
-@pytest.mark.parametrize("benchmark", OLD["benchmarks"])
+@pytest.mark.parametrize("benchmark", STILL_THERE)
 def test_pretraining_is_set_as_when_every_recipe_was_written_out(benchmark, variant):
     old = overlaid(OLD["train"], OLD["benchmarks"][benchmark]["train"], OLD["variants"][variant])
     assert old["model"].pop("variant") == "paper"
     old["model"]["arithmetic"] = "textbook"
+    for section, new in ADDED.items():
+        old[section] |= new
     assert as_json(load(TRAIN, path=SHIPPED, benchmark=benchmark, variant=variant).get(TRAIN)) == old
 
 
 @pytest.mark.parametrize("way", [way for way in OLD["evaluate"] if way != "bootstrap"])
-@pytest.mark.parametrize("benchmark", OLD["benchmarks"])
+@pytest.mark.parametrize("benchmark", STILL_THERE)
 def test_evaluation_is_set_as_when_every_recipe_was_written_out(benchmark, way):
     old = overlaid(OLD["evaluate"][way], OLD["benchmarks"][benchmark]["evaluate"][way])
+    old |= {"standardise": False} if way == "knn" else {}
     declared = TRANSFER if way == "transfer" else EVALUATION
     assert as_json(load(declared, path=SHIPPED, benchmark=benchmark, protocol=way).get(declared)) == old
 
@@ -220,7 +231,7 @@ def test_the_rest_is_as_it_was():
             cleaning["strategy"] = "none"  # one track in every frame: the clips are the same
         assert new["cleaning"] | new["datasets"][name].pop("cleaning") == cleaning
         assert new["datasets"][name] == old
-    assert [name for name in new["benchmarks"] if name in OLD["benchmarks"]] == list(OLD["benchmarks"])
+    assert [name for name in new["benchmarks"] if name in OLD["benchmarks"]] == STILL_THERE
     assert new["evaluate"]["bootstrap"] == OLD["evaluate"]["bootstrap"]
 
 
@@ -264,18 +275,14 @@ def test_an_old_file_with_its_keys_renamed_says_what_is_missing(tmp_path):
     path = tmp_path / "params.yaml"
     text = (Path(__file__).parent / "data" / "params-aaa4aa5.yaml").read_text()
     path.write_text(text.replace("    variant: paper", "    arithmetic: textbook"))
+    assert "utd-mhad-validation: is gone; settings are chosen by the protocol loso" in complaint(path)
+    tree = read_yaml(path)
+    for name in ("utd-mhad-validation", "ui-prmd-validation"):
+        del tree["benchmarks"][name]
+    write_yaml(tree, path, lambda _: None)
     parameters.check_file(path)
     with pytest.raises(UserError, match=r"recipes\.train: missing; add it"):
         load(TRAIN, path=path, benchmark="utd-mhad-xsub", variant="hacm")
-
-
-def test_what_is_chosen_by_validation_is_what_is_evaluated():
-    """A validation benchmark has the settings of the one whose training subjects it is made of."""
-    benchmarks = plain(read_yaml(SHIPPED)["benchmarks"])
-    validations = [name for name in benchmarks if name.endswith(f"-{VALIDATION}")]
-    assert len(validations) == 4
-    for name in validations:
-        assert benchmarks[name] == benchmarks[name.replace(VALIDATION, "xsub")]
 
 
 def test_every_variant_goes_with_every_benchmark():
@@ -318,10 +325,10 @@ def test_a_variant_goes_over_the_benchmark_and_the_benchmark_over_the_recipe(edi
 
 def test_a_benchmark_goes_over_the_recipe_that_it_is_like(edited):
     path, _ = edited(
-        "utd-mhad-validation: {train: {like: utd-mhad}",
-        "utd-mhad-validation: {train: {like: utd-mhad, model: {dim: 32}}",
+        "utd-mhad-xsub: {train: {like: utd-mhad}",
+        "utd-mhad-xsub: {train: {like: utd-mhad, model: {dim: 32}}",
     )
-    settings = load(TRAIN, path=path, benchmark="utd-mhad-validation", variant="hacm").get(TRAIN)
+    settings = load(TRAIN, path=path, benchmark="utd-mhad-xsub", variant="hacm").get(TRAIN)
     assert (settings.model.dim, settings.model.segment, settings.model.heads) == (32, 6, 4)
 
 
@@ -375,10 +382,8 @@ def test_the_editors_schema_is_current_and_fits_the_file():
 
 def test_dvc_sees_what_a_recipe_and_an_override_change(tmp_path, monkeypatch):
     """By DVC's own -S and status: which stages of which benchmarks differ from what was recorded."""
-    text = shipped_params().replace(
-        "{kinect-sim-xsub: kinect-sim}", "{utd-mhad-xsub: utd-mhad, utd-mhad-validation: utd-mhad}"
-    )
-    (tmp_path / "params.yaml").write_text(text.replace("datasets: [kinect-sim]", "datasets: [utd-mhad]"))
+    text = shipped_params().replace("{kinect-sim-xsub: kinect-sim}", "{pku2-xsub: pku2, pku2-xview: pku2}")
+    (tmp_path / "params.yaml").write_text(text.replace("datasets: [kinect-sim]", "datasets: [pku2]"))
     (tmp_path / "dvc.yaml").write_text((PROJECT / "dvc.yaml").read_text())
     monkeypatch.chdir(tmp_path)
 
@@ -397,11 +402,11 @@ def test_dvc_sees_what_a_recipe_and_an_override_change(tmp_path, monkeypatch):
         (tmp_path / "params.yaml").write_bytes(content)
         return {name for name in before if before[name] != after[name]}
 
-    both = {"pretrain@utd-mhad-xsub-hacm-0", "pretrain@utd-mhad-validation-hacm-0"}
-    assert changed_by("recipes.train.utd-mhad.model.dim=32") == both
-    assert changed_by("+benchmarks.utd-mhad-validation.train.model.dim=32") == {"pretrain@utd-mhad-validation-hacm-0"}
+    both = {"pretrain@pku2-xsub-hacm-0", "pretrain@pku2-xview-hacm-0"}
+    assert changed_by("recipes.train.pku2.pretrain.epochs=32") == both
+    assert changed_by("+benchmarks.pku2-xview.train.model.dim=32") == {"pretrain@pku2-xview-hacm-0"}
     tuned = changed_by("evaluate.tuning.lr=0.001")
     assert {name.split("@")[0] for name in tuned} == {"evaluate"}
-    linear = {f"evaluate@utd-mhad-{rule}-hacm-0-linear" for rule in ("xsub", "validation")}
+    linear = {f"evaluate@pku2-{rule}-hacm-0-linear" for rule in ("xsub", "xview")}
     assert changed_by("+evaluate.linear.lr=0.5") == linear
     assert changed_by("evaluate.knn.k=3") == {name.replace("linear", "knn") for name in linear}

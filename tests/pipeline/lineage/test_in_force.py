@@ -26,7 +26,7 @@ def declared(*sections, **names):
 
 
 @pytest.mark.parametrize("variant", TREE["variants"])
-@pytest.mark.parametrize("benchmark", ["kinect-sim-xsub", "utd-mhad-validation", "ntu60-xview", "pku2-xsub"])
+@pytest.mark.parametrize("benchmark", ["kinect-sim-xsub", "utd-mhad-xsub", "ntu60-xview", "pku2-xsub"])
 def test_training_is_set_as_the_stage_reads_it(benchmark, variant):
     names = {"benchmark": benchmark, "variant": variant}
     settings = load(TRAIN, path=PROJECT / "params.yaml", **names).get(TRAIN)
@@ -35,7 +35,7 @@ def test_training_is_set_as_the_stage_reads_it(benchmark, variant):
 
 
 @pytest.mark.parametrize("way", [name for name in TREE["evaluate"] if name not in ("bootstrap", "probe", "tuning")])
-@pytest.mark.parametrize("benchmark", ["kinect-sim-xsub", "utd-mhad-validation", "pku2-xsub"])
+@pytest.mark.parametrize("benchmark", ["kinect-sim-xsub", "utd-mhad-xsub", "pku2-xsub"])
 def test_evaluation_is_set_as_the_stage_reads_it(benchmark, way):
     section = TRANSFER if way == "transfer" else EVALUATION
     names = {"benchmark": benchmark, "protocol": way}
