@@ -110,7 +110,8 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     """The report on these results. comparisons: of each benchmark with more than one variant or seed, by its name."""
     names = [benchmark.name for benchmark in results.benchmarks if benchmark.synthetic]
     names += [dataset.name for dataset in results.datasets if dataset.audit.synthetic]
-    protocols = dict.fromkeys(protocol_name(run.protocol) for entry in results.benchmarks for run in entry.runs)
+    runs = [run for entry in results.benchmarks for run in (*entry.runs, *entry.left_out)]
+    protocols = dict.fromkeys(protocol_name(run.protocol) for run in runs)
     protocols |= dict.fromkeys(protocol_name("transfer") for _ in results.transfers)
     benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
     sections = [
@@ -148,6 +149,20 @@ def _variants_and_seeds(results: Results) -> str:
 
 
 def _results_section(results: Results, comparisons: Mapping[str, Comparison]) -> Section:
+    pooled = pooled_table(results, comparisons)
+    blocks: tuple[Block, ...] = (
+        *([] if pooled is None else [Tabular(pooled)]),
+        *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
+        *(Tabular(ablations.left_out_table(benchmark)) for benchmark in results.benchmarks if benchmark.left_out),
+        *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
+        *(_test_blocks(results, comparisons) if any(benchmark.runs for benchmark in results.benchmarks) else []),
+        Folded("The ridge baseline on its own", (Tabular(accuracy.baseline_table(results)),)),
+    )
+    return Section("Results", "results", blocks)
+
+
+def _test_blocks(results: Results, comparisons: Mapping[str, Comparison]) -> list[Block]:
+    """What was measured on test clips: the table, and beside the chart what follows from it."""
     runs = [(benchmark, run) for benchmark in results.benchmarks for run in benchmark.drawn]
     titles = [_run_title(run) + (f" {SYNTHETIC}" if benchmark.synthetic else "") for benchmark, run in runs]
     conclusions = tuple(
@@ -163,22 +178,12 @@ def _results_section(results: Results, comparisons: Mapping[str, Comparison]) ->
         "Top-1 accuracy with its bootstrap 95 % interval over test clips, beside both controls.",
         any(benchmark.synthetic for benchmark in results.benchmarks),
     )
-    pooled = pooled_table(results, comparisons)
-    blocks: tuple[Block, ...] = (
-        *([] if pooled is None else [Tabular(pooled)]),
-        *(block for benchmark in results.benchmarks for block in _variants_blocks(benchmark, comparisons)),
-        *(Tabular(ablations.left_out_table(benchmark)) for benchmark in results.benchmarks if benchmark.left_out),
-        *([Tabular(ablations.transfer_table(results))] if results.transfers else []),
-        Tabular(accuracy.results_table(results)),
-        Figures((figure,), beside=(Bullets(conclusions),)),
-        Folded("The ridge baseline on its own", (Tabular(accuracy.baseline_table(results)),)),
-    )
-    return Section("Results", "results", blocks)
+    return [Tabular(accuracy.results_table(results)), Figures((figure,), beside=(Bullets(conclusions),))]
 
 
 def _variants_blocks(benchmark: Benchmark, comparisons: Mapping[str, Comparison]) -> list[Block]:
     """The ablation table and the paired differences, where there is more than one variant or seed."""
-    if not benchmark.several:
+    if not benchmark.several or not benchmark.runs:
         return []
     comparison = comparisons[benchmark.name]
     title = f"Controls and variants against {benchmark.reference} on {benchmark.name}, clip by clip"
@@ -360,7 +365,7 @@ def _published_blocks(figures: Sequence[Published]) -> list[Block]:
 
 
 def _reproduce_section(results: Results) -> Section:
-    details = [run.details for benchmark in results.benchmarks for run in benchmark.runs]
+    details = [run.details for benchmark in results.benchmarks for run in (*benchmark.runs, *benchmark.left_out)]
     commits = list(dict.fromkeys(entry.code or "unknown" for entry in details))
     steps = f"git checkout {commits[0]}\npip install -c constraints.txt -e .\ndvc repro"
     blocks: list[Block] = [

@@ -41,7 +41,7 @@ class Benchmark:
 
     def task(self, augment: AugmentSettings) -> Task:
         """What the protocols are given, for an encoder that was trained on clips augmented like this."""
-        subject_N = torch.from_numpy(self.subject_N)
+        subject_N = torch.tensor(self.subject_N)  # a copy: polars lends its memory to read only
         return Task(
             self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN, subject_N
         )

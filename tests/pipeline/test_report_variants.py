@@ -305,3 +305,17 @@ def test_left_out_training_subjects_have_a_table_of_their_own(many: Path, tmp_pa
     [rows] = [rows for caption, rows in tables.items() if "left out one at a time" in caption]
     assert [row for row in rows if row[0] == "hacm"] == [["hacm", "80.0 ± 5.0", "61.5 ± 0.0"]]
     assert tables["Variants on kinect-sim-xsub, top-1 %"][0] == ["Variant", "Linear probe"]
+
+
+def test_nothing_but_left_out_training_subjects_is_a_page_too(many: Path, tmp_path: Path) -> None:
+    for path in many.rglob("linear"):
+        path.rename(path.with_name("loso"))
+    for path in many.rglob("loso"):
+        for name, more in (("metrics.json", {"knn_top1": 61.5}), ("details.json", {"part": "train"})):
+            write_json(path / name, json.loads((path / name).read_text()) | more)
+    for selection in (
+        replace(MANY, protocols=("loso",)),
+        replace(MANY, protocols=("loso",), variants=("hacm",), seeds=(0,)),
+    ):
+        tables = tables_of(many, tmp_path, selection)
+        assert [caption for caption in tables if "left out one at a time" in caption]

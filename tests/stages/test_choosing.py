@@ -16,7 +16,7 @@ def test_training_subjects_are_scored_and_have_a_table_of_their_own(project_copy
     run(project_copy, "dvc", "repro")
     assert (project_copy / RESULTS / "linear" / "metrics.json").read_bytes() == before
     table = pl.read_parquet(project_copy / RESULTS / "loso" / "predictions.parquet")
-    split = pl.read_parquet(project_copy / "data/benchmarks/kinect-sim-xsub/split.parquet")
+    split = pl.read_parquet(project_copy / "data/benchmarks/kinect-sim-xsub/split/split.parquet")
     assert sorted(table["name"]) == sorted(split.filter(pl.col("part") == "train")["name"])
     manifest = SkeletonStore.open(project_copy / "data/kinect-sim/clips").manifest.select("name", "subject")
     together = table.join(manifest, on="name", suffix="_there")

@@ -180,7 +180,7 @@ def test_a_broken_pipe_that_is_not_the_output_is_a_bug():
     [
         (f"stages.evaluate --benchmark {BENCHMARK} --protocol knn --variant randm", "unknown variant 'randm'; known: hacm, "),
         (f"stages.pretrain --benchmark {BENCHMARK} --variant randm", "unknown variant 'randm'; known: hacm, "),
-        ("stages.evaluate --benchmark kinect --protocol knn", "unknown benchmark 'kinect'; known: kinect-sim-xsub, "),
+        ("stages.evaluate --benchmark kinect --protocol knn", "unknown benchmark 'kinect'; known: kard-xsub, kinect-sim-xsub, "),
         ("stages.transfer --source kinect --target kinect-sim-xsub", "unknown benchmark 'kinect'; known: "),
         (f"stages.evaluate --benchmark {BENCHMARK} --protocol lin", "unknown protocol 'lin'; known: finetune, "),
         (

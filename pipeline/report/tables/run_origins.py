@@ -16,7 +16,7 @@ def runs_table(results: Results) -> Table:
         split = results.audit(benchmark.dataset).split(benchmark.name)
         assert split is not None, "read_results checks it"
         pretrain = benchmark.pretraining.metrics
-        counts = (split.train, split.test, benchmark.runs[0].metrics.classes, pretrain.epochs)
+        counts = (split.train, split.test, benchmark.baseline.metrics.classes, pretrain.epochs)
         cells: list[str | Cell] = [benchmark.name, benchmark.dataset, fingerprint(benchmark.version)]
         cells += [integer(count) for count in (*counts, pretrain.parameters)]
         rows.append(row(cells, synthetic=benchmark.synthetic))
