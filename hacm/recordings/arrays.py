@@ -27,12 +27,12 @@ from hacm.recordings import Identity, Part, RawRecording, Recording
 from hacm.recordings.bodies import MOST_BODIES, UPRIGHT, Up, as_bodies
 from hacm.recordings.csv_table import read_csv
 from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
+from hacm.recordings.names import IDENTITY, NamePattern
 from hacm.recordings.notes import Kind, Note
 from hacm.recordings.npz import read_arrays, read_single_array
 from hacm.skeletons.topology import Topology
 
 JOINTS = "joints"
-IDENTITY = ("subject", "action", "camera", "setup", "replication")
 FPS = "fps"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
 NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
@@ -139,29 +139,21 @@ class ArrayReader:
         return placed, notes
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        if self.names is None:
-            return None
-        parts = re.split(r"\{(\w*)\}", self.names)
-        fields, texts = parts[1::2], parts[0::2]
-        if not fields or not set(fields) <= set(IDENTITY) or len(set(fields)) < len(fields) or "" in texts[1:-1]:
-            known = ", ".join(f"{{{name}}}" for name in IDENTITY)
-            raise UserError(f"ArrayReader: names {self.names!r} must hold some of {known}, each once and text between")
-        groups = [f"(?P<{name}>[0-9]{{1,9}})" for name in fields] + [""]
-        return re.compile("".join(re.escape(text) + group for text, group in zip(texts, groups, strict=True)))
+    def _pattern(self) -> NamePattern | None:
+        return None if self.names is None else NamePattern(self.names)
 
     def _named(self, place: PurePosixPath) -> tuple[str, ...]:
         """The end of a path that the pattern speaks of, without suffix."""
-        depth = self.names.count("/") + 1 if self.names else self.folders + 1
+        depth = self._pattern.depth if self._pattern else self.folders + 1
         return place.with_suffix("").parts[-depth:]
 
     def _told_by_name(self, place: PurePosixPath) -> Facts:
         if self._pattern is None:
             return {}
-        match = self._pattern.fullmatch("/".join(self._named(place)))
-        if match is None:
+        told = self._pattern.read("/".join(self._named(place)))
+        if told is None:
             raise BadRecording(f"name {place.name!r} is not of the form {self.names}{place.suffix}")
-        return {name: int(digits) for name, digits in match.groupdict().items()}
+        return dict(told)
 
     def _identify(self, name: str, told: Facts, inside: Facts) -> tuple[Identity, float]:
         """Identity and frames per second from what file name and content say; BadRecording where they differ."""

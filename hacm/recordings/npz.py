@@ -11,6 +11,8 @@ import math
 import re
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,26 +77,51 @@ def read_single_array(data: bytes, name: str, most_bytes: int) -> NDArray[np.gen
     return _read_array(data, name)
 
 
-def _read_array(data: bytes, name: str) -> NDArray[np.generic]:
-    header, values = _split(data, name)
+@dataclass(frozen=True)
+class Header:
+    """What a `.npy` says before its values, which begin at byte `start`."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran: bool
+    start: int
+
+
+def read_header(data: bytes, name: str) -> Header:
+    """The header at the beginning of an array in NumPy's format, LONGEST_HEADER + 12 bytes of it or all.
+
+    BadRecording if it describes none of plain numbers; name: what messages call it.
+    """
+    beginning = bytes(memoryview(data)[: LONGEST_HEADER + 12])
+    length_bytes = {1: 2, 2: 4, 3: 4}.get(beginning[6] if len(beginning) > 6 else 0, 0)
+    start = 8 + length_bytes
+    length = int.from_bytes(beginning[8:start], "little")
+    if (
+        not beginning.startswith(MAGIC)
+        or not length_bytes
+        or length > LONGEST_HEADER
+        or start + length > len(beginning)
+    ):
+        raise BadRecording(f"{name}: not a NumPy array, or damaged")
+    header = beginning[start : start + length]
     kind, order, axes = (pattern.search(header) for pattern in (_TYPE, _ORDER, _SHAPE))
     if kind is None or order is None or axes is None:
         raise BadRecording(f"{name}: its header does not describe an array of plain numbers")
-    dtype = _number_type(kind, name)
     shape = tuple(int(axis) for axis in axes[1].split(b",") if axis.strip())
-    if len(shape) > MOST_AXES or math.prod(shape) * dtype.itemsize != len(values):
-        raise BadRecording(f"{name}: its header says shape {_shown(shape)}, but {len(values)} bytes of values follow")
-    return np.frombuffer(values, dtype=dtype).reshape(shape, order="F" if order[1] == b"True" else "C")
+    return Header(_number_type(kind, name), shape, order[1] == b"True", start + length)
 
 
-def _split(data: bytes, name: str) -> tuple[bytes, memoryview]:
-    """Header and values."""
-    length_bytes = {1: 2, 2: 4, 3: 4}.get(data[6] if len(data) > 6 else 0, 0)
-    start = 8 + length_bytes
-    length = int.from_bytes(data[8:start], "little")
-    if not data.startswith(MAGIC) or not length_bytes or length > LONGEST_HEADER or start + length > len(data):
-        raise BadRecording(f"{name}: not a NumPy array, or damaged")
-    return data[start : start + length], memoryview(data)[start + length :]
+def check_size(header: Header, size: int, name: str) -> None:
+    """BadRecording unless so many bytes of values are what a header announces."""
+    if len(header.shape) > MOST_AXES or math.prod(header.shape) * header.dtype.itemsize != size:
+        raise BadRecording(f"{name}: its header says shape {_shown(header.shape)}, but {size} bytes of values follow")
+
+
+def _read_array(data: bytes, name: str) -> NDArray[np.generic]:
+    header = read_header(data, name)
+    values = memoryview(data)[header.start :]
+    check_size(header, len(values), name)
+    return np.frombuffer(values, dtype=header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
 
 
 def _number_type(described: re.Match[bytes], name: str) -> np.dtype[np.generic]:
