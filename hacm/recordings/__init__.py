@@ -6,6 +6,8 @@ A reader is a module, or any object, with
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
                             BadRecording if none of it can be used
     listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
+    entries(file)           → the recordings in a file that holds too many to be read whole, as members of it
+                            (hacm.archives.rules); None: it is no such file (if there are such files)
     NTU_FORMAT              True if its files are NTU's `.skeleton` texts; the standard cleaning is for these alone
 """
 

@@ -28,6 +28,7 @@ ZIP_DIRECTORY_ENTRY = b"PK\x01\x02"
 MOST_ENTRIES = 1000
 
 LONGEST_HEADER = 10_000
+LONGEST_BEGINNING = LONGEST_HEADER + 12
 MOST_AXES = 32
 NUMBER_KINDS = "fiu"
 KINDS = {"O": "objects", "S": "text", "U": "text", "b": "truth values", "c": "complex numbers", "M": "dates"}
@@ -61,7 +62,7 @@ def read_arrays(
                 elif info.file_size > most_bytes + LONGEST_HEADER:
                     raise BadRecording(f"{name} unpacks to {info.file_size} bytes, over the limit of {most_bytes}")
                 else:
-                    found[name] = _read_array(read_zip_member(archive, info), name)
+                    found[name] = parse_array(read_zip_member(archive, info), name)
     except DAMAGE as error:
         raise BadRecording(f"not an .npz file, or damaged ({in_one_line(error)})") from error
     return found, others
@@ -74,7 +75,7 @@ def read_single_array(data: bytes, name: str, most_bytes: int) -> NDArray[np.gen
     refuse_impostor(data)
     if len(data) > most_bytes + LONGEST_HEADER:
         raise BadRecording(f"{name} has {len(data)} bytes, over the limit of {most_bytes}")
-    return _read_array(data, name)
+    return parse_array(data, name)
 
 
 @dataclass(frozen=True)
@@ -87,12 +88,12 @@ class Header:
     start: int
 
 
-def read_header(data: bytes, name: str) -> Header:
-    """The header at the beginning of an array in NumPy's format, LONGEST_HEADER + 12 bytes of it or all.
+def read_header(data: bytes, name: str, *, text: bool = False) -> Header:
+    """The header at the beginning of an array in NumPy's format, LONGEST_BEGINNING bytes of it or all.
 
-    BadRecording if it describes none of plain numbers; name: what messages call it.
+    BadRecording if it describes none of plain numbers, or, where asked for, of text; name: what messages call it.
     """
-    beginning = bytes(memoryview(data)[: LONGEST_HEADER + 12])
+    beginning = bytes(memoryview(data)[:LONGEST_BEGINNING])
     length_bytes = {1: 2, 2: 4, 3: 4}.get(beginning[6] if len(beginning) > 6 else 0, 0)
     start = 8 + length_bytes
     length = int.from_bytes(beginning[8:start], "little")
@@ -108,7 +109,8 @@ def read_header(data: bytes, name: str) -> Header:
     if kind is None or order is None or axes is None:
         raise BadRecording(f"{name}: its header does not describe an array of plain numbers")
     shape = tuple(int(axis) for axis in axes[1].split(b",") if axis.strip())
-    return Header(_number_type(kind, name), shape, order[1] == b"True", start + length)
+    dtype = _text_type(kind) if text and kind[2] == b"U" else _number_type(kind, name)
+    return Header(dtype, shape, order[1] == b"True", start + length)
 
 
 def check_size(header: Header, size: int, name: str) -> None:
@@ -117,8 +119,9 @@ def check_size(header: Header, size: int, name: str) -> None:
         raise BadRecording(f"{name}: its header says shape {_shown(header.shape)}, but {size} bytes of values follow")
 
 
-def _read_array(data: bytes, name: str) -> NDArray[np.generic]:
-    header = read_header(data, name)
+def parse_array(data: bytes, name: str, *, text: bool = False) -> NDArray[Any]:
+    """The array in a `.npy`. BadRecording as from read_header, and if its values are not what it announces."""
+    header = read_header(data, name, text=text)
     values = memoryview(data)[header.start :]
     check_size(header, len(values), name)
     return np.frombuffer(values, dtype=header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
@@ -129,6 +132,11 @@ def _number_type(described: re.Match[bytes], name: str) -> np.dtype[np.generic]:
     if kind not in NUMBER_KINDS or size not in ("1", "2", "4", "8") or (kind, size) == ("f", "1"):
         raise BadRecording(f"{name} holds {KINDS.get(kind, f'values of type {kind}{size}')}, not real numbers")
     return np.dtype(order.replace("|", "=") + kind + size)
+
+
+def _text_type(described: re.Match[bytes]) -> np.dtype[np.generic]:
+    order, _, size = (part.decode("ascii") for part in described.groups())
+    return np.dtype(f"{order.replace('|', '=')}U{size}")
 
 
 def _shown(shape: tuple[int, ...]) -> str:

@@ -17,6 +17,8 @@ from pipeline.datasets.splits import SplitRule
 
 BY_CAMERA = ("camera", "xview_part")
 BY_SUBJECT = ("subject", "xsub_part")
+LISTED = {"xsub_part": "subject", "xview_part": "camera"}
+"""Columns of authors' lists, and what such a list goes by."""
 PERFORMANCE = ("setup", "subject", "replication", "label")
 
 
@@ -29,6 +31,7 @@ def find_leaks(
     for rule, split in rules.items():
         clips = manifest.join(parts.select("name", pl.col(rule).alias("part")), on="name").drop_nulls("part")
         findings += _find_subjects(clips, rule, split)
+        findings += _find_unknown(clips, rule, split)
         findings += _find_recordings(clips, rule, split)
         same = pl.concat([_groups_of(clips, "hash"), _groups_of(clips, "source_sha256", whole=True)])
         findings += _find_both_sides(clips, same, "leak-identical", f"{rule}: identical clips on both sides")
@@ -115,6 +118,15 @@ def _find_subjects(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Fin
     names = shared.with_columns(minor.alias("count")).sort("count", "name")["name"]
     text = f"{rule}: {count} subjects are on both sides ({people}); fewest clips: {name_some(list(names[:10]))}"
     return [Finding("leak-subject", "error", tuple(names), text)]
+
+
+def _find_unknown(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Finding]:
+    """Of a split by a list, that nothing can be said of its sides, where no clip says what the list goes by."""
+    column = LISTED.get(split.column)
+    if column is None or clips.is_empty() or clips[column].is_not_null().any():
+        return []
+    text = f"{rule}: no clip says its {column}, so whether one is on both sides cannot be known; the list is trusted"
+    return [Finding("unknown", "note", (), text)]
 
 
 def _find_recordings(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Finding]:

@@ -20,3 +20,9 @@ def test_blocks_of_whole_sessions_where_they_are_not():
     assert blocks == sorted(blocks)
     assert len(set(zip(sessions, blocks, strict=True))) == len(set(sessions))
     assert max(blocks.count(block) for block in set(blocks)) <= 5 * 12
+
+
+def test_blocks_of_clips_that_follow_each_other_where_nothing_is_said():
+    nothing = pl.Series([None] * 25, dtype=pl.Int32)
+    blocks = tell_apart(pl.DataFrame({"subject": nothing, "setup": nothing})).tolist()
+    assert blocks == [0] * 3 + [1] * 2 + [2] * 3 + [3] * 2 + [4] * 3 + [5] * 2 + [6] * 3 + [7] * 2 + [8] * 3 + [9] * 2
