@@ -14,6 +14,7 @@ from pipeline.datasets.registry import find_own
 from pipeline.store.store import SkeletonStore
 from pipeline.yaml_tree import editor
 from stages import audit, download, ingest, normalize, split
+from stages.tools import audit as match
 from tests.conftest import end_of, shipped_params
 from tests.helpers.prepared_files import write_ntu_npz, write_pyskl, write_st_gcn
 
@@ -111,6 +112,18 @@ def test_each_comes_through_the_stages(place, kind):
     assert unknown == [
         "xsub: no clip says its subject, so whether one is on both sides cannot be known; the list is trusted"
     ]
+
+
+def test_clips_are_matched_by_content(place, capsys):
+    define(place, "NtuNpz")
+    write_npz(place / "data/theirs/raw")
+    for stage in (download, ingest, normalize):
+        assert end_of(stage.main, "--dataset", "theirs") == ""
+    capsys.readouterr()
+    assert end_of(match.main, "--dataset", "theirs", "--against", "theirs", "--strict") == ""
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "theirs beside theirs, by content, within 4 mm:"
+    assert lines[1] == "  equal to the last bit: 8 of 8 clips (100.0%)"
 
 
 def test_a_changed_file_is_noticed(place):
