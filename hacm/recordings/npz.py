@@ -10,7 +10,7 @@ import io
 import math
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +39,9 @@ _SHAPE = re.compile(rb"'shape':\s*\(([0-9 ,]*)\)")
 
 
 def read_arrays(
-    data: bytes, is_read: Callable[[str], bool], most_bytes: int
+    data: bytes, is_read: Callable[[str], bool], most_bytes: int, texts: Collection[str] = ()
 ) -> tuple[dict[str, NDArray[np.generic]], list[str]]:
-    """The arrays whose names is_read says to read, and the names of the others in the file.
+    """The arrays whose names is_read says to read, and the names of the others in the file. texts: may hold text.
 
     BadRecording if the file is damaged, or if one of those arrays is larger than most_bytes or does not hold real
     numbers. Memory is bounded by the size of the file and most_bytes an array.
@@ -62,7 +62,7 @@ def read_arrays(
                 elif info.file_size > most_bytes + LONGEST_HEADER:
                     raise BadRecording(f"{name} unpacks to {info.file_size} bytes, over the limit of {most_bytes}")
                 else:
-                    found[name] = parse_array(read_zip_member(archive, info), name)
+                    found[name] = parse_array(read_zip_member(archive, info), name, text=name in texts)
     except DAMAGE as error:
         raise BadRecording(f"not an .npz file, or damaged ({in_one_line(error)})") from error
     return found, others
