@@ -59,8 +59,8 @@ class ArrayReader:
     fps: frames per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with
     a minus sign where it points down. first_action: the number of the first action. folders: without `names`, how many
     of the folders above a file are part of its recording's name. most_bodies: more are refused. actions, subjects,
-    cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are numbers. A subject is
-    not needed. UserError if the settings are impossible.
+    cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are numbers. unlabelled:
+    whether a recording need not say its action. A subject is not needed. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -74,6 +74,7 @@ class ArrayReader:
     actions: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
+    unlabelled: bool = False
     COMPANIONS: ClassVar[tuple[str, ...]] = (LABELS,)
 
     def __post_init__(self) -> None:
@@ -190,12 +191,16 @@ class ArrayReader:
         fps, action = facts.pop(FPS), facts.get("action")
         if fps is None or not 0 < fps < math.inf:
             raise BadRecording("fps is not said" if fps is None else f"fps is {fps:g}, not positive")
-        if action is None:
-            raise BadRecording("action is not said, neither by its name nor inside")
+        if action is None and not self.unlabelled:
+            raise BadRecording(
+                "action is not said, neither by its name nor inside; unlabelled=True, where the reader is defined, "
+                "takes such recordings for pretraining"
+            )
         numbers: dict[str, Any] = {fact: _whole(fact, value) for fact, value in facts.items() if value is not None}
-        label = numbers.pop("action") - self.first_action
-        if label < 0:
-            raise BadRecording(f"action is {action:g}, but the first is {self.first_action}")
+        number = numbers.pop("action", None)
+        label = None if number is None else number - self.first_action
+        if label is not None and label < 0:
+            raise BadRecording(f"action is {number}, but the first is {self.first_action}")
         return Identity(name=name, subject=numbers.pop("subject", None), action=label, **numbers), float(fps)
 
     def _read_npz(self, data: bytes) -> "Content":

@@ -1,21 +1,16 @@
 """Prepared files of other codebases through the stages: downloaded, read, cleaned, split and audited like raw ones."""
 
-import importlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import pipeline.own
 from hacm.files import read_json
-from pipeline.datasets.registry import find_own
 from pipeline.store.store import SkeletonStore
-from pipeline.yaml_tree import editor
 from stages import audit, download, ingest, normalize, split
 from stages.tools import audit as match
-from tests.conftest import end_of, shipped_params
+from tests.conftest import end_of
 from tests.helpers.prepared_files import write_ntu_npz, write_pyskl, write_st_gcn
 
 DEFINITION = """
@@ -55,38 +50,6 @@ def write_arrays(raw: Path) -> None:
     write_st_gcn(raw / "xsub", "val", dict(made[5:]))
 
 
-@pytest.fixture
-def place(tmp_path, monkeypatch) -> Path:
-    """A project's folder to be in, with a data set of the user's in a pipeline/own of its own."""
-    monkeypatch.chdir(tmp_path)
-    own = tmp_path / "own"
-    own.mkdir()
-    monkeypatch.setattr(pipeline.own, "__path__", [str(own)])
-    monkeypatch.setattr(pipeline.datasets.registry, "OWN", own)
-    monkeypatch.setattr(pipeline.datasets.definition, "OWN", own)
-    tree = editor().load(shipped_params())
-    tree["datasets"]["theirs"] = {
-        "source": {"verify": False},
-        "ingest": {"limit": None, "strict": True, "allow_partial": False},
-        "cleaning": {},
-        "tree_split": "xsub",
-    }
-    with open("params.yaml", "w") as stream:
-        editor().dump(tree, stream)
-    (tmp_path / "data/theirs/raw").mkdir(parents=True)
-    find_own.cache_clear()
-    yield tmp_path
-    find_own.cache_clear()
-    sys.modules.pop("pipeline.own.theirs", None)
-    vars(pipeline.own).pop("theirs", None)
-
-
-def define(place: Path, kind: str) -> None:
-    (place / "own/theirs.py").write_text(DEFINITION.format(kind=kind))
-    importlib.invalidate_caches()
-    find_own.cache_clear()
-
-
 WRITERS: dict[str, Callable[[Path], None]] = {
     "NtuNpz": write_npz,
     "PysklAnnotations": write_pickle,
@@ -95,8 +58,8 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_each_comes_through_the_stages(place, kind):
-    define(place, kind)
+def test_each_comes_through_the_stages(define, kind):
+    place = define(DEFINITION.format(kind=kind))
     WRITERS[kind](place / "data/theirs/raw")
     for stage in (download, ingest, normalize):
         assert end_of(stage.main, "--dataset", "theirs") == ""
@@ -114,8 +77,8 @@ def test_each_comes_through_the_stages(place, kind):
     ]
 
 
-def test_clips_are_matched_by_content(place, capsys):
-    define(place, "NtuNpz")
+def test_clips_are_matched_by_content(define, capsys):
+    place = define(DEFINITION.format(kind="NtuNpz"))
     write_npz(place / "data/theirs/raw")
     for stage in (download, ingest, normalize):
         assert end_of(stage.main, "--dataset", "theirs") == ""
@@ -126,8 +89,8 @@ def test_clips_are_matched_by_content(place, capsys):
     assert lines[1] == "  equal to the last bit: 8 of 8 clips (100.0%)"
 
 
-def test_a_changed_file_is_noticed(place):
-    define(place, "StGcnArrays")
+def test_a_changed_file_is_noticed(define):
+    place = define(DEFINITION.format(kind="StGcnArrays"))
     write_arrays(place / "data/theirs/raw")
     assert end_of(download.main, "--dataset", "theirs") == ""
     labels = place / "data/theirs/raw/xsub/train_label.pkl"
