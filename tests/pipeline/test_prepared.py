@@ -1,8 +1,10 @@
 """Prepared files of other codebases: each clip comes out as the script put it in, one at a time, or is named with why not."""
 
 import pickle
+import random
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -409,6 +411,52 @@ def test_what_this_project_exports_comes_back_to_the_last_bit(raw: Path, kind: s
         assert same_values(one, clips[name][0])
         assert isinstance(one, Recording)
         assert (one.identity.xsub_part, one.identity.action, one.notes) == (part, clips[name][1], ())
+
+
+SMALL = {"a": (moving(1, 5, 1), 0), "b": (moving(2, 4, 2), 1)}
+WRITTEN: dict[str, tuple[PreparedReader, Callable[[Path], None]]] = {
+    "x.npz": (NtuNpz(KINECT_V2), lambda raw: write_ntu_npz(raw / "x.npz", {"train": [*SMALL.values()], "test": [SMALL["a"]]}, length=6, classes=3)),
+    "x.pkl": (PysklAnnotations(KINECT_V2), lambda raw: write_pyskl(raw / "x.pkl", SMALL, {"xsub_train": ["a"], "xsub_val": ["b"]})),
+    "train_data.npy": (StGcnArrays(KINECT_V2), lambda raw: write_st_gcn(raw, "train", SMALL, length=6)),
+    "train_label.pkl": (StGcnArrays(KINECT_V2), lambda raw: write_st_gcn(raw, "train", SMALL, length=6)),
+}  # fmt: skip
+
+
+def ingest_or_line(folder: Path, reader: PreparedReader) -> tuple[dict[str, Recording | Excluded], str]:
+    """What is read, or the line that says why nothing is."""
+    try:
+        return ingest(folder, reader), ""
+    except UserError as told:
+        return {}, str(told)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_any_change_of_a_file_is_read_or_told_in_one_line(raw: Path, name: str) -> None:
+    """A changed byte in a header, a directory, a length or a value: recordings, reasons, or one line, never a crash."""
+    reader, write = WRITTEN[name]
+    write(raw)
+    content = (raw / name).read_bytes()
+    chance = random.Random(3)
+    outcomes = set()
+    for _ in range(150):
+        data = bytearray(content)
+        for _ in range(chance.randint(1, 3)):
+            # Most bytes are values; what describes them stands at the ends and in between.
+            place = chance.choice((chance.randrange(len(data)), chance.randrange(400), -1 - chance.randrange(400)))
+            data[place % len(data)] = chance.randrange(256)
+        if chance.random() < 0.2:
+            del data[chance.randrange(len(data)) :]
+        (raw / name).write_bytes(data)
+        found, line = ingest_or_line(raw, reader)
+        if line:
+            outcomes.add("told")
+            assert name.partition("_")[0] in line
+            assert line.isprintable()
+            assert len(line) < 600
+        for one in found.values():
+            outcomes.add("left out" if isinstance(one, Excluded) else "read")
+            assert isinstance(one, Excluded) or one.bodies_MTVC.dtype == np.float32
+    assert {"told", "read"} <= outcomes
 
 
 def test_raw_files_that_are_no_clips_are_refused() -> None:
