@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from hacm.archives.folders import check_link
-from hacm.archives.members import UNREAD_SUFFIXES, member_names, members
+from hacm.archives.members import UNREAD_SUFFIXES
 from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
 from hacm.errors import UserError, name_some
@@ -39,6 +39,8 @@ from pipeline.ingest.gathering import (
     find_unread,
     hash_content,
     locate,
+    member_names_of,
+    members_of,
     write_receipt,
 )
 from pipeline.ingest.workers import map_ahead
@@ -157,7 +159,7 @@ def tell_unread(files: Sequence[Path], folder: Path, dataset: DataSet) -> None:
 def holds_recordings(path: Path, dataset: DataSet) -> bool:
     """Whether there is a recording of the data set in a file or folder; not, if that cannot be said."""
     try:
-        return any(_belongs(dataset, path, name) for name in member_names(path))
+        return any(_belongs(dataset, path, name) for name in member_names_of(path, dataset))
     except UserError:
         return False
 
@@ -253,7 +255,7 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     with Work("verifying", None, "recordings") as work:
         for path in files:
             contents = hashlib.sha256()
-            found = members(path, wanted=partial(_belongs, dataset, path))
+            found = members_of(path, dataset, partial(_belongs, dataset, path))
             files_inside = _pass_on(found, dataset, path, refused)
             for member, digest in map_ahead(hash_content, files_inside, count_cores()):
                 name = member.path.rsplit("/", 1)[-1]

@@ -95,7 +95,7 @@ def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[
     begin = partial(
         pretrain,
         benchmark.clips,
-        benchmark.train_index,
+        benchmark.pretrain_index,
         skeleton_of(benchmark.dataset.topology),
         one.settings,
         seed=one.run.seed,
@@ -112,8 +112,8 @@ def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[
 
         def show(step: Step) -> None:
             meter.keep()
-            batch = len(benchmark.train_index) * step.epochs / step.steps
-            work.total = len(benchmark.train_index) * step.epochs
+            batch = len(benchmark.pretrain_index) * step.epochs / step.steps
+            work.total = len(benchmark.pretrain_index) * step.epochs
             work.update(
                 round(step.step * batch), f"epoch {step.epoch}/{step.epochs} loss {step.loss:.4f} "
                 f"(reconstruction {step.reconstruction:.4f}, contrast {step.contrast:.4f})"
@@ -130,7 +130,7 @@ def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
 
 def training_clips(benchmark: Benchmark) -> list[str]:
     """The names of the clips that it trains on."""
-    return [benchmark.names[index] for index in benchmark.train_index.tolist()]
+    return [benchmark.names[index] for index in benchmark.pretrain_index.tolist()]
 
 
 def state_fingerprint(run: Run, settings: TrainSettings, version: str, clips: list[str], device: str) -> str:
@@ -166,7 +166,7 @@ def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cos
     last = history[-1]
     metrics = {
         "epochs": len(history),
-        "clips": len(benchmark.train_index),
+        "clips": len(benchmark.pretrain_index),
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "tokens": sum(model.masking.budget.tokens),
         "tokens_seen": sum(model.masking.budget.kept),

@@ -19,8 +19,8 @@ from hacm.errors import UserError, name_some
 from hacm.files import read_json, replace_directory
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.registry import find_benchmark
-from pipeline.datasets.splits import assign, rank_labels, select
-from pipeline.store.losses import find_without_part
+from pipeline.datasets.splits import UNLABELLED, assign, rank_labels, select
+from pipeline.store.losses import find_unlabelled, find_without_part
 from pipeline.store.split_files import hash_split, write_split
 from pipeline.store.store import SkeletonStore
 from stages.shared import box, parameters, places
@@ -37,6 +37,7 @@ def main() -> None:
     store = open_store(places.clips(dataset.name))
     tell_without_part(name, dataset, rule, store, strict=settings.strict)
     splits = assign(store.manifest, dataset.splits)
+    unlabelled = tell_unlabelled(name, store.manifest, splits[rule])
     counts = (len(select(splits, rule, "train")), len(select(splits, rule, "test")))
     check_counts(
         name, dataset, rule, counts, left_out(store, dataset), partial=settings.allow_partial or store.facts["partial"]
@@ -50,6 +51,7 @@ def main() -> None:
         "rule": rule,
         "train": counts[0],
         "test": counts[1],
+        **({"unlabelled": unlabelled} if unlabelled else {}),
         "split_hash": hash_split(split),
         "data_version": store.version,
         "store_files": read_json(store.path / "files.json"),
@@ -70,6 +72,14 @@ def tell_without_part(name: str, dataset: DataSet, rule: str, store: SkeletonSto
             f"{line}; say it in their names or files, or set datasets.{dataset.name}.ingest.strict to false"
         )
     say(line)
+
+
+def tell_unlabelled(name: str, manifest: pl.DataFrame, part: pl.Series) -> int:
+    """Say how many clips have no label and what becomes of them; returns how many are pretrained on."""
+    names, text = find_unlabelled(manifest, part)
+    if names:
+        say(f"{name}: {text}")
+    return int((part == UNLABELLED).sum())
 
 
 def left_out(store: SkeletonStore, dataset: DataSet) -> list[str]:

@@ -3,11 +3,15 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from hacm.archives.rules import Entry, is_junk, refusal_of
 from hacm.errors import UserError
+
+Opened = Callable[[Path], Iterator[Entry] | None]
+"""What is in a file that holds many recordings, too many to be read whole; None: it is no such file."""
 
 
 def broken_link(path: Path) -> str | None:
@@ -38,8 +42,13 @@ def file_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
     yield Entry(path.name, refusal, path.read_bytes)
 
 
-def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
-    """Every file below a folder, by name; links are refused."""
+def entries_below(name: str, inside: Iterator[Entry]) -> Iterator[Entry]:
+    """What is in a file of that name, as members of a folder of that name."""
+    return (replace(entry, name=f"{name}/{entry.name}") for entry in inside)
+
+
+def folder_entries(folder: Path, limit_bytes: int, opened: Opened | None = None) -> Iterator[Entry]:
+    """Every file below a folder, by name, or what is in it; links are refused."""
 
     def fail(error: OSError) -> None:
         raise error
@@ -55,6 +64,10 @@ def folder_entries(folder: Path, limit_bytes: int) -> Iterator[Entry]:
             status = path.lstat()
             # Not only links: opening a pipe would wait for ever.
             plain = stat.S_ISREG(status.st_mode)
+            inside = opened(path) if opened is not None and plain else None
+            if inside is not None:
+                yield from entries_below(name, inside)
+                continue
             refusal = refusal_of(name, plain=plain, size=status.st_size, limit_bytes=limit_bytes)
             if path.is_symlink():
                 refusal = broken_link(path) or f"a link to {path.readlink()}"

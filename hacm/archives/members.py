@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from hacm.archives.folders import check_link, file_entries, folder_entries
+from hacm.archives.folders import Opened, check_link, entries_below, file_entries, folder_entries
 from hacm.archives.raw_file import RawFile, leave_packed
 from hacm.archives.rules import DAMAGE, LIMIT_BYTES, Entry, Refused, as_user_error
 from hacm.archives.tars import TAR_OPENERS, tar_entries
@@ -20,11 +20,16 @@ UNREAD_SUFFIXES = (".rar",)
 
 
 def members(
-    path: Path, *, limit_bytes: int = LIMIT_BYTES, wanted: Callable[[str], bool] | None = None
+    path: Path,
+    *,
+    limit_bytes: int = LIMIT_BYTES,
+    wanted: Callable[[str], bool] | None = None,
+    opened: Opened | None = None,
 ) -> Iterator[RawFile | Refused]:
     """The files below a folder or inside an archive, one at a time; any other file is a folder of that one file.
 
-    wanted: says by its name whether a file is read; others are passed over unless they are refused.
+    wanted: says by its name whether a file is read; others are passed over unless they are refused. opened: what is in
+    a file that holds many recordings; these are then members in its place.
 
     Order: by name in folders and zips, as stored in tars and .7z. Directories and what macOS leaves behind
     (`__MACOSX/`, `.DS_Store`, `._*`) are passed over. Refused are names that lead outside, links, devices, encrypted
@@ -34,7 +39,7 @@ def members(
     out, and in a zip when a member's content is asked for.
     """
     try:
-        for entry in _entries(Path(path), limit_bytes, wanted):
+        for entry in _entries(Path(path), limit_bytes, wanted, opened):
             if entry.refusal is not None:
                 yield Refused(entry.name, entry.refusal, entry.last)
             elif wanted is None or wanted(entry.name):
@@ -54,21 +59,26 @@ def _unpack(path: Path, unpack: Callable[[bytes], bytes], packed: bytes) -> byte
         raise as_user_error(path, error) from error
 
 
-def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES) -> list[str]:
+def member_names(path: Path, *, limit_bytes: int = LIMIT_BYTES, opened: Opened | None = None) -> list[str]:
     """The names that `members` would read, in its order, without those it would refuse. Raises as `members` does."""
     try:
-        return [entry.name for entry in _entries(Path(path), limit_bytes) if entry.refusal is None]
+        return [entry.name for entry in _entries(Path(path), limit_bytes, None, opened) if entry.refusal is None]
     except DAMAGE as error:
         raise as_user_error(Path(path), error) from error
 
 
-def _entries(path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None = None) -> Iterator[Entry]:
+def _entries(
+    path: Path, limit_bytes: int, wanted: Callable[[str], bool] | None, opened: Opened | None
+) -> Iterator[Entry]:
     """wanted: as `members` has it, for packings that are read in one go."""
     if path.is_dir():
-        return folder_entries(path, limit_bytes)
+        return folder_entries(path, limit_bytes, opened)
     check_link(path)
     if not path.exists():
         raise UserError(f"{path}: no such file or folder; put the data there or correct the path")
+    inside = opened(path) if opened is not None else None
+    if inside is not None:
+        return entries_below(path.name, inside)
     name = path.name.lower()
     if name.endswith(".zip"):
         return zip_entries(path, limit_bytes)

@@ -6,6 +6,8 @@ A reader is a module, or any object, with
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
                             BadRecording if none of it can be used
     listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
+    entries(file)           → the recordings in a file that holds too many to be read whole, as members of it
+                            (hacm.archives.rules); None: it is no such file (if there are such files)
     NTU_FORMAT              True if its files are NTU's `.skeleton` texts; the standard cleaning is for these alone
 """
 
@@ -89,13 +91,14 @@ class Excluded:
 class Identity:
     """What the raw files say of a recording. Numbers are as the data set writes them, but action counts from 0.
 
-    subject: None where the data set does not say who performs. xsub_part, xview_part: `train` or `test` where the data
+    subject: None where the data set does not say who performs. action: None where nobody says what is done; such a
+    recording is pretrained on and never tested on. xsub_part, xview_part: `train` or `test` where the data
     set's authors list the recordings of a split rule's parts instead of stating the rule.
     """
 
     name: str
     subject: int | None
-    action: int
+    action: int | None
     camera: int | None = None
     setup: int | None = None
     replication: int | None = None

@@ -6,13 +6,13 @@
             NAME z for each joint in any order, and the same single numbers, the same in every line. Columns of frame
             numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
 
-What the single numbers say may instead be said by the file's name.
+What the single numbers say may instead be said by the file's name, or by a table labels.csv beside the files
+(hacm.recordings.label_table); action, subject and camera may be words anywhere.
 
 Shape suffixes: T frames, V joints, R rows, K columns.
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,18 +22,20 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from hacm.archives.raw_file import RawFile
 from hacm.errors import BadRecording, UserError
-from hacm.recordings import Identity, Part, RawRecording, Recording
+from hacm.recordings import Identity, Part, RawRecording, Recording, label_table
 from hacm.recordings.bodies import MOST_BODIES, UPRIGHT, Up, as_bodies
 from hacm.recordings.csv_table import read_csv
 from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
+from hacm.recordings.names import IDENTITY, IN_WORDS, NamePattern, Vocabulary, plain
 from hacm.recordings.notes import Kind, Note
 from hacm.recordings.npz import read_arrays, read_single_array
 from hacm.skeletons.topology import Topology
 
 JOINTS = "joints"
-IDENTITY = ("subject", "action", "camera", "setup", "replication")
 FPS = "fps"
+LABELS = "labels"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
 NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
 PLACE_COLUMNS = NUMBERED | set(PERSON_COLUMNS)
@@ -53,11 +55,12 @@ class ArrayReader:
 
     topology: the skeleton, whose order the joints of an array have; a file need not hold the derived ones. names: what
     file names look like, without suffix: `s{subject}_a{action}_t{replication}`, or with folders
-    `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits. None: names say nothing. fps: frames
-    per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with a minus sign
-    where it points down. first_action: the number of the first action. folders: without `names`, how many of the
-    folders above a file are part of its recording's name. most_bodies: more are refused. A subject is not needed.
-    UserError if the settings are impossible.
+    `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits, or for a word. None: names say nothing.
+    fps: frames per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with
+    a minus sign where it points down. first_action: the number of the first action. folders: without `names`, how many
+    of the folders above a file are part of its recording's name. most_bodies: more are refused. actions, subjects,
+    cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are numbers. unlabelled:
+    whether a recording need not say its action. A subject is not needed. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -68,7 +71,11 @@ class ArrayReader:
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
-    COMPANIONS: ClassVar[tuple[str, ...]] = ()
+    actions: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
+    cameras: tuple[str, ...] = ()
+    unlabelled: bool = False
+    COMPANIONS: ClassVar[tuple[str, ...]] = (LABELS,)
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
@@ -83,24 +90,34 @@ class ArrayReader:
             )
         if self.most_bodies < 1:
             raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
-        self._pattern  # noqa: B018  (a pattern that cannot be is told now)
+        self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:
-        """Every file of SUFFIXES is a recording, called as its name pattern says."""
+        """Every file of SUFFIXES is a recording, called as its name pattern says, but for the table of labels."""
         place = PurePosixPath(path)
+        if place.name.lower() == label_table.FILE:
+            return Part(None, LABELS)
         return Part("_".join(self._named(place))) if place.suffix.lower() in SUFFIXES else None
 
     def read(self, raw: RawRecording) -> Iterator[Recording]:
         """The one recording of a file; BadRecording if it is damaged or does not say what it must."""
-        yield self.parse(raw.main.data, raw.main.path)
+        yield self.parse(raw.main.data, raw.main.path, raw.companions.get(LABELS))
 
-    def parse(self, data: bytes, path: str) -> Recording:
-        """The recording in a file's content; what is not read of it is noted."""
+    def listed(self, file: RawFile) -> frozenset[str]:
+        """The recordings that the table of labels names."""
+        return label_table.named_in(file)
+
+    def parse(self, data: bytes, path: str, table: RawFile | None = None) -> Recording:
+        """The recording in a file's content; what is not read of it is noted. table: of labels, beside the files."""
         place = PurePosixPath(path)
-        told = self._told_by_name(place)
+        name = "_".join(self._named(place))
+        told = [("by its name", self._told_by_name(place))]
+        if table is not None:
+            said = label_table.read_labels(table, path, name, self._vocabulary)
+            told.append((f"by {label_table.FILE}", dict(said)))
         read = {".npz": self._read_npz, ".npy": self._read_npy, ".csv": self._read_csv}[place.suffix.lower()]
         content = read(data)
-        identity, fps = self._identify("_".join(self._named(place)), told, content.facts)
+        identity, fps = self._identify(name, [*told, ("inside", content.facts)])
         joints, gaps = self._put_in_place(content, fps)
         bodies_MTVC, absent = as_bodies(
             joints, self.topology, metres=self.metres, up=self.up, most_bodies=self.most_bodies
@@ -139,50 +156,56 @@ class ArrayReader:
         return placed, notes
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str] | None:
-        if self.names is None:
-            return None
-        parts = re.split(r"\{(\w*)\}", self.names)
-        fields, texts = parts[1::2], parts[0::2]
-        if not fields or not set(fields) <= set(IDENTITY) or len(set(fields)) < len(fields) or "" in texts[1:-1]:
-            known = ", ".join(f"{{{name}}}" for name in IDENTITY)
-            raise UserError(f"ArrayReader: names {self.names!r} must hold some of {known}, each once and text between")
-        groups = [f"(?P<{name}>[0-9]{{1,9}})" for name in fields] + [""]
-        return re.compile("".join(re.escape(text) + group for text, group in zip(texts, groups, strict=True)))
+    def _pattern(self) -> NamePattern | None:
+        return None if self.names is None else NamePattern(self.names, self._vocabulary)
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return Vocabulary(self.actions, self.subjects, self.cameras, self.first_action)
 
     def _named(self, place: PurePosixPath) -> tuple[str, ...]:
         """The end of a path that the pattern speaks of, without suffix."""
-        depth = self.names.count("/") + 1 if self.names else self.folders + 1
+        depth = self._pattern.depth if self._pattern else self.folders + 1
         return place.with_suffix("").parts[-depth:]
 
     def _told_by_name(self, place: PurePosixPath) -> Facts:
         if self._pattern is None:
             return {}
-        match = self._pattern.fullmatch("/".join(self._named(place)))
-        if match is None:
+        told = self._pattern.read("/".join(self._named(place)))
+        if told is None:
             raise BadRecording(f"name {place.name!r} is not of the form {self.names}{place.suffix}")
-        return {name: int(digits) for name, digits in match.groupdict().items()}
+        return dict(told)
 
-    def _identify(self, name: str, told: Facts, inside: Facts) -> tuple[Identity, float]:
-        """Identity and frames per second from what file name and content say; BadRecording where they differ."""
-        for fact in sorted(told.keys() & inside.keys()):
-            if told[fact] != inside[fact]:
-                raise BadRecording(f"{fact} is {told[fact]:g} by its name, but {inside[fact]:g} inside")
-        facts = {FPS: self.fps} | told | inside
+    def _identify(self, name: str, told: list[tuple[str, Facts]]) -> tuple[Identity, float]:
+        """Identity and frames per second from what is said where; BadRecording where that differs."""
+        said: dict[str, tuple[str, float]] = {}
+        for where, found in told:
+            for fact, value in found.items():
+                if fact not in said:
+                    said[fact] = (where, value)
+                    continue
+                first, earlier = said[fact]
+                if earlier != value:
+                    raise BadRecording(f"{fact} is {earlier:g} {first}, but {value:g} {where}")
+        facts: dict[str, float | None] = {FPS: self.fps} | {fact: value for fact, (_, value) in said.items()}
         fps, action = facts.pop(FPS), facts.get("action")
         if fps is None or not 0 < fps < math.inf:
             raise BadRecording("fps is not said" if fps is None else f"fps is {fps:g}, not positive")
-        if action is None:
-            raise BadRecording("action is not said, neither by its name nor inside")
+        if action is None and not self.unlabelled:
+            raise BadRecording(
+                "action is not said, neither by its name nor inside; unlabelled=True, where the reader is defined, "
+                "takes such recordings for pretraining"
+            )
         numbers: dict[str, Any] = {fact: _whole(fact, value) for fact, value in facts.items() if value is not None}
-        label = numbers.pop("action") - self.first_action
-        if label < 0:
-            raise BadRecording(f"action is {action:g}, but the first is {self.first_action}")
+        number = numbers.pop("action", None)
+        label = None if number is None else number - self.first_action
+        if label is not None and label < 0:
+            raise BadRecording(f"action is {number}, but the first is {self.first_action}")
         return Identity(name=name, subject=numbers.pop("subject", None), action=label, **numbers), float(fps)
 
     def _read_npz(self, data: bytes) -> "Content":
         arrays, others = read_arrays(
-            data, lambda name: name in (JOINTS, *SINGLE_NUMBERS) or _plain(name) in NUMBERED, MOST_BYTES
+            data, lambda name: name in (JOINTS, *SINGLE_NUMBERS) or plain(name) in NUMBERED, MOST_BYTES, IN_WORDS
         )
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
@@ -194,11 +217,14 @@ class ArrayReader:
         # A single number is how many frames there are, or when they begin: it says nothing of each.
         numbers = {name: values for name, values in arrays.items() if values.size > 1 or frames == 1}
         chosen = _choose(numbers)
-        places = {plain: numbers[name].astype(np.float64).reshape(-1) for plain, name in chosen.items()}
+        places = {column: numbers[name].astype(np.float64).reshape(-1) for column, name in chosen.items()}
         for name, values in singles.items():
             if values.size != 1:
                 raise BadRecording(f"{name} has shape {values.shape}, not a single number")
-        facts = {name: float(values.item()) for name, values in singles.items()}
+        facts = {
+            name: float(self._vocabulary.number_of(name, values.item()) if values.dtype.kind == "U" else values.item())
+            for name, values in singles.items()
+        }
         others += [name for name in arrays if name not in chosen.values()]
         return Content(joints, facts, places, _note_unread(others))
 
@@ -210,24 +236,31 @@ class ArrayReader:
 
     def _read_csv(self, data: bytes) -> "Content":
         joints = len(self.topology.recorded)
-        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
+        wanted = [plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
         known = {*wanted, *SINGLE_NUMBERS, *PLACE_COLUMNS}
-        names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS, lambda name: _plain(name) in known)
+        names, table_RK, notes = read_csv(
+            data, joints * 3, MOST_NUMBERS, lambda name: plain(name) in known, self._number_of
+        )
         if names is None:
             return Content(table_RK.reshape(-1, joints, 3), notes=notes)
-        place = {_plain(name): column for column, name in enumerate(names)}
+        place = {plain(name): column for column, name in enumerate(names)}
         if len(place) < len(names):
             raise BadRecording("line 1: column names differ in capitals or punctuation only")
         missing = [name for name in wanted if name not in place]
         if missing:
             raise BadRecording(f"line 1: no column {missing[0]!r} (of {len(missing)} missing); found: {_listed(names)}")
         inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
-        chosen = _choose([name for name in names if _plain(name) not in {*wanted, *SINGLE_NUMBERS}])
-        places = {plain: table_RK[:, place[plain]] for plain in chosen}
+        chosen = _choose([name for name in names if plain(name) not in {*wanted, *SINGLE_NUMBERS}])
+        places = {column: table_RK[:, place[column]] for column in chosen}
         read = {*wanted, *SINGLE_NUMBERS, *chosen}
-        others = [name for name in names if _plain(name) not in read]
+        others = [name for name in names if plain(name) not in read]
         values_RK = table_RK[:, [place[name] for name in wanted]]
         return Content(values_RK.reshape(-1, joints, 3), inside, places, notes + _note_unread(others), first_line=2)
+
+    def _number_of(self, column: str, text: str) -> int | None:
+        """What a word in a column stands for; None where words mean nothing."""
+        kind = plain(column)
+        return self._vocabulary.number_of(kind, text) if self._vocabulary.words_of(kind) else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,11 +278,11 @@ def _choose(names: Iterable[str]) -> dict[str, str]:
     """Of frame numbers, times and persons the one column of each that is read: its plain name, and its name."""
     named: dict[str, str] = {}
     for name in names:
-        if named.setdefault(_plain(name), name) != name:
-            raise BadRecording(f"{_listed([named[_plain(name)], name])} differ in capitals or punctuation only")
+        if named.setdefault(plain(name), name) != name:
+            raise BadRecording(f"{_listed([named[plain(name)], name])} differ in capitals or punctuation only")
     families = (FRAME_COLUMNS, TIME_COLUMNS, PERSON_COLUMNS)
     first = [next((name for name in family if name in named), None) for family in families]
-    return {plain: named[plain] for plain in first if plain is not None}
+    return {column: named[column] for column in first if column is not None}
 
 
 def _first_of(places: dict[str, NDArray[np.float64]], names: tuple[str, ...]) -> NDArray[np.float64] | None:
@@ -269,11 +302,6 @@ def _constant(name: str, values_R: NDArray[np.float64]) -> float:
         line = int(other_R[0]) + 2
         raise BadRecording(f"line {line}: {name} is {values_R[other_R[0]]:g}, but {values_R[0]:g} before")
     return float(values_R[0])
-
-
-def _plain(name: str) -> str:
-    """`Left_Hand.X` → `left hand x`."""
-    return " ".join(re.split(r"[\s_.:-]+", name.strip().lower())).strip()
 
 
 def _note_unread(names: list[str]) -> tuple[Note, ...]:

@@ -32,15 +32,20 @@ _EMPTY_FIELD = re.compile(rb"^(?=[ \t]*,)|(?<=,)(?=[ \t]*(?:,|\r?\n|\r?\Z))", re
 
 
 def read_csv(
-    data: bytes, columns: int, most_numbers: int, is_read: Callable[[str], bool] = lambda _: True
+    data: bytes,
+    columns: int,
+    most_numbers: int,
+    is_read: Callable[[str], bool] = lambda _: True,
+    number_of: Callable[[str, str], int | None] = lambda _, __: None,
 ) -> tuple[list[str] | None, NDArray[np.float64], tuple[Note, ...]]:
     """Column names, if the first line has them, the numbers (R, K), and notes; an empty field, or NA, is nan.
 
     columns: K, where there are no names. most_numbers: more are refused. is_read: whether a column of that name must
-    hold numbers; words in others are nan. Fields are separated by commas, semicolons, tabs, or, without names, by
-    blanks; decimal commas are read where they can be nothing else; a first line of 0, 1, 2, … or 1, 2, 3, …, also
-    written 0.0, 1.0, …, is column names, which say nothing. Lines may end in LF or CRLF. BadRecording, naming the line,
-    for what is not such a text; memory is bounded by the text's size.
+    hold numbers; words in others are nan. number_of: the number that a word in a column of that name stands for; None:
+    it stands for none. Fields are separated by commas, semicolons, tabs, or, without names, by blanks; decimal commas
+    are read where they can be nothing else; a first line of 0, 1, 2, … or 1, 2, 3, …, also written 0.0, 1.0, …, is
+    column names, which say nothing. Lines may end in LF or CRLF. BadRecording, naming the line, for what is not such a
+    text; memory is bounded by the text's size.
     """
     # Here and not above, because it loads a compiler, which `part_of` of a reader has no use for.
     from hacm.recordings.number_table import read_table
@@ -74,11 +79,11 @@ def read_csv(
         try:
             return names, read(rows), _note_line_ends(data)
         except BadRecording as refusal:
-            tidied = _tidy(rows, separator, names, is_read, first_line)
+            tidied = _tidy(rows, separator, names, is_read, number_of, first_line)
             if tidied == rows.replace(b"\r\n", b"\n"):
                 raise BadRecording(_explain(refusal, first, separator, count)) from refusal
     else:
-        tidied = _tidy(rows, separator, names, is_read, first_line)
+        tidied = _tidy(rows, separator, names, is_read, number_of, first_line)
     return names, read(tidied), _note_line_ends(data)
 
 
@@ -110,7 +115,12 @@ def _is_numbered(line: bytes, separator: bytes | None) -> bool:
 
 
 def _tidy(
-    rows: bytes, separator: bytes, names: list[str] | None, is_read: Callable[[str], bool], first_line: int
+    rows: bytes,
+    separator: bytes,
+    names: list[str] | None,
+    is_read: Callable[[str], bool],
+    number_of: Callable[[str, str], int | None],
+    first_line: int,
 ) -> bytes:
     """The same numbers with points, between commas, without quotes; nan for NA and for words that are not read."""
     delimiter = separator.decode()
@@ -130,11 +140,26 @@ def _tidy(
                 fields.append(text)
             elif not text or text.lower() in NOT_AVAILABLE or unread:
                 fields.append("nan")
+            elif (
+                names is not None
+                and column < len(names)
+                and (meant := _meaning(field, number, names[column], number_of))
+            ):
+                fields.append(meant)
             else:
                 where = f"field {column + 1}" if names is None or column >= len(names) else ascii(names[column][:40])
                 raise BadRecording(f"line {number}: {where} is {field[:40]!a}, not a number{_remedy(field, separator)}")
         lines.append(",".join(fields))
     return "\n".join(lines).encode()
+
+
+def _meaning(field: str, line: int, column: str, number_of: Callable[[str, str], int | None]) -> str | None:
+    """The number that a word stands for, as text; BadRecording naming the line if the word is unknown."""
+    try:
+        number = number_of(column, field)
+    except BadRecording as reason:
+        raise BadRecording(f"line {line}: {reason}") from reason
+    return None if number is None else str(number)
 
 
 def _remedy(field: str, separator: bytes) -> str:

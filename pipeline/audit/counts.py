@@ -8,7 +8,7 @@ from hacm.errors import name_some
 from hacm.recordings.notes import Kind
 from pipeline.audit.findings import Finding
 from pipeline.datasets.definition import DataSet
-from pipeline.store.losses import READING, UNASKED, find_losses, find_without_part
+from pipeline.store.losses import READING, UNASKED, find_losses, find_unlabelled, find_without_part
 
 UNEVEN = 10.0
 """The largest class (or person) has so many times the clips of the smallest."""
@@ -34,7 +34,7 @@ def count_classes(clips: pl.DataFrame, dataset: DataSet) -> list[dict[str, Any]]
     sides = [
         ((pl.col(rule) == part).sum().alias(f"{rule} {part}")) for rule in dataset.splits for part in ("train", "test")
     ]
-    counts = clips.group_by("label").agg(pl.len().alias("clips"), *sides).sort("label")
+    counts = clips.drop_nulls("label").group_by("label").agg(pl.len().alias("clips"), *sides).sort("label")
     first = next(iter(dataset.splits))
     return [
         {
@@ -104,12 +104,15 @@ def _find_lost(clips: pl.DataFrame, excluded: pl.DataFrame, dataset: DataSet) ->
         names, text = find_without_part(clips, definition.column)
         if names:
             findings.append(Finding("no-part", "warning", names, f"{rule}: {text}"))
+        names, text = find_unlabelled(clips, clips[rule])
+        if names:
+            findings.append(Finding("unlabelled", "note", names, f"{rule}: {text}"))
     return findings
 
 
 def _find_absent_classes(clips: pl.DataFrame, rule: str, dataset: DataSet) -> list[Finding]:
     findings = []
-    labels = set(clips["label"])
+    labels = set(clips["label"].drop_nulls())
     for part, other in (("train", "test"), ("test", "train")):
         missing = sorted(labels - set(clips.filter(pl.col(rule) == part)["label"]))
         shown = name_some([dataset.class_name(label) for label in missing])

@@ -17,6 +17,8 @@ KINDS = {
     "lost": "recordings left out, frames cut or taken as absent, bodies dropped, other than the standard cleaning does",
     "not-read": "columns or arrays of raw files that are not read, because their names are unknown",
     "no-part": "clips in neither part of a split, because they do not say what it goes by",
+    "unlabelled": "clips without a label: pretrained on, or in no part where they are of those who test",
+    "unknown": "whether a split's parts share a person or a camera cannot be known: no clip says who or which",
     "balance": "classes or subjects differ much in their number of clips",
     "leak-subject": "a person is on both sides of a split by persons",
     "leak-recording": "clips cut from one recording, or views of one performance, are on both sides of a split",

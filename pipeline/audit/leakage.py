@@ -13,10 +13,12 @@ import polars as pl
 from hacm.errors import name_some
 from pipeline.audit.findings import Finding
 from pipeline.audit.sketches import NearPair
-from pipeline.datasets.splits import SplitRule
+from pipeline.datasets.splits import UNLABELLED, SplitRule
 
 BY_CAMERA = ("camera", "xview_part")
 BY_SUBJECT = ("subject", "xsub_part")
+LISTED = {"xsub_part": "subject", "xview_part": "camera"}
+"""Columns of authors' lists, and what such a list goes by."""
 PERFORMANCE = ("setup", "subject", "replication", "label")
 
 
@@ -27,8 +29,11 @@ def find_leaks(
     groups = group_near(near)
     findings = []
     for rule, split in rules.items():
-        clips = manifest.join(parts.select("name", pl.col(rule).alias("part")), on="name").drop_nulls("part")
+        # What is pretrained on must not be known from the test clips either.
+        side = pl.col(rule).replace(UNLABELLED, "train").alias("part")
+        clips = manifest.join(parts.select("name", side), on="name").drop_nulls("part")
         findings += _find_subjects(clips, rule, split)
+        findings += _find_unknown(clips, rule, split)
         findings += _find_recordings(clips, rule, split)
         same = pl.concat([_groups_of(clips, "hash"), _groups_of(clips, "source_sha256", whole=True)])
         findings += _find_both_sides(clips, same, "leak-identical", f"{rule}: identical clips on both sides")
@@ -52,7 +57,7 @@ def find_duplicates(manifest: pl.DataFrame, near: Sequence[NearPair]) -> list[Fi
         findings.append(Finding("near-identical", "warning", (pair.first, pair.second), text))
     labels = manifest.select("name", "label")
     for groups in (same, raw, group_near(near)):
-        marked = groups.join(labels, on="name")
+        marked = groups.join(labels, on="name").drop_nulls("label")
         for names in _mixed(marked, "label"):
             text = f"identical or nearly identical clips with different labels: {name_some(list(names))}"
             findings.append(Finding("labels", "error", tuple(names), text))
@@ -115,6 +120,15 @@ def _find_subjects(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Fin
     names = shared.with_columns(minor.alias("count")).sort("count", "name")["name"]
     text = f"{rule}: {count} subjects are on both sides ({people}); fewest clips: {name_some(list(names[:10]))}"
     return [Finding("leak-subject", "error", tuple(names), text)]
+
+
+def _find_unknown(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Finding]:
+    """Of a split by a list, that nothing can be said of its sides, where no clip says what the list goes by."""
+    column = LISTED.get(split.column)
+    if column is None or clips.is_empty() or clips[column].is_not_null().any():
+        return []
+    text = f"{rule}: no clip says its {column}, so whether one is on both sides cannot be known; the list is trusted"
+    return [Finding("unknown", "note", (), text)]
 
 
 def _find_recordings(clips: pl.DataFrame, rule: str, split: SplitRule) -> list[Finding]:

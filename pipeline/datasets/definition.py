@@ -154,7 +154,7 @@ class DataSet:
             raise BadRecording(f"has topology {recording.topology.name}, not {self.topology.name}")
         if bodies.dtype != np.float32 or bodies.ndim != 4 or bodies.shape[2:] != (joints, 3):
             raise BadRecording(f"bodies are {bodies.dtype} of shape {bodies.shape}, not float32 (M, T, {joints}, 3)")
-        if recording.identity.action < 0:
+        if recording.identity.action is not None and recording.identity.action < 0:
             raise BadRecording(f"action {recording.identity.action}: actions count from 0")
         words = next((note for note in recording.notes if not isinstance(note, Note)), None)
         if words is not None:

@@ -32,16 +32,27 @@ class SplitRule:
             raise UserError(f"split by {self.column}: {sorted(both)} cannot both train and test; choose one")
 
 
+UNLABELLED = "unlabelled"
+"""The part of the clips without a label that are pretrained on."""
+
+
 def assign(manifest: pl.DataFrame, rules: dict[str, SplitRule]) -> pl.DataFrame:
     """One row per clip: its name and, for every rule, `train` or `test`; null where the rule's column is null, or has a
-    value that is in neither part."""
+    value that is in neither part. A clip without a label never tests: it is UNLABELLED where the column is null or has
+    a value that trains, and else null."""
     return manifest.select("name", *(_part_of(rule).alias(name) for name, rule in rules.items()))
 
 
 def _part_of(rule: SplitRule) -> pl.Expr:
     value = pl.col(rule.column)
     tests = value.is_not_null() if rule.test is None else value.is_in(list(rule.test))
-    return pl.when(value.is_in(list(rule.train))).then(pl.lit("train")).when(tests).then(pl.lit("test"))
+    trains = value.is_in(list(rule.train))
+    labelled = pl.col("label").is_not_null()
+    return (
+        pl.when(labelled & trains).then(pl.lit("train"))
+        .when(labelled & tests).then(pl.lit("test"))
+        .when(~labelled & (trains | value.is_null())).then(pl.lit(UNLABELLED))
+    )  # fmt: skip
 
 
 def select(splits: pl.DataFrame, rule: str, part: str) -> pl.Series:

@@ -6,7 +6,7 @@
     classes         the classes' names in number order; PYSKL does not look at it
     data_version    the store's version; likewise
 
-It is a pickle because PYSKL reads nothing else. This project writes such files and never reads one.
+It is a pickle because PYSKL reads nothing else. This project reads such files as data (hacm/recordings/pickles.py).
 """
 
 import pickle

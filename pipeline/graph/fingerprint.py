@@ -58,7 +58,7 @@ READER = ("pipeline.datasets.definition", "DataSet.reader_object")
 PROTOCOL = ("hacm.protocols", "find")
 """The two places where code is imported by a name that is not in the text."""
 
-READER_NAMES = ("COMPANIONS", "part_of", "read", "listed")
+READER_NAMES = ("COMPANIONS", "part_of", "read", "listed", "entries")
 """What a module that reads a raw format defines (hacm/recordings/__init__.py)."""
 
 FACT_FIELDS = ("checksums", "missing", "action_names")

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from hacm.archives.members import member_names, members
 from hacm.errors import name_some
 from hacm.recordings import MAIN, RawFile
 from pipeline.datasets.definition import DataSet
 from pipeline.datasets.layouts import Layout
-from pipeline.ingest.gathering import locate
+from pipeline.ingest.gathering import locate, member_names_of, members_of
 
 Differences = dict[str, list[str]]
 """Kind of difference, in words → the names, sorted. Kinds without any are left out."""
@@ -50,7 +49,7 @@ def _pair(dataset: DataSet, files: Sequence[Path]) -> Differences:
     recordings: dict[str, set[str]] = {role: set() for role in (MAIN, *dataset.companions)}
     lists: list[RawFile] = []
     for file in files:
-        for path in (locate(file, name) for name in member_names(file)):
+        for path in (locate(file, name) for name in member_names_of(file, dataset)):
             part = dataset.part_of(path)
             if part is not None and part.recording is not None:
                 recordings[part.role].add(part.recording)
@@ -73,5 +72,5 @@ def _read_lists(dataset: DataSet, file: Path) -> list[RawFile]:
         part = dataset.part_of(locate(file, name))
         return part is not None and part.recording is None
 
-    found = (one for one in members(file, wanted=wanted) if isinstance(one, RawFile))
+    found = (one for one in members_of(file, dataset, wanted) if isinstance(one, RawFile))
     return [replace(one, path=locate(file, one.path)) for one in found]

@@ -7,7 +7,7 @@ are read before: archives hold files in any order, and data sets come in several
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,18 @@ def locate(file: Path, name: str) -> str:
     return f"{file.name}/{name}" if is_pack(file) else name
 
 
+def members_of(
+    file: Path, dataset: DataSet, wanted: Callable[[str], bool] | None = None
+) -> Iterator[RawFile | Refused]:
+    """What is in a raw file of a data set (hacm.archives.members), whose reader may open files that hold many."""
+    return members(file, wanted=wanted, opened=getattr(dataset.reader_object, "entries", None))
+
+
+def member_names_of(file: Path, dataset: DataSet) -> list[str]:
+    """The names of what `members_of` would read."""
+    return member_names(file, opened=getattr(dataset.reader_object, "entries", None))
+
+
 def content_line(member: RawFile, digest: str) -> bytes:
     """What a file adds to the hash of the folder that it is in. digest: SHA-256 of its content."""
     return f"{digest}  {member.path.rsplit('/', 1)[-1]}\n".encode()
@@ -72,7 +84,7 @@ def hash_raw(file: Path, dataset: DataSet) -> str:
     """SHA-256 of a raw file, or of the names and sums of what a folder holds of the data set, as in the receipt."""
     if not file.is_dir():
         return hash_file(file)
-    found = members(file, wanted=lambda name: dataset.part_of(locate(file, name)) is not None)
+    found = members_of(file, dataset, lambda name: dataset.part_of(locate(file, name)) is not None)
     digest = hashlib.sha256()
     for member, content in map_ahead(hash_content, (one for one in found if isinstance(one, RawFile)), count_cores()):
         digest.update(content_line(member, content))
@@ -191,7 +203,7 @@ def _choose(
     index, count = shard or (0, 1)
     hashes = {}
     for file in files:
-        for path in (locate(file, name) for name in member_names(file)):
+        for path in (locate(file, name) for name in member_names_of(file, dataset)):
             part = dataset.part_of(path)
             if part is not None and part.role == MAIN:
                 hashes[_name(part, path)] = hashlib.blake2b(path.rsplit("/", 1)[-1].encode()).digest()
@@ -232,7 +244,7 @@ def _read(
             and (chosen is None or part.recording is None or part.recording in chosen)
         )
 
-    for member in members(file, wanted=wanted):
+    for member in members_of(file, dataset, wanted):
         path = folder + member.path
         if isinstance(member, RawFile) or member.last or dataset.part_of(path) is not None:
             yield replace(member, path=path)

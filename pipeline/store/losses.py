@@ -67,6 +67,16 @@ def find_losses(manifest: pl.DataFrame, excluded: pl.DataFrame, kinds: Collectio
 
 def find_without_part(manifest: pl.DataFrame, column: str) -> tuple[tuple[str, ...], str]:
     """The clips that a split by this column cannot put into a part, because they do not say it; and a line on them."""
-    names = tuple(manifest.filter(pl.col(column).is_null())["name"])
+    names = tuple(manifest.filter(pl.col(column).is_null() & pl.col("label").is_not_null())["name"])
     share = describe_share(len(names), len(manifest), "clips")
     return names, f"{share} have no {column} and are in neither part: {name_some(names)}"
+
+
+def find_unlabelled(manifest: pl.DataFrame, part: pl.Series) -> tuple[tuple[str, ...], str]:
+    """The clips without a label, and a line on what becomes of them. part: of each clip, null where it is in none."""
+    without = manifest.with_columns(part.alias("part")).filter(pl.col("label").is_null())
+    names = tuple(without["name"])
+    left_out = without["part"].null_count()
+    share = describe_share(len(names), len(manifest), "clips")
+    text = f"{share} have no label: {len(names) - left_out} are pretrained on, {left_out} are in no part"
+    return names, f"{text}: {name_some(names)}"

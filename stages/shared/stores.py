@@ -29,8 +29,8 @@ def open_store(path: Path) -> SkeletonStore:
 
 
 def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
-    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test) and
-    for the training clips `draw_0` … (pipeline/datasets/splits.py).
+    """A benchmark's data set, its clean store, and its split in name order: `name`, `part` (train, test, unlabelled)
+    and for the training clips `draw_0` … (pipeline/datasets/splits.py).
 
     UserError if the clean store is not the version that the split was computed from, or not of the data set's skeleton.
     """
@@ -46,7 +46,7 @@ def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
 
 def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
     """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
-    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].unique().to_list())
+    return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].drop_nulls().unique().to_list())
 
 
 def expect_version(store: SkeletonStore, version: str | None, source: Path) -> None:

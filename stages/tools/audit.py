@@ -26,6 +26,12 @@ def command_line() -> command.Parser:
         "--no-values", action="store_true", help="compare manifests alone, not by how much values differ"
     )
     parser.add_argument(
+        "--against", metavar="NAME", help="match the clips with this data set's by content instead (a prepared file)"
+    )
+    parser.add_argument(
+        "--tolerance", type=float, metavar="METRES", help="… how far apart matching clips may be (0.004 if not given)"
+    )
+    parser.add_argument(
         "--register", nargs="?", const="version", choices=("version", "clips"),
         help="print the line for the registry of versions instead, or with `clips` a line for each clip as well",
     )  # fmt: skip
@@ -45,6 +51,7 @@ from dataclasses import replace
 from hacm.errors import FailedCheck, UserError, name_some
 from hacm.files import read_json
 from pipeline.audit.changes import changes_page, collect_changes
+from pipeline.audit.content_matches import TOLERANCE, describe_matches, match_clips
 from pipeline.audit.dataset_revisions import find_causes, open_store, read_revision
 from pipeline.audit.findings import choose_strict
 from pipeline.audit.integrity import Verification, report_verification, verify
@@ -70,6 +77,8 @@ def main() -> None:
     for dataset in find_datasets(options):
         if options.revisions is not None or options.to is not None:
             compare_revisions(dataset, options)
+        elif options.against is not None:
+            match_content(dataset, options)
         elif options.register:
             print_registration(dataset, options)
         elif options.verify:
@@ -101,6 +110,19 @@ def show_audit(dataset: DataSet, options: argparse.Namespace) -> None:
     failing = choose_strict(found.findings, options.strict or ["error"]) if options.strict is not None else []
     if failing:
         raise FailedCheck(f"{dataset.name}: {len(failing)} findings that --strict names; the first: {failing[0].text}")
+
+
+def match_content(dataset: DataSet, options: argparse.Namespace) -> None:
+    """Show which clips are those of another data set; under --strict, FailedCheck unless all are, to the last bit."""
+    other = find_dataset(options.against)
+    store = open_clips(places.clips(dataset.name) if options.store is None else options.store)
+    check_store(store, dataset)
+    tolerance = TOLERANCE if options.tolerance is None else options.tolerance
+    found = match_clips(store, open_clips(places.clips(other.name)), dataset.topology, tolerance)
+    text = "\n".join(describe_matches(found, dataset.name, other.name))
+    print(json.dumps(found.facts, indent=2, ensure_ascii=False) if options.json else text)
+    if options.strict is not None and found.count("equal") < len(found.pairs):
+        raise FailedCheck(f"{dataset.name}: not every clip is equal to one of {other.name}")
 
 
 def print_registration(dataset: DataSet, options: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import UserError
 from pipeline.datasets.registry import find_benchmark
-from pipeline.exports import LabelledClips, ntu_npz, pyskl
+from pipeline.exports import PARTS, LabelledClips, ntu_npz, pyskl
 from pipeline.store.manifest import hash_clip
 from pipeline.store.store import SkeletonStore
 from stages.shared.progress import Work, say
@@ -79,7 +79,7 @@ def open_clips(benchmark: str) -> LabelledClips:
     dataset, store, split = open_benchmark(benchmark)
     labels = list_labels(dataset, store)
     number = pl.col("label").replace_strict(labels, range(len(labels)), return_dtype=pl.Int64).alias("class")
-    table = split.join(store.manifest, on="name", maintain_order="left")
+    table = split.filter(pl.col("part").is_in(PARTS)).join(store.manifest, on="name", maintain_order="left")
     hashes = dict(table.select("name", "hash").iter_rows())
     return LabelledClips(
         rule=find_benchmark(benchmark)[1],

@@ -20,7 +20,7 @@ def test_commands_of_out_again_run(project_copy):
 
 def test_commands_of_the_audit_run(project_copy):
     lines = shell_lines((PROJECT / "docs" / "audit.md").read_text(encoding="utf-8"), "1. Commands")
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         run(project_copy, "sh", "-ec", line)
     assert read_json(project_copy / "audit.json")["dataset"] == "kinect-sim"

@@ -8,7 +8,13 @@ from pipeline.datasets.registry import find_benchmark, find_shipped
 from pipeline.datasets.splits import SplitRule, assign, rank_labels, select
 
 MANIFEST = pl.DataFrame(
-    {"name": ["a", "b", "c", "d"], "subject": [1, 2, 3, 1], "camera": [1, 2, 3, None], "setup": [1, 2, 3, 4]}
+    {
+        "name": ["a", "b", "c", "d"],
+        "subject": [1, 2, 3, 1],
+        "camera": [1, 2, 3, None],
+        "setup": [1, 2, 3, 4],
+        "label": [0, 1, 0, 1],
+    }
 )
 
 
@@ -17,6 +23,20 @@ def test_assign_follows_the_rule_and_leaves_unknown_out():
     table = assign(MANIFEST, rules)
     assert table["xsub"].to_list() == ["train", "test", "train", "train"]
     assert table["xview"].to_list() == ["test", "train", "train", None]
+
+
+def test_clips_without_a_label_are_never_tested():
+    manifest = pl.DataFrame(
+        {"name": list("abcd"), "subject": [1, 2, 3, None], "label": [None] * 4}, schema_overrides={"label": pl.Int32}
+    )
+    rule = SplitRule("subject", frozenset({1, 3}))
+    assert assign(manifest, {"xsub": rule})["xsub"].to_list() == ["unlabelled", None, "unlabelled", "unlabelled"]
+    assert assign(manifest, {"held": SplitRule("subject", frozenset({1}), frozenset({3}))})["held"].to_list() == [
+        "unlabelled",
+        None,
+        None,
+        "unlabelled",
+    ]
 
 
 def test_ntu_rules_as_published():
@@ -48,7 +68,7 @@ def test_benchmarks_are_named_after_data_set_and_rule():
 
 
 def test_parts_that_the_authors_list():
-    manifest = pl.DataFrame({"name": ["a", "b", "c"], "xsub_part": ["train", "test", None]})
+    manifest = pl.DataFrame({"name": ["a", "b", "c"], "xsub_part": ["train", "test", None], "label": [0, 0, 0]})
     table = assign(manifest, {"xsub": SplitRule("xsub_part", frozenset({"train"}))})
     assert table["xsub"].to_list() == ["train", "test", None]
 

@@ -1,0 +1,95 @@
+"""PYSKL's and mmaction2's annotations of 3-D skeletons: ntu60_3danno.pkl and its like, a pickle read as data.
+
+split         {name: [frame_dir]}, such as xsub_train and xsub_val
+annotations   a list of {frame_dir: name, total_frames: T, label: class, keypoint: (M, T, V, 3)}
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hacm.archives.rules import LIMIT_BYTES, Entry
+from hacm.errors import BadRecording, name_some
+from hacm.recordings.pickles import PickledArray, Span, read_pickle
+from hacm.recordings.prepared.clips import PreparedClip, PreparedReader, as_label, clip_entry, read_exactly, tidy_name
+
+TRAIN, TEST = "train", "test"
+
+Parts = dict[str, str]
+"""A clip's name → the part that it is in."""
+
+
+@dataclass(frozen=True)
+class PysklAnnotations(PreparedReader):
+    """xsub, xview: the file's names of the two parts, training and test, of a split by subjects and of one by cameras
+    or setups (`("xset_train", "xset_val")`); None where there is none."""
+
+    xsub: tuple[str, str] | None = ("xsub_train", "xsub_val")
+    xview: tuple[str, str] | None = None
+
+    def holds_clips(self, file: str) -> bool:
+        return file.lower().endswith((".pkl", ".pickle"))
+
+    def list_clips(self, file: Path) -> Iterator[Entry]:
+        held = read_pickle(file)
+        if not isinstance(held, dict) or not isinstance(held.get("annotations"), list):
+            raise BadRecording("is not PYSKL's: it holds no list of annotations")
+        xsub, xview = (_read_split(held.get("split"), parts) for parts in (self.xsub, self.xview))
+        seen = set()
+        with open(file, "rb") as stream:
+
+            def read(content: Span | bytes) -> bytes:
+                if isinstance(content, bytes):
+                    return content
+                return read_exactly(stream, content.start, content.length)
+
+            for number, annotation in enumerate(held["annotations"]):
+                if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
+                    raise BadRecording(f"annotation {number} has no frame_dir, its clip's name")
+                said = annotation["frame_dir"]
+                name = tidy_name(said)
+                seen.add(said)
+                try:
+                    clip, content = _describe(annotation, xsub.get(said), xview.get(said))
+                except BadRecording as reason:
+                    yield Entry(name, str(reason), bytes)
+                else:
+                    yield clip_entry(name, clip, partial(read, content))
+        for said in sorted((xsub.keys() | xview.keys()) - seen):
+            yield Entry(tidy_name(said), "is in a part of the split, but has no annotation", bytes)
+
+
+def _read_split(split: Any, wanted: tuple[str, str] | None) -> Parts:
+    """Which clips train and which test."""
+    if wanted is None:
+        return {}
+    if not isinstance(split, dict) or not all(isinstance(split.get(name), list | tuple) for name in wanted):
+        found = name_some(sorted(split)) if isinstance(split, dict) and split else "none"
+        raise BadRecording(f"has no parts {' and '.join(wanted)}, but {found}; say xsub and xview where its reader is "
+                           "defined")  # fmt: skip
+    parts: Parts = {}
+    for part, name in zip((TRAIN, TEST), wanted, strict=True):
+        for clip in split[name]:
+            if not isinstance(clip, str) or parts.setdefault(clip, part) != part:
+                raise BadRecording(f"has in {name} what is no name, or in {wanted[0]} as well")
+    return parts
+
+
+def _describe(annotation: dict[str, Any], xsub: str | None, xview: str | None) -> tuple[PreparedClip, Span | bytes]:
+    keypoint, label = annotation.get("keypoint"), as_label(annotation.get("label"))
+    if not isinstance(keypoint, PickledArray) or len(keypoint.shape) != 4:
+        raise BadRecording("its annotation has no keypoint of four axes (bodies, frames, joints, coordinates)")
+    if keypoint.fortran or keypoint.dtype.kind == "b":
+        raise BadRecording("its keypoint is in Fortran's order, or not of numbers")
+    if label is None:
+        raise BadRecording("its annotation says no class (label)")
+    frames = as_label(annotation.get("total_frames", keypoint.shape[1]))
+    if frames != keypoint.shape[1]:
+        raise BadRecording(f"has {keypoint.shape[1]} frames, but says total_frames {frames}")
+    size = keypoint.content.length if isinstance(keypoint.content, Span) else len(keypoint.content)
+    if size > LIMIT_BYTES:
+        raise BadRecording(f"{size} bytes, over the limit of {LIMIT_BYTES}")
+    clip = PreparedClip("MTVC", keypoint.shape, keypoint.dtype.str, label, frames, xsub, xview)
+    return clip, keypoint.content
