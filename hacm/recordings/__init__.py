@@ -109,8 +109,8 @@ class Recording:
     """One recording as the sensor delivered it.
 
     identity: who, what, where. fps: frames per second. topology: its skeleton. bodies_MTVC: float32 metres,
-    one row of M a *track* (a body id) in order of first appearance; a frame in which a track was not seen, or was seen
-    with a coordinate that is not a finite number, is NaN throughout. notes: what reading it had to decide.
+    one row of M a *track* (a body id) in order of first appearance; a joint that was not seen is NaN in x, y and z, and
+    a frame in which a track was not seen throughout. notes: what reading it had to decide.
     """
 
     identity: Identity
@@ -122,7 +122,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording after cleaning: one or two bodies, no frame missing, absent joints zero, all values finite."""
+    """A recording after cleaning: one or two bodies, no frame missing, what is absent zero, all values finite."""
 
     identity: Identity
     fps: float

@@ -1,10 +1,11 @@
 """Recordings as plain arrays, one file each: NumPy's `.npz` or `.npy`, or `.csv` (docs/own-data.md) → Recording.
 
-    .npz    joints: (T, V, 3) or (M, T, V, 3); and single numbers: subject, action, camera, setup, replication, fps
+    .npz    joints: (T, V, 3) or (M, T, V, 3); confidence: (T, V) or (M, T, V), if it is asked for; and single numbers:
+            subject, action, camera, setup, replication, fps
     .npy    the array joints alone
     .csv    one line per frame: V·3 numbers, joint after joint; or, under a line of column names, NAME x, NAME y and
-            NAME z for each joint in any order, and the same single numbers, the same in every line. Columns of frame
-            numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
+            NAME z for each joint in any order, NAME confidence, and the same single numbers, the same in every line.
+            Columns of frame numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
 
 What the single numbers say may instead be said by the file's name.
 
@@ -37,6 +38,9 @@ FPS = "fps"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
 NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
 PLACE_COLUMNS = NUMBERED | set(PERSON_COLUMNS)
+CONFIDENCES = ("confidence", "score", "visibility", "likelihood")
+"""Names of arrays, or of columns behind that of a joint. Of several, the first here is read."""
+
 SUFFIXES = (".npz", ".npy", ".csv")
 LARGEST_NUMBER = 2**31 - 1  # what a manifest can hold
 
@@ -56,8 +60,9 @@ class ArrayReader:
     `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits. None: names say nothing. fps: frames
     per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with a minus sign
     where it points down. first_action: the number of the first action. folders: without `names`, how many of the
-    folders above a file are part of its recording's name. most_bodies: more are refused. A subject is not needed.
-    UserError if the settings are impossible.
+    folders above a file are part of its recording's name. most_bodies: more are refused. unseen: a joint whose
+    coordinates are all one of these numbers was not seen (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of
+    less was not seen; 0: confidences are not read. A subject is not needed. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -68,6 +73,8 @@ class ArrayReader:
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
+    unseen: tuple[float, ...] = ()
+    least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
@@ -83,6 +90,10 @@ class ArrayReader:
             )
         if self.most_bodies < 1:
             raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
+        if not isinstance(self.unseen, tuple) or not all(isinstance(number, int | float) for number in self.unseen):
+            raise UserError(f"ArrayReader: unseen {self.unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
+        if not 0 <= self.least_confidence < math.inf:
+            raise UserError(f"ArrayReader: least_confidence {self.least_confidence} must be at least 0")
         self._pattern  # noqa: B018  (a pattern that cannot be is told now)
 
     def part_of(self, path: str) -> Part | None:
@@ -102,8 +113,16 @@ class ArrayReader:
         content = read(data)
         identity, fps = self._identify("_".join(self._named(place)), told, content.facts)
         joints, gaps = self._put_in_place(content, fps)
+        confidence = joints[..., -1] if content.has_confidence else None
         bodies_MTVC, absent = as_bodies(
-            joints, self.topology, metres=self.metres, up=self.up, most_bodies=self.most_bodies
+            joints if confidence is None else joints[..., :-1],
+            self.topology,
+            metres=self.metres,
+            up=self.up,
+            most_bodies=self.most_bodies,
+            unseen=self.unseen,
+            confidence=confidence,
+            least_confidence=self.least_confidence,
         )
         return Recording(identity, fps, self.topology, bodies_MTVC, content.notes + gaps + absent)
 
@@ -182,13 +201,16 @@ class ArrayReader:
 
     def _read_npz(self, data: bytes) -> "Content":
         arrays, others = read_arrays(
-            data, lambda name: name in (JOINTS, *SINGLE_NUMBERS) or _plain(name) in NUMBERED, MOST_BYTES
+            data,
+            lambda name: name in (JOINTS, *self._confidences, *SINGLE_NUMBERS) or _plain(name) in NUMBERED,
+            MOST_BYTES,
         )
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
         joints = arrays.pop(JOINTS)
         if joints.size > MOST_NUMBERS:
             raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
+        confidence = next((arrays.pop(name) for name in self._confidences if name in arrays), None)
         frames = joints.shape[-3] if joints.ndim in (3, 4) else 1
         singles = {name: arrays.pop(name) for name in SINGLE_NUMBERS if name in arrays}
         # A single number is how many frames there are, or when they begin: it says nothing of each.
@@ -200,7 +222,9 @@ class ArrayReader:
                 raise BadRecording(f"{name} has shape {values.shape}, not a single number")
         facts = {name: float(values.item()) for name, values in singles.items()}
         others += [name for name in arrays if name not in chosen.values()]
-        return Content(joints, facts, places, _note_unread(others))
+        return Content(
+            _beside(joints, confidence), facts, places, _note_unread(others), has_confidence=confidence is not None
+        )
 
     def _read_npy(self, data: bytes) -> "Content":
         joints = read_single_array(data, JOINTS, MOST_BYTES)
@@ -211,7 +235,8 @@ class ArrayReader:
     def _read_csv(self, data: bytes) -> "Content":
         joints = len(self.topology.recorded)
         wanted = [_plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
-        known = {*wanted, *SINGLE_NUMBERS, *PLACE_COLUMNS}
+        sure = {_plain(f"{joint} {word}"): joint for joint in self.topology.recorded for word in self._confidences}
+        known = {*wanted, *sure, *SINGLE_NUMBERS, *PLACE_COLUMNS}
         names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS, lambda name: _plain(name) in known)
         if names is None:
             return Content(table_RK.reshape(-1, joints, 3), notes=notes)
@@ -224,21 +249,54 @@ class ArrayReader:
         inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
         chosen = _choose([name for name in names if _plain(name) not in {*wanted, *SINGLE_NUMBERS}])
         places = {plain: table_RK[:, place[plain]] for plain in chosen}
-        read = {*wanted, *SINGLE_NUMBERS, *chosen}
+        column_of: dict[str, int] = {}
+        for name, joint in sure.items():
+            if name in place:
+                column_of.setdefault(joint, place[name])
+        read = {*wanted, *(sure if column_of else ()), *SINGLE_NUMBERS, *chosen}
         others = [name for name in names if _plain(name) not in read]
-        values_RK = table_RK[:, [place[name] for name in wanted]]
-        return Content(values_RK.reshape(-1, joints, 3), inside, places, notes + _note_unread(others), first_line=2)
+        values_RVC = table_RK[:, [place[name] for name in wanted]].reshape(-1, joints, 3)
+        lacking = [joint for joint in self.topology.recorded if column_of and joint not in column_of]
+        if lacking:
+            raise BadRecording(f"line 1: no column of the confidence of {lacking[0]!r} (of {len(lacking)} missing)")
+        confidence = table_RK[:, [column_of[joint] for joint in self.topology.recorded]] if column_of else None
+        return Content(
+            _beside(values_RVC, confidence),
+            inside,
+            places,
+            notes + _note_unread(others),
+            first_line=2,
+            has_confidence=confidence is not None,
+        )
+
+    @property
+    def _confidences(self) -> tuple[str, ...]:
+        """What arrays and columns of confidences are called; none where they are not read."""
+        return CONFIDENCES if self.least_confidence > 0 else ()
 
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a file holds: joints line by line, single numbers, columns that say where a line belongs, and notes."""
+    """What a file holds: joints line by line, single numbers, columns that say where a line belongs, and notes.
+
+    has_confidence: the last coordinate of a joint is its confidence.
+    """
 
     joints: NDArray[Any]
     facts: Facts = field(default_factory=dict)
     places: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     first_line: int = 1
+    has_confidence: bool = False
+
+
+def _beside(joints: NDArray[Any], confidence: NDArray[Any] | None) -> NDArray[Any]:
+    """The joints with their confidence as one more coordinate; BadRecording where shapes do not fit."""
+    if confidence is None:
+        return joints
+    if confidence.shape != joints.shape[:-1]:
+        raise BadRecording(f"confidence of shape {confidence.shape} does not fit joints of shape {joints.shape}")
+    return np.concatenate([joints, confidence[..., np.newaxis]], axis=-1)
 
 
 def _choose(names: Iterable[str]) -> dict[str, str]:

@@ -1,8 +1,10 @@
-"""Joints as some array has them → the bodies of a Recording: metres, y up, NaN where a body was not seen.
+"""Joints as some array has them → the bodies of a Recording: metres, y up, NaN where a joint was not seen.
 
 Shape suffixes: M bodies, T frames, V joints, C coordinates.
 """
 
+import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -36,13 +38,18 @@ def as_bodies(
     metres: float = 1.0,
     up: Up = "y",
     most_bodies: int = MOST_BODIES,
+    unseen: Sequence[float] = (),
+    confidence: ArrayLike | None = None,
+    least_confidence: float = 0.0,
 ) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
     """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3).
 
     V: with or without the topology's derived joints, which are added where they lack. metres: how long the unit of the
     numbers is. up: the axis that points up and becomes y, by the turn in UPRIGHT: z by (x, y, z) → (x, z, −y).
-    Absent are body-frames of zeros alone, as data sets have it, and those with a number that is not finite, which are
-    noted if other joints of theirs are numbers; bodies that are never seen go. BadRecording for another shape or other
+    Not seen, and NaN throughout, is a joint with a coordinate that is NaN, or infinite or too large for float32 (which
+    is noted), or whose coordinates are all the same number of `unseen`; and one whose confidence, of the shape
+    of joints without the last axis, is under least_confidence. Absent are body-frames in which no joint was seen, and
+    those of zeros alone, as data sets have it; bodies that are never seen go. BadRecording for another shape or other
     contents, and for more than most_bodies, which frames would be if they came first.
     """
     values = _numbers(joints)
@@ -60,15 +67,28 @@ def as_bodies(
     # What float32 cannot hold becomes infinite, and is dealt with like what was never finite.
     with np.errstate(over="ignore", invalid="ignore"):
         scaled_MTVC = (bodies_MTVC.astype(np.float64) * metres).astype(np.float32)
+    for number in unseen:
+        scaled_MTVC[(bodies_MTVC == number).all(axis=-1)] = np.nan
+    if least_confidence > 0:
+        scaled_MTVC[~(_confidence(confidence, bodies_MTVC.shape[:-1]) >= least_confidence)] = np.nan
     if up != "y":
         scaled_MTVC = np.stack([sign * scaled_MTVC[..., axis] for axis, sign in UPRIGHT[up]], axis=-1)
-    return _mark_absent(add_derived(scaled_MTVC, topology))
+    return _mark_missing(scaled_MTVC, topology)
+
+
+def _confidence(confidence: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:
+    if confidence is None:
+        raise BadRecording("no confidence of its joints is there, which least_confidence needs")
+    values = _numbers(confidence)
+    if values.size != math.prod(shape) or values.shape != shape[len(shape) - values.ndim :]:
+        raise BadRecording(f"confidence of shape {values.shape} does not fit joints of shape {(*shape, 3)}")
+    return values.reshape(shape)
 
 
 def add_derived(joints_MTVC: NDArray[np.float32], topology: Topology) -> NDArray[np.float32]:
     """All joints of the topology, if only the recorded ones are there: each derived joint is the mean of its sources.
 
-    NaN where one of these is NaN, and zero in a body-frame of zeros.
+    NaN where one of these is NaN.
     """
     if joints_MTVC.shape[-2] == len(topology.joints):
         return joints_MTVC
@@ -88,12 +108,12 @@ def _numbers(joints: ArrayLike) -> NDArray[Any]:
     return values
 
 
-def _mark_absent(bodies_MTVC: NDArray[np.float32]) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
-    finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
-    seen_MT = finite_MT & (bodies_MTVC != 0).any(axis=(2, 3))
-    # A body-frame without any number is how a file says that nobody was seen: nothing is lost with it.
-    partly_MT = ~finite_MT & ~np.isnan(bodies_MTVC).all(axis=(2, 3))
-    lost = int(np.count_nonzero(partly_MT))
+def _mark_missing(bodies_MTVC: NDArray[np.float32], topology: Topology) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
+    """The bodies that were seen, with all joints of the topology, NaN where one was not; and what is to be noted."""
+    infinite = int(np.count_nonzero(np.isinf(bodies_MTVC).any(axis=3)))
+    bodies_MTVC[~np.isfinite(bodies_MTVC).all(axis=3)] = np.nan
+    bodies_MTVC = add_derived(bodies_MTVC, topology)
+    seen_MT = (np.nan_to_num(bodies_MTVC) != 0).any(axis=(2, 3))
     bodies_MTVC[~seen_MT] = np.nan
-    notes = (Note(Kind.NOT_FINITE, count=lost),) if lost else ()
+    notes = (Note(Kind.INFINITE, count=infinite),) if infinite else ()
     return np.ascontiguousarray(bodies_MTVC[seen_MT.any(axis=1)]), notes

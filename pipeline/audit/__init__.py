@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.audit.alterations import count_alterations, count_notes, list_alterations
+from pipeline.audit.alterations import count_alterations, count_missing_joints, count_notes, list_alterations
 from pipeline.audit.counts import count_by, count_classes, count_splits, describe_balance, find_count_faults
 from pipeline.audit.findings import Finding, in_order
 from pipeline.audit.leakage import find_duplicates, find_leaks
@@ -78,6 +78,7 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
         "exclusions": excluded.select("name", "reason").to_dicts(),
         "cleaning": count_notes(manifest),
         "alterations": count_alterations(alterations),
+        "missing_joints": count_missing_joints(manifest),
         "values": _summarise(measures),
         "findings": [asdict(finding) for finding in findings],
         "worst": describe_worst(store, findings, dataset.topology),

@@ -23,6 +23,8 @@ def measure_size(recording: Recording) -> float | None:
     joints_VRC = np.ascontiguousarray(rows_RVC.transpose(1, 0, 2))
     with np.errstate(invalid="ignore", over="ignore"):
         sizes_R = np.maximum.reduce((joints_VRC.max(axis=0) - joints_VRC.min(axis=0)).T)
+    if not (sizes_R > 0).any():  # maybe a joint is never seen: of the others
+        sizes_R = np.maximum.reduce((np.fmax.reduce(joints_VRC) - np.fmin.reduce(joints_VRC)).T)
     sizes_R = sizes_R[sizes_R > 0]  # neither absent (NaN) nor all joints in one place, as sensors have a lost body
     return float(np.median(sizes_R)) if len(sizes_R) else None
 

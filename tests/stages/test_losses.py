@@ -98,7 +98,8 @@ LOSSES = {
     "too long": ({"long.npz": take(301, 1)}, "1 of 3 recordings (33.3%): frames truncated: 301 to 300; long", "lost"),
     "no subject": ({"c.npz": take(20, None)}, "1 of 3 clips (33.3%) have no subject and are in neither part: c", "no-part"),
     "a missing joint": (
-        {"c.npz": PARTLY}, "1 of 3 recordings (33.3%): body-frames with non-finite coordinates taken as absent: 2; c", "lost",
+        {"c.npz": PARTLY},
+        "1 of 3 recordings (33.3%): joint left hand filled where it was not seen, in 2 of 20 body-frames; c", "lost",
     ),
     "nobody": ({"c.npz": GONE}, "1 of 3 recordings (33.3%): left out, no body in any frame; c", "lost"),
     "three people": ({"c.npz": THREE}, "1 of 3 recordings (33.3%): track 2 dropped: a clip has two bodies; c", "lost"),
@@ -130,7 +131,7 @@ WORSE["joints"][2:9, 0] = np.nan
 SEVERAL = {
     "cut": (TWO, "2 of 4 recordings (50.0%): frames truncated: 301–412 to 300; c, d"),
     "cut alike": ({"c.npz": take(301, 1), "d.npz": take(301, 2)}, "2 of 4 recordings (50.0%): frames truncated: 301 to 300; c, d"),
-    "joints": ({"c.npz": PARTLY, "d.npz": WORSE}, "2 of 4 recordings (50.0%): body-frames with non-finite coordinates taken as absent: 2–7; c, d"),
+    "joints": ({"c.npz": PARTLY, "d.npz": WORSE}, "2 of 4 recordings (50.0%): joint left hand / hip filled where it was not seen, in 2–7 of 20 body-frames; c, d"),
     "people": ({"c.npz": FOUR}, "1 of 3 recordings (33.3%): track 2–3 dropped: a clip has two bodies; c"),
     "reasons": (
         {f"{name}.npz": take(20, 1, fps=fps) for name, fps in (("c", 0), ("d", -1), ("e", -2), ("f", -2))},
@@ -151,6 +152,26 @@ def test_a_strict_run_may_cut_what_the_data_set_says(lab, capsys):
     lab(True, GOOD | {"long.npz": take(301, 1)}, "max_frames: 300")
     assert run() == ""
     assert "frames truncated" in capsys.readouterr().err
+
+
+def test_a_strict_run_stops_at_missing_joints_until_the_data_set_says_what_becomes_of_them(lab, capsys):
+    lab(True, GOOD | {"c.npz": PARTLY})
+    assert "set datasets.lab.cleaning.missing, or mend them, or set datasets.lab.ingest.strict to false" in run()
+    lab(True, {}, "missing: leave")
+    assert run() == ""
+    assert "joint left hand not seen and left at zero in 2 of 20 body-frames; c" in capsys.readouterr().err
+    clips = SkeletonStore.open(Path("data/lab/clips"))
+    assert np.flatnonzero(~clips["c"][0, :, 1].any(axis=1)).tolist() == [3, 4]
+    assert np.count_nonzero(~clips["c"][0].any(axis=2)) == 3  # and the origin
+
+
+def test_a_joint_that_is_never_seen_leaves_a_body_of_its_size(lab):
+    lab(
+        False,
+        {name: file | {"joints": np.where([[[0], [0], [1]]], np.nan, file["joints"])} for name, file in GOOD.items()},
+    )
+    assert run() == ""
+    assert not SkeletonStore.open(Path("data/lab/clips"))["a"][0, :, 2].any()
 
 
 def test_what_is_not_read_is_a_line_and_a_finding_and_stops_nothing(lab, capsys):

@@ -225,6 +225,8 @@ def test_the_rest_is_as_it_was():
     new = plain(read_yaml(SHIPPED))
     for key in ("hierarchy", "variants"):
         assert new[key] == OLD[key]
+    missing = {name: new["cleaning"].pop(name) for name in ("missing", "longest_gap")}
+    assert missing == {"missing": CleaningSettings.missing, "longest_gap": CleaningSettings.longest_gap}
     for name, old in OLD["datasets"].items():
         cleaning = OLD["cleaning"] | old.pop("cleaning")
         if name in ("utd-mhad", "ui-prmd"):
