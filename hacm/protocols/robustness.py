@@ -66,10 +66,15 @@ def corruptions(settings: Settings, skeleton: Skeleton) -> list[Corruption]:
     draws = range(settings.draws)
     for by_frame, shares in ((False, settings.joints), (True, settings.joints_by_frame)):
         found += [
-            MissingJoints(share, draw, by_frame, skeleton, settings.missing) for share in shares for draw in draws
+            MissingJoints(share, draw, by_frame, skeleton, settings.missing, settings.longest_gap)
+            for share in shares
+            for draw in draws
         ]
     if settings.limbs:
-        found += [MissingLimb(limb, skeleton, settings.missing) for limb in find_limbs_by_branching(skeleton)]
+        found += [
+            MissingLimb(limb, skeleton, settings.missing, settings.longest_gap)
+            for limb in find_limbs_by_branching(skeleton)
+        ]
     found += [Noise(deviation, draw) for deviation in settings.noise for draw in draws]
     for block, shares in ((False, settings.frames), (True, settings.block)):
         found += [LostFrames(share, draw, block) for share in shares for draw in draws]
