@@ -68,6 +68,8 @@ def main() -> None:
         "partial": source.facts["partial"],
         "recordings_version": source.version,
     }
+    if source.dimensions != 3:
+        facts["dimensions"] = source.dimensions
     with (
         StoreWriter(places.clips(dataset.name), dataset.name, source.topology, facts) as store,
         Work("cleaning", len(source), "clips") as work,

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from hacm.clips.augment import rotation_matrix, seeded
 from hacm.clips.ragged import MAX_BODIES, Clips, send
+from hacm.errors import SettingsError
 from hacm.skeletons.missing_joints import fill_gaps, take_from_parents
 from hacm.skeletons.skeleton import Skeleton
 
@@ -118,6 +119,8 @@ class Noise:
         ]
         seen_R = (clips.joints_RVC != 0).flatten(1).any(1)
         error_RVC = send(torch.cat(errors), clips.device) * (self.level * seen_R[:, None, None])
+        if clips.flat:
+            error_RVC[..., 2] = 0
         return clips.joints_RVC + error_RVC
 
 
@@ -160,7 +163,10 @@ class LostFrames:
 
 @dataclass(frozen=True)
 class View:
-    """Seen from elsewhere: everything turned about the vertical axis through the origin. level: degrees."""
+    """Seen from elsewhere: everything turned about the vertical axis through the origin. level: degrees.
+
+    SettingsError for clips of two dimensions, which have one view, unless they are turned about z, in their plane.
+    """
 
     level: float
     vertical: Axis = "y"
@@ -168,10 +174,16 @@ class View:
     draw: ClassVar[int] = 0
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        self.check(clips)
         angle_C = torch.zeros(3, dtype=torch.float64)
         angle_C["xyz".index(self.vertical)] = math.radians(self.level)
         rotation_CC = send(rotation_matrix(angle_C[None])[0].float(), clips.device)
         return clips.joints_RVC @ rotation_CC.T
+
+    def check(self, clips: Clips) -> None:
+        """SettingsError for clips of two dimensions, unless they are turned about z."""
+        if clips.flat and self.vertical != "z":
+            raise SettingsError("clips of two dimensions have no other view: set evaluate.robustness.view to []")
 
 
 def corrupt(clips: Clips, index_N: Tensor, corruption: Corruption, seed: int) -> Clips:

@@ -6,6 +6,7 @@ A reader is a module, or any object, with
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
                             BadRecording if none of it can be used
     listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
+    dimensions              2 where its files hold places in a picture: of all joints z is 0
     NTU_FORMAT              True if its files are NTU's `.skeleton` texts; the standard cleaning is for these alone
 """
 

@@ -59,8 +59,9 @@ class ArrayReader:
     file names look like, without suffix: `s{subject}_a{action}_t{replication}`, or with folders
     `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits. None: names say nothing. fps: frames
     per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with a minus sign
-    where it points down. first_action: the number of the first action. folders: without `names`, how many of the
-    folders above a file are part of its recording's name. most_bodies: more are refused. unseen: a joint whose
+    where it points down. dimensions: 2 where joints have x and y alone, (T, V, 2), whose unit then follows from the
+    bodies' size. first_action: the number of the first action. folders: without `names`, how many of the folders above
+    a file are part of its recording's name. most_bodies: more are refused. unseen: a joint whose
     coordinates are all one of these numbers was not seen (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of
     less was not seen; 0: confidences are not read. A subject is not needed. UserError if the settings are impossible.
     """
@@ -70,6 +71,7 @@ class ArrayReader:
     fps: float | None = None
     metres: float = 1.0
     up: Up = "y"
+    dimensions: int = 3
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
@@ -84,6 +86,10 @@ class ArrayReader:
             raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
         if self.up not in UPRIGHT:
             raise UserError(f"ArrayReader: up {self.up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
+        if self.dimensions not in (2, 3):
+            raise UserError(f"ArrayReader: dimensions {self.dimensions} must be 2 or 3")
+        if self.dimensions == 2 and (self.metres != 1 or self.up[-1] == "z"):
+            raise UserError("ArrayReader: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
         if self.folders < 0 or (self.folders and self.names is not None):
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
@@ -119,6 +125,7 @@ class ArrayReader:
             self.topology,
             metres=self.metres,
             up=self.up,
+            dimensions=self.dimensions,
             most_bodies=self.most_bodies,
             unseen=self.unseen,
             confidence=confidence,
@@ -234,12 +241,13 @@ class ArrayReader:
 
     def _read_csv(self, data: bytes) -> "Content":
         joints = len(self.topology.recorded)
-        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
+        axes = "xyz"[: self.dimensions]
+        wanted = [_plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in axes]
         sure = {_plain(f"{joint} {word}"): joint for joint in self.topology.recorded for word in self._confidences}
         known = {*wanted, *sure, *SINGLE_NUMBERS, *PLACE_COLUMNS}
-        names, table_RK, notes = read_csv(data, joints * 3, MOST_NUMBERS, lambda name: _plain(name) in known)
+        names, table_RK, notes = read_csv(data, joints * len(axes), MOST_NUMBERS, lambda name: _plain(name) in known)
         if names is None:
-            return Content(table_RK.reshape(-1, joints, 3), notes=notes)
+            return Content(table_RK.reshape(-1, joints, len(axes)), notes=notes)
         place = {_plain(name): column for column, name in enumerate(names)}
         if len(place) < len(names):
             raise BadRecording("line 1: column names differ in capitals or punctuation only")
@@ -255,7 +263,7 @@ class ArrayReader:
                 column_of.setdefault(joint, place[name])
         read = {*wanted, *(sure if column_of else ()), *SINGLE_NUMBERS, *chosen}
         others = [name for name in names if _plain(name) not in read]
-        values_RVC = table_RK[:, [place[name] for name in wanted]].reshape(-1, joints, 3)
+        values_RVC = table_RK[:, [place[name] for name in wanted]].reshape(-1, joints, len(axes))
         lacking = [joint for joint in self.topology.recorded if column_of and joint not in column_of]
         if lacking:
             raise BadRecording(f"line 1: no column of the confidence of {lacking[0]!r} (of {len(lacking)} missing)")

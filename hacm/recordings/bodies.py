@@ -17,6 +17,9 @@ from hacm.skeletons.topology import Topology
 MOST_BODIES = 8
 """People in front of one sensor at a time, by default: Kinect tracks six."""
 
+BODY_SIZE = 1.7
+"""Metres that a body spans, the median of its frames, where its size is not in the numbers (two dimensions)."""
+
 Up = Literal["x", "-x", "y", "-y", "z", "-z"]
 """The axis of a file that points up; `-y` where y grows downwards, as in pictures."""
 
@@ -38,14 +41,17 @@ def as_bodies(
     metres: float = 1.0,
     up: Up = "y",
     most_bodies: int = MOST_BODIES,
+    dimensions: int = 3,
     unseen: Sequence[float] = (),
     confidence: ArrayLike | None = None,
     least_confidence: float = 0.0,
 ) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
-    """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3).
+    """bodies_MTVC and notes of a Recording, from real numbers of shape (T, V, 3) or (M, T, V, 3), or of two dimensions.
 
     V: with or without the topology's derived joints, which are added where they lack. metres: how long the unit of the
     numbers is. up: the axis that points up and becomes y, by the turn in UPRIGHT: z by (x, y, z) → (x, z, −y).
+    dimensions: 2 where the numbers are (…, V, 2), places in a picture: z is then 0, and the unit, whatever metres says,
+    such that the bodies span BODY_SIZE, the median of all body-frames' largest extents.
     Not seen, and NaN throughout, is a joint with a coordinate that is NaN, or infinite or too large for float32 (which
     is noted), or whose coordinates are all the same number of `unseen`; and one whose confidence, of the shape
     of joints without the last axis, is under least_confidence. Absent are body-frames in which no joint was seen, and
@@ -54,26 +60,47 @@ def as_bodies(
     """
     values = _numbers(joints)
     recorded, all_joints = len(topology.recorded), len(topology.joints)
-    if values.ndim not in (3, 4) or values.shape[-2:] not in ((recorded, 3), (all_joints, 3)) or 0 in values.shape:
-        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {recorded}, 3) or "
-                           f"(bodies, frames, {recorded}, 3)")  # fmt: skip
+    wanted = ((recorded, dimensions), (all_joints, dimensions))
+    if values.ndim not in (3, 4) or values.shape[-2:] not in wanted or 0 in values.shape:
+        other = 5 - dimensions
+        remedy = f"; set dimensions={other} where the reader is defined" if values.shape[-1:] == (other,) else ""
+        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {recorded}, {dimensions}) or "
+                           f"(bodies, frames, {recorded}, {dimensions}){remedy}")  # fmt: skip
+    if dimensions == 2 and up[-1] == "z":
+        raise BadRecording(f"up is {up}, but of two dimensions; set up where the reader is defined")
     bodies_MTVC = values.reshape((-1, *values.shape[-3:]))
     if len(bodies_MTVC) > most_bodies:
         bodies, frames = bodies_MTVC.shape[:2]
         raise BadRecording(
             f"{bodies} bodies of {frames} frames: at most {most_bodies} can be (most_bodies); the order is "
-            "(bodies, frames, joints, 3), so swap the first two axes if frames come first"
+            f"(bodies, frames, joints, {dimensions}), so swap the first two axes if frames come first"
         )
+    values_MTVC = bodies_MTVC.astype(np.float64)
+    for number in unseen:
+        values_MTVC[(bodies_MTVC == number).all(axis=-1)] = np.nan
+    if least_confidence > 0:
+        values_MTVC[~(_confidence(confidence, bodies_MTVC.shape[:-1]) >= least_confidence)] = np.nan
+    if dimensions == 2:
+        metres = _unit_of_pictures(values_MTVC)
+        values_MTVC = np.concatenate([values_MTVC, np.zeros_like(values_MTVC[..., :1])], axis=-1)
     # What float32 cannot hold becomes infinite, and is dealt with like what was never finite.
     with np.errstate(over="ignore", invalid="ignore"):
-        scaled_MTVC = (bodies_MTVC.astype(np.float64) * metres).astype(np.float32)
-    for number in unseen:
-        scaled_MTVC[(bodies_MTVC == number).all(axis=-1)] = np.nan
-    if least_confidence > 0:
-        scaled_MTVC[~(_confidence(confidence, bodies_MTVC.shape[:-1]) >= least_confidence)] = np.nan
+        scaled_MTVC = (values_MTVC * metres).astype(np.float32)
     if up != "y":
         scaled_MTVC = np.stack([sign * scaled_MTVC[..., axis] for axis, sign in UPRIGHT[up]], axis=-1)
+        scaled_MTVC += 0  # −0 is 0
     return _mark_missing(scaled_MTVC, topology)
+
+
+def _unit_of_pictures(values_MTVC: NDArray[np.float64]) -> float:
+    """Metres to the unit of places in a picture, so that the bodies are of BODY_SIZE; 1 where none has a size."""
+    finite_MTV1 = np.isfinite(values_MTVC).all(axis=3, keepdims=True)
+    most_MTC = np.where(finite_MTV1, values_MTVC, -np.inf).max(axis=2)
+    least_MTC = np.where(finite_MTV1, values_MTVC, np.inf).min(axis=2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes_MT = (most_MTC - least_MTC).max(axis=2)
+    sizes = sizes_MT[np.isfinite(sizes_MT) & (sizes_MT > 0)]
+    return BODY_SIZE / float(np.median(sizes)) if len(sizes) else 1.0
 
 
 def _confidence(confidence: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,68 +1,24 @@
 """Nothing of a data set of one's own is lost without a word: each loss is one line, and stops a strict run."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import pipeline.datasets.registry
-import pipeline.own
 from pipeline.audit import audit
-from pipeline.datasets.registry import find_dataset, find_own
+from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
-from stages import download, ingest, normalize, split
-from tests.conftest import end_of, shipped_params
-
-LAB = """
-from hacm.recordings.arrays import ArrayReader
-from hacm.skeletons import Topology
-from pipeline.datasets import DataSet, SplitRule
-
-BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
-DATASET = DataSet(
-    name="lab", title="Lab", topology=BODY, reader=ArrayReader(BODY, fps=25),
-    splits={"xsub": SplitRule("subject", frozenset({1}))}, actions=("wave", "sit"), contents="one .npz a recording",
-)
-"""
-SECTION = """
-  lab:
-    source: {{verify: false}}
-    ingest: {{limit: null, strict: {strict}, allow_partial: false}}
-    cleaning: {{{cleaning}}}
-    tree_split: xsub
-"""
+from stages import ingest
+from tests.conftest import end_of
+from tests.helpers.lab import STAGES, a_lab, run
 
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
     """A project's folder to be in, with a data set `lab`: lab(strict, {path: arrays}, cleaning)."""
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "lab.py").write_text(LAB)
-    monkeypatch.setattr(pipeline.own, "__path__", [str(own)])
-    monkeypatch.setattr(pipeline.datasets.registry, "OWN", own)
-    monkeypatch.setattr(pipeline.datasets.definition, "OWN", own)
-    monkeypatch.chdir(tmp_path)
-    find_own.cache_clear()
-
-    def make(strict: bool, files: dict[str, dict[str, Any]], cleaning: str = "") -> None:
-        text = shipped_params()
-        section = SECTION.format(strict=str(strict).lower(), cleaning=cleaning)
-        text = text.replace("\ncleaning:", f"{section.rstrip()}\n\ncleaning:", 1)
-        text = text.replace("\nbenchmarks:", "\nbenchmarks:\n  lab-xsub: {train: {}, evaluate: {}} #", 1)
-        Path("params.yaml").write_text(text)
-        for name, arrays in files.items():
-            path = Path("data/lab/raw", name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(path, **arrays)
-
-    yield make
-    find_own.cache_clear()
-    sys.modules.pop("pipeline.own.lab", None)
-    vars(pipeline.own).pop("lab", None)
+    with a_lab(tmp_path, monkeypatch) as make:
+        yield make
 
 
 def take(frames: int, subject: int | None, action: int = 1, **changes: Any) -> dict[str, Any]:
@@ -70,19 +26,6 @@ def take(frames: int, subject: int | None, action: int = 1, **changes: Any) -> d
     joints = np.array([[0, 1, 0], [-0.5, 1.5, 0], [0.5, 1.5, 0]]) + generator.normal(0, 0.05, (frames, 3, 3))
     facts = {} if subject is None else {"subject": subject}
     return {"joints": joints, "action": action, **facts, **changes}
-
-
-STAGES: tuple[tuple[Callable[[], None], str, str], ...] = (
-    (download.main, "--dataset", "lab"),
-    (ingest.main, "--dataset", "lab"),
-    (normalize.main, "--dataset", "lab"),
-    (split.main, "--benchmark", "lab-xsub"),
-)
-
-
-def run() -> str:
-    """All stages; the line of the first error."""
-    return next((line for main, *words in STAGES if (line := end_of(main, *words))), "")
 
 
 GOOD = {"a.npz": take(20, 1), "b.npz": take(20, 2)}
