@@ -60,10 +60,11 @@ class ArrayReader:
     `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits. None: names say nothing. fps: frames
     per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with a minus sign
     where it points down. dimensions: 2 where joints have x and y alone, (T, V, 2), whose unit then follows from the
-    bodies' size. first_action: the number of the first action. folders: without `names`, how many of the folders above
-    a file are part of its recording's name. most_bodies: more are refused. unseen: a joint whose
-    coordinates are all one of these numbers was not seen (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of
-    less was not seen; 0: confidences are not read. A subject is not needed. UserError if the settings are impossible.
+    bodies' size. mirrored: left and right are on the wrong sides. first_action: the number of the first action.
+    folders: without `names`, how many of the folders above a file are part of its recording's name. most_bodies: more
+    are refused. unseen: a joint whose coordinates are all one of these numbers was not seen (`unseen=(0,)`,
+    `unseen=(-1,)`). least_confidence: a joint of less was not seen; 0: confidences are not read. A subject is not
+    needed. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -72,6 +73,7 @@ class ArrayReader:
     metres: float = 1.0
     up: Up = "y"
     dimensions: int = 3
+    mirrored: bool = False
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
@@ -126,6 +128,7 @@ class ArrayReader:
             metres=self.metres,
             up=self.up,
             dimensions=self.dimensions,
+            mirrored=self.mirrored,
             most_bodies=self.most_bodies,
             unseen=self.unseen,
             confidence=confidence,

@@ -42,6 +42,7 @@ def as_bodies(
     up: Up = "y",
     most_bodies: int = MOST_BODIES,
     dimensions: int = 3,
+    mirrored: bool = False,
     unseen: Sequence[float] = (),
     confidence: ArrayLike | None = None,
     least_confidence: float = 0.0,
@@ -51,7 +52,8 @@ def as_bodies(
     V: with or without the topology's derived joints, which are added where they lack. metres: how long the unit of the
     numbers is. up: the axis that points up and becomes y, by the turn in UPRIGHT: z by (x, y, z) → (x, z, −y).
     dimensions: 2 where the numbers are (…, V, 2), places in a picture: z is then 0, and the unit, whatever metres says,
-    such that the bodies span BODY_SIZE, the median of all body-frames' largest extents.
+    such that the bodies span BODY_SIZE, the median of all body-frames' largest extents. mirrored: left and right are on
+    the wrong sides, so that x is turned about.
     Not seen, and NaN throughout, is a joint with a coordinate that is NaN, or infinite or too large for float32 (which
     is noted), or whose coordinates are all the same number of `unseen`; and one whose confidence, of the shape
     of joints without the last axis, is under least_confidence. Absent are body-frames in which no joint was seen, and
@@ -88,7 +90,9 @@ def as_bodies(
         scaled_MTVC = (values_MTVC * metres).astype(np.float32)
     if up != "y":
         scaled_MTVC = np.stack([sign * scaled_MTVC[..., axis] for axis, sign in UPRIGHT[up]], axis=-1)
-        scaled_MTVC += 0  # −0 is 0
+    if mirrored:
+        scaled_MTVC[..., 0] *= -1
+    scaled_MTVC += 0  # −0 is 0
     return _mark_missing(scaled_MTVC, topology)
 
 

@@ -84,12 +84,11 @@ class JointLines:
                 line = int(wrong_R[0])
                 raise BadRecording(f"line {line + 1}: confidence {confidence_R[line]:g} does not lie between 0 and 1")
         joints_TVC = lines_RK[:, :CONFIDENCE].reshape(-1, joints, 3)
-        if self.mirrored:
-            joints_TVC = joints_TVC * (-1, 1, 1)
         bodies_MTVC, notes = as_bodies(
             joints_TVC,
             self.topology,
             metres=self.metres,
+            mirrored=self.mirrored,
             confidence=lines_RK[:, CONFIDENCE].reshape(-1, joints) if self.confidence else None,
             least_confidence=self.least_confidence,
         )

@@ -40,7 +40,7 @@ def check_sizes(dataset: str, sizes: Mapping[str, float]) -> list[str]:
     size = median(sizes.values())
     line = (
         f"{dataset}: a body spans {_in_metres(size)} m (median), so its coordinates are not metres; set metres where "
-        "its reader is defined (0.001 for millimetres, 0.01 for centimetres)"
+        "its reader is defined (0.001 for millimetres, 0.01 for centimetres), or dimensions=2 if they are pixels"
     )
     if not POSSIBLE[0] <= size <= POSSIBLE[1]:
         raise UserError(line)
