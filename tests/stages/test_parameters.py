@@ -216,7 +216,7 @@ def test_pretraining_is_set_as_when_every_recipe_was_written_out(benchmark, vari
 @pytest.mark.parametrize("benchmark", STILL_THERE)
 def test_evaluation_is_set_as_when_every_recipe_was_written_out(benchmark, way):
     old = overlaid(OLD["evaluate"][way], OLD["benchmarks"][benchmark]["evaluate"][way])
-    old |= {"standardise": False} if way == "knn" else {}
+    old |= {"knn": {"standardise": False}, "robustness": {"longest_gap": 10}}.get(way, {})
     declared = TRANSFER if way == "transfer" else EVALUATION
     assert as_json(load(declared, path=SHIPPED, benchmark=benchmark, protocol=way).get(declared)) == old
 
