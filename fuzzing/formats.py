@@ -71,8 +71,8 @@ class Format:
         assert bodies_MTVC.shape[2:] == (len(self.topology.joints), 3)
         assert recording.topology == self.topology
         assert bodies_MTVC.nbytes <= most_bytes, f"{bodies_MTVC.nbytes} bytes, {most_bytes} can be accounted for"
-        finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
-        assert (finite_MT | np.isnan(bodies_MTVC).all(axis=(2, 3))).all(), "a body-frame is neither finite nor absent"
+        finite_MTV = np.isfinite(bodies_MTVC).all(axis=3)
+        assert (finite_MTV | np.isnan(bodies_MTVC).all(axis=3)).all(), "a joint is neither finite nor missing"
         for note in recording.notes:
             _check_reason(note.text)
 

@@ -1,7 +1,8 @@
 """Recordings → clips: the field's standard cleaning (data.md §1), behind all published NTU RGB+D numbers, or none.
 
 Its order and its ties matter: a step is one short function, and `denoise` and `clean` say in which order they run.
-Tracks are numbered from 0 in order of first appearance; notes refer to them so.
+Tracks are numbered from 0 in order of first appearance; notes refer to them so. To the standard cleaning a body with a
+joint that was not seen is absent; without it, the other joints stay, and a setting says what becomes of that one.
 
 Shape suffixes: M tracks of a recording or bodies of a clip, T frames, F frames of one track, V joints, C coordinates.
 """
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording, SettingsError
 from hacm.recordings import Clip, Recording
 from hacm.recordings.notes import Kind, Note
+from hacm.skeletons.missing_joints import fill_gaps, order_by_distance, take_from_parents
+from hacm.skeletons.topology import Topology
 
 # A clip has at most this many bodies: no action of the data sets has more people.
 MOST_BODIES = 2
@@ -31,7 +34,11 @@ class CleaningSettings:
     frame is noisy where its x extent is over so many times its y extent. noisy_share: tracks with at least this share
     of noisy frames go. translate: `first_frame` moves the origin to body 0's centring joint in its first frame.
     max_frames: what follows is cut off. single_body: what a one-body clip has as second body: nothing (`zeros`: the
-    clip keeps one body) or, as the code released for NTU-120 has it, a copy of the first (`copy`).
+    clip keeps one body) or, as the code released for NTU-120 has it, a copy of the first (`copy`). missing: under
+    `none`, what becomes of a joint that was not seen: a place on the line between the frames before and after
+    (`interpolate`) or the place in the frame before (`hold`), over gaps of at most longest_gap frames; the place of the
+    nearest seen joint towards the root (`parent`); or zero, as absent bodies have it (`leave`, and whatever cannot be
+    filled).
     """
 
     strategy: Literal["standard", "none"] = "standard"
@@ -41,6 +48,8 @@ class CleaningSettings:
     translate: Literal["first_frame", "none"] = "first_frame"
     max_frames: int = 300
     single_body: Literal["zeros", "copy"] = "zeros"
+    missing: Literal["interpolate", "hold", "parent", "leave"] = "interpolate"
+    longest_gap: int = 10
     __pydantic_config__: ClassVar[Any] = {"extra": "forbid"}
 
     def __post_init__(self) -> None:
@@ -48,11 +57,14 @@ class CleaningSettings:
             ("strategy", ("standard", "none")),
             ("translate", ("first_frame", "none")),
             ("single_body", ("zeros", "copy")),
+            ("missing", ("interpolate", "hold", "parent", "leave")),
         ):
             if getattr(self, name) not in allowed:
                 raise SettingsError(f"{name} {getattr(self, name)!r} must be one of {', '.join(allowed)}")
         if self.ghost_frames < 0 or self.max_frames < 1:
             raise SettingsError("ghost_frames must be at least 0 and max_frames at least 1")
+        if self.longest_gap < 1:
+            raise SettingsError("longest_gap must be at least 1; missing: leave fills none")
         if not self.noisy_spread > 0 or not 0 < self.noisy_share <= 1:
             raise SettingsError("noisy_spread must be positive and noisy_share lie in (0, 1]")
 
@@ -88,11 +100,15 @@ def clean(recording: Recording, settings: CleaningSettings) -> Clip:
 
     BadRecording if nothing is left, or if coordinates are too large for float32 arithmetic.
     """
-    clip, present_MT = _separate(recording, settings)
+    clip, seen = _separate(recording, settings)
     bodies_MTVC = clip.bodies_MTVC
     notes = list(clip.notes)
+    known = seen
+    if seen.ndim == 3:
+        bodies_MTVC, known = _fill_missing(bodies_MTVC, seen, clip.topology, settings, notes)
     if settings.translate == "first_frame":
-        bodies_MTVC = _translate(bodies_MTVC, present_MT, clip.topology.centre)
+        origin_C = _find_origin(clip.bodies_MTVC[0], seen[0], clip.topology, notes)
+        bodies_MTVC = _translate(bodies_MTVC, known, origin_C)
     frames = bodies_MTVC.shape[1]
     if frames > settings.max_frames:
         bodies_MTVC = bodies_MTVC[:, : settings.max_frames]
@@ -114,25 +130,33 @@ def denoise(recording: Recording, settings: CleaningSettings) -> Clip:
 
 
 def _separate(recording: Recording, settings: CleaningSettings) -> tuple[Clip, NDArray[np.bool_]]:
-    """The clip of `denoise`, and in which frames each of its bodies is present (M, T)."""
+    """The clip of `denoise`, and in which frames each of its bodies is present (M, T).
+
+    Where joints of a present body were not seen it is instead where each of its joints was (M, T, V).
+    """
     joints = len(recording.topology.joints)
     if recording.bodies_MTVC.ndim != 4 or recording.bodies_MTVC.shape[2:] != (joints, 3):
         shape = recording.bodies_MTVC.shape
         raise BadRecording(f"bodies of shape {shape} do not fit topology {recording.topology.name} of {joints} joints")
     notes = list(recording.notes)
     if settings.strategy == "none":
-        bodies_MTVC, present_MT = _take_as_they_are(recording.bodies_MTVC, notes)
+        bodies_MTVC, seen = _take_as_they_are(recording.bodies_MTVC, notes)
     else:
         bodies_MTVC = _find_bodies(_drop_empty_frames(recording.bodies_MTVC, notes), settings, notes)
-        present_MT = _present_by_sum(bodies_MTVC, notes)
+        seen = _present_by_sum(bodies_MTVC, notes)
     if not bodies_MTVC[0].any():
         raise BadRecording(Note(Kind.FIRST_BODY_ZERO))
-    return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes)), present_MT
+    return Clip(recording.identity, recording.fps, recording.topology, bodies_MTVC, tuple(notes)), seen
 
 
 def _present(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(M, T): where a track was seen."""
+    """(M, T): where a track was seen with all its joints."""
     return cast("NDArray[np.bool_]", np.isfinite(bodies_MTVC).all(axis=(2, 3)))
+
+
+def _seen(bodies_MTVC: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """(M, T, V): where a joint was seen."""
+    return cast("NDArray[np.bool_]", np.isfinite(bodies_MTVC).all(axis=3))
 
 
 def _present_by_sum(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.bool_]:
@@ -152,20 +176,63 @@ def _present_by_sum(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDAr
 def _take_as_they_are(
     bodies_MTVC: NDArray[np.float32], notes: list[Note]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Strategy `none`: the first two tracks that were seen at all, zeros where they were not; and where they were."""
-    present_MT = _present(bodies_MTVC)
-    seen = np.flatnonzero(present_MT.any(axis=1))
-    if len(seen) == 0:
+    """Strategy `none`: the first two tracks that were seen at all, zeros where they were not; and where they were.
+
+    (M, T), or (M, T, V) if a joint of a body that was seen was not.
+    """
+    seen_MTV = _seen(bodies_MTVC)
+    tracks = np.flatnonzero(seen_MTV.any(axis=(1, 2)))
+    if len(tracks) == 0:
         raise BadRecording(Note(Kind.NO_BODY))
-    notes.extend(Note(Kind.TRACK_BEYOND_TWO, track=int(number)) for number in seen[MOST_BODIES:])
-    taken = seen[:MOST_BODIES]
-    taken_MTVC = np.where(present_MT[taken][:, :, np.newaxis, np.newaxis], bodies_MTVC[taken], np.float32(0))
-    return taken_MTVC, present_MT[taken]
+    notes.extend(Note(Kind.TRACK_BEYOND_TWO, track=int(number)) for number in tracks[MOST_BODIES:])
+    seen_MTV = seen_MTV[tracks[:MOST_BODIES]]
+    taken_MTVC = np.where(seen_MTV[..., np.newaxis], bodies_MTVC[tracks[:MOST_BODIES]], np.float32(0))
+    present_MT = np.asarray(seen_MTV.any(axis=2))
+    return taken_MTVC, present_MT if seen_MTV[present_MT].all() else seen_MTV
+
+
+def _fill_missing(
+    bodies_MTVC: NDArray[np.float32],
+    seen_MTV: NDArray[np.bool_],
+    topology: Topology,
+    settings: CleaningSettings,
+    notes: list[Note],
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The bodies with their missing joints as the settings say, and which joints are known then (M, T, V).
+
+    A frame without the body stays without it.
+    """
+    filled_MTVC, known_MTV = bodies_MTVC.copy(), seen_MTV.copy()
+    present_MT1 = np.asarray(seen_MTV.any(axis=2, keepdims=True))
+    for body, (joints_TVC, seen_TV) in enumerate(zip(bodies_MTVC, seen_MTV, strict=True)):
+        if settings.missing == "leave":
+            break
+        if settings.missing == "parent":
+            found_TVC, found_TV = take_from_parents(joints_TVC, seen_TV, topology.parents)
+        else:
+            found_TVC, found_TV = fill_gaps(joints_TVC, seen_TV, settings.missing, settings.longest_gap)
+        found_TV = found_TV & present_MT1[body]
+        filled_MTVC[body][found_TV] = found_TVC[found_TV]
+        known_MTV[body] |= found_TV
+    present = int(present_MT1.sum())
+    for kind, count_V in (
+        (Kind.JOINT_FILLED, (known_MTV & ~seen_MTV).sum(axis=(0, 1))),
+        (Kind.JOINT_LEFT, (present_MT1 & ~known_MTV).sum(axis=(0, 1))),
+    ):
+        notes.extend(
+            Note(kind, words=topology.joints[joint], count=int(count_V[joint]), of=present)
+            for joint in np.flatnonzero(count_V)
+        )
+    return filled_MTVC, known_MTV
 
 
 def _drop_empty_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> NDArray[np.float32]:
-    """Step 1: frames with no body go."""
-    seen_T = _present(bodies_MTVC).any(axis=0)
+    """Step 1: frames with no body go; a body with a joint that was not seen counts as absent, and is noted."""
+    present_MT = _present(bodies_MTVC)
+    partly = int(np.count_nonzero(np.isfinite(bodies_MTVC[~present_MT]).any(axis=(1, 2))))
+    if partly:
+        notes.append(Note(Kind.NOT_FINITE, count=partly))
+    seen_T = present_MT.any(axis=0)
     if not seen_T.any():
         raise BadRecording(Note(Kind.NO_BODY))
     if not seen_T.all():
@@ -286,14 +353,34 @@ def _drop_zero_frames(bodies_MTVC: NDArray[np.float32], notes: list[Note]) -> ND
     return bodies_MTVC[:, filled_T]
 
 
-def _translate(bodies_MTVC: NDArray[np.float32], present_MT: NDArray[np.bool_], centre: int) -> NDArray[np.float32]:
-    """Step 4: the origin is body 0's centring joint in its first frame that is not all zero; absent ones stay zero."""
-    first = int(np.argmax(bodies_MTVC[0].any(axis=(1, 2))))
+def _find_origin(
+    body_TVC: NDArray[np.float32], seen: NDArray[np.bool_], topology: Topology, notes: list[Note]
+) -> NDArray[np.float32]:
+    """(C,): where body 0's centring joint is in the first frame in which it was seen and the body is not all zero.
+
+    If it never was, the seen joint that is nearest along the bones stands in for it, and a note says so. seen: (T,) or
+    (T, V).
+    """
+    seen_T1 = np.asarray(body_TVC.any(axis=(1, 2)))[:, np.newaxis]
+    seen_TV = seen_T1 & seen if seen.ndim == 2 else np.broadcast_to(seen_T1, body_TVC.shape[:2])
+    seen_V = np.asarray(seen_TV.any(axis=0))
+    joint = next(joint for joint in order_by_distance(topology.parents, topology.centre) if seen_V[joint])
+    if joint != topology.centre:
+        notes.append(
+            Note(Kind.CENTRE_STAND_IN, words=f"{topology.joints[joint]} for {topology.joints[topology.centre]}")
+        )
+    return cast("NDArray[np.float32]", body_TVC[int(np.argmax(seen_TV[:, joint])), joint])
+
+
+def _translate(
+    bodies_MTVC: NDArray[np.float32], known: NDArray[np.bool_], origin_C: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Step 4: the origin is subtracted from all that is known, bodies (M, T) or joints (M, T, V); the rest is zero."""
     # The origin for every joint, which is subtracted in rows of 3 · V and not of 3.
-    origin_VC = np.tile(bodies_MTVC[0, first, centre], (bodies_MTVC.shape[2], 1))
+    origin_VC = np.tile(origin_C, (bodies_MTVC.shape[2], 1))
     with np.errstate(over="ignore"):
         translated_MTVC = bodies_MTVC - origin_VC
-    translated_MTVC[~present_MT] = 0
+    translated_MTVC[~known] = 0
     if not np.isfinite(translated_MTVC).all():
         raise BadRecording(Note(Kind.TOO_LARGE))
     return translated_MTVC

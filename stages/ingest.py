@@ -60,6 +60,8 @@ def main() -> None:
             raise UserError(f"{option}: must be at least 1")
     shard = shard_of(options)
     facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader(dataset)}
+    if dataset.dimensions != 3:
+        facts["dimensions"] = dataset.dimensions
     receipt = read_json(find_receipt(places.raw(dataset.name), dataset.name))
     check_verified(places.raw(dataset.name), receipt["files"], dataset)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]

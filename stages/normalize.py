@@ -26,7 +26,7 @@ from hacm.recordings import Clip
 from hacm.recordings.notes import Kind, Note, reason_of
 from pipeline.datasets.registry import find_dataset
 from pipeline.processes import map_in_processes
-from pipeline.store.losses import CLEANING, find_losses
+from pipeline.store.losses import CLEANING, JOINTS, find_losses
 from pipeline.store.manifest import hash_clip, recording_of
 from pipeline.store.store import SkeletonStore, StoreWriter
 from pipeline.yaml_tree import ABSENT, look_up
@@ -53,9 +53,14 @@ def main() -> None:
     if unfit is not None:
         raise UserError(f"cleaning.strategy: {unfit}")
     strict = params.get(parameters.INGEST).strict
-    own = look_up(params.source.tree, f"datasets.{dataset.name}.cleaning.max_frames")
+    own = {
+        kind
+        for setting, kinds in (("max_frames", (Kind.TRUNCATED,)), ("missing", JOINTS))
+        for kind in kinds
+        if look_up(params.source.tree, f"datasets.{dataset.name}.cleaning.{setting}") is not ABSENT
+    }
     # A label of a long video may span a stretch in which nobody is seen: such a clip is dropped (docs/data.md).
-    asked = (*(() if own is ABSENT else (Kind.TRUNCATED,)), *(() if dataset.videos is None else (Kind.NO_BODY,)))
+    asked = own if dataset.videos is None else own | {Kind.NO_BODY}
     source = open_store(places.recordings(dataset.name))
     facts = {
         "kind": "clips",
@@ -63,6 +68,8 @@ def main() -> None:
         "partial": source.facts["partial"],
         "recordings_version": source.version,
     }
+    if source.dimensions != 3:
+        facts["dimensions"] = source.dimensions
     with (
         StoreWriter(places.clips(dataset.name), dataset.name, source.topology, facts) as store,
         Work("cleaning", len(source), "clips") as work,

@@ -185,6 +185,7 @@ def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cos
         "compile": settings.pretrain.compile,
         **cost,
         "synthetic": benchmark.dataset.synthetic,
+        **({} if benchmark.store.dimensions == 3 else {"dimensions": benchmark.store.dimensions}),
     }
     with replace_directory(run.results("pretrain")) as folder:
         write_json(folder / "metrics.json", metrics)

@@ -108,7 +108,10 @@ def plan_batch(
     generator: torch.Generator | None,
     part: tuple[int, int],
 ) -> Plan:
-    """Draw crops and rotations and find the rows that are read; no frame is touched (see sample_batch)."""
+    """Draw crops and rotations and find the rows that are read; no frame is touched (see sample_batch).
+
+    Clips of two dimensions are rotated about z alone.
+    """
     frames_N = clips.frames_N[index_N]
     draws_ND = None
     if training:
@@ -129,6 +132,8 @@ def plan_batch(
     rotation_BCC = None
     if draws_ND is not None and settings.rotation > 0:
         angle_NC = (draws_ND[:, 2:] * 2 - 1) * settings.rotation
+        if clips.flat:  # in the plane only
+            angle_NC[:, :2] = 0
         rotation_BCC = rotation_matrix(angle_NC)[clip_B].float()
     stretch_BVV = None
     if training and settings.limbs > 0:

@@ -28,6 +28,7 @@ class Clips:
     joints_RVC: float32, metres; zeros where a body is missing. hierarchy_RJ: float32, the per-frame joint hierarchies
     of the kept joints (hacm.md §3, precomputed), same rows; None where no one needs them. offset_N, frames_N,
     bodies_N, label_N: int64. parents: the skeleton's (Skeleton.parents), for who needs bones; None where no one does.
+    flat: the clips are of two dimensions; every z is 0, and stays so.
 
     The per-row tensors may lie on any device. The per-clip vectors stay on the CPU: which rows a batch reads is
     decided there, so that no step waits for the device. Index vectors into clips are CPU tensors for the same reason.
@@ -42,6 +43,7 @@ class Clips:
     bodies_N: Tensor
     label_N: Tensor
     parents: tuple[int, ...] | None = None
+    flat: bool = False
 
     def __post_init__(self) -> None:
         rows = len(self.joints_RVC)
@@ -114,6 +116,7 @@ class Clips:
             bodies_N=self.bodies_N[index_N],
             label_N=self.label_N[index_N],
             parents=self.parents,
+            flat=self.flat,
         )
         taken.__dict__["present_NM"] = self.present_NM[index_N]
         return taken

@@ -19,10 +19,13 @@ from torch import Tensor
 
 from hacm.clips.augment import rotation_matrix, seeded
 from hacm.clips.ragged import MAX_BODIES, Clips, send
+from hacm.errors import SettingsError
+from hacm.skeletons.missing_joints import fill_gaps, take_from_parents
 from hacm.skeletons.skeleton import Skeleton
 
-# What is read where a joint is missing: the origin, as in the field's occlusion protocols, or the joint it hangs on.
-Missing = Literal["zeros", "parent"]
+# What is read where a joint is missing: the origin, as in the field's occlusion protocols, or as cleaning mends it.
+Missing = Literal["zeros", "parent", "interpolate", "hold"]
+LONGEST_GAP = 10
 Axis = Literal["x", "y", "z"]
 
 
@@ -45,7 +48,8 @@ class Corruption(Protocol):
 class MissingJoints:
     """A share of the joints, to the nearest whole number and at least one, is not seen.
 
-    by_frame: others in every frame; otherwise the same throughout the clip. Either way others for each body.
+    by_frame: others in every frame; otherwise the same throughout the clip. Either way others for each body. missing,
+    longest_gap: what is read in their place (take_out).
     """
 
     level: float
@@ -53,6 +57,7 @@ class MissingJoints:
     by_frame: bool
     skeleton: Skeleton
     missing: Missing = "zeros"
+    longest_gap: int = LONGEST_GAP
 
     @property
     def kind(self) -> str:
@@ -69,7 +74,7 @@ class MissingJoints:
         missing_LV = torch.cat(draws).argsort(1).argsort(1) < whole(self.level, joints)
         if not self.by_frame:
             missing_LV = missing_LV[sequence_of_rows(clips)]
-        return take_out(clips.joints_RVC, send(missing_LV, clips.device), self.skeleton, self.missing)
+        return take_out(clips, send(missing_LV, clips.device), self.skeleton, self.missing, self.longest_gap)
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,7 @@ class MissingLimb:
     limb: tuple[int, ...]
     skeleton: Skeleton
     missing: Missing = "zeros"
+    longest_gap: int = LONGEST_GAP
     draw: ClassVar[int] = 0
 
     @property
@@ -93,7 +99,7 @@ class MissingLimb:
         missing_V = torch.zeros(self.skeleton.joints, dtype=torch.bool)
         missing_V[list(self.limb)] = True
         missing_RV = send(missing_V, clips.device).expand(len(clips.joints_RVC), -1)
-        return take_out(clips.joints_RVC, missing_RV, self.skeleton, self.missing)
+        return take_out(clips, missing_RV, self.skeleton, self.missing, self.longest_gap)
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,8 @@ class Noise:
         ]
         seen_R = (clips.joints_RVC != 0).flatten(1).any(1)
         error_RVC = send(torch.cat(errors), clips.device) * (self.level * seen_R[:, None, None])
+        if clips.flat:
+            error_RVC[..., 2] = 0
         return clips.joints_RVC + error_RVC
 
 
@@ -155,7 +163,10 @@ class LostFrames:
 
 @dataclass(frozen=True)
 class View:
-    """Seen from elsewhere: everything turned about the vertical axis through the origin. level: degrees."""
+    """Seen from elsewhere: everything turned about the vertical axis through the origin. level: degrees.
+
+    SettingsError for clips of two dimensions, which have one view, unless they are turned about z, in their plane.
+    """
 
     level: float
     vertical: Axis = "y"
@@ -163,10 +174,16 @@ class View:
     draw: ClassVar[int] = 0
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        self.check(clips)
         angle_C = torch.zeros(3, dtype=torch.float64)
         angle_C["xyz".index(self.vertical)] = math.radians(self.level)
         rotation_CC = send(rotation_matrix(angle_C[None])[0].float(), clips.device)
         return clips.joints_RVC @ rotation_CC.T
+
+    def check(self, clips: Clips) -> None:
+        """SettingsError for clips of two dimensions, unless they are turned about z."""
+        if clips.flat and self.vertical != "z":
+            raise SettingsError("clips of two dimensions have no other view: set evaluate.robustness.view to []")
 
 
 def corrupt(clips: Clips, index_N: Tensor, corruption: Corruption, seed: int) -> Clips:
@@ -193,18 +210,29 @@ def sequence_of_rows(clips: Clips) -> Tensor:
     return (MAX_BODIES * clip_S + body_S).repeat_interleave(clips.frames_N[clip_S])
 
 
-def take_out(x_RVC: Tensor, missing_RV: Tensor, skeleton: Skeleton, missing: Missing) -> Tensor:
-    """The rows without the missing joints: zeros in their place, or the nearest seen joint towards the root.
+def take_out(clips: Clips, missing_RV: Tensor, skeleton: Skeleton, missing: Missing, longest_gap: int) -> Tensor:
+    """The rows without the missing joints, and in their place what cleaning would put there (hacm.cleaning).
 
-    Where every joint up to the root is missing there is none, and `parent` reads zeros too.
+    `zeros`: nothing; `parent`: the nearest seen joint towards the root; `interpolate`, `hold`: the joint's own place in
+    the frames around, over gaps of at most longest_gap frames. Where there is none of these it is zeros too.
     """
-    taken_RVC = x_RVC.masked_fill(missing_RV[..., None], 0)
+    taken_RVC = clips.joints_RVC.masked_fill(missing_RV[..., None], 0)
+    if missing == "zeros":
+        return taken_RVC
+    rows_RVC, seen_RV = taken_RVC.cpu().numpy(), ~missing_RV.cpu().numpy()
+    present_R1 = (clips.joints_RVC != 0).flatten(1).any(1, keepdim=True).cpu().numpy()
     if missing == "parent":
-        for joint in sorted(range(skeleton.joints), key=lambda joint: len(skeleton.chain(joint))):
-            parent = skeleton.parents[joint]
-            if parent >= 0:
-                taken_RVC[:, joint] = torch.where(missing_RV[:, joint, None], taken_RVC[:, parent], taken_RVC[:, joint])
-    return taken_RVC
+        rows_RVC, _ = take_from_parents(rows_RVC, seen_RV, skeleton.parents)
+    else:
+        rows_RVC = rows_RVC.copy()
+        lengths = torch.unique_consecutive(sequence_of_rows(clips), return_counts=True)[1].tolist()
+        stop = 0
+        for frames in lengths:
+            rows = slice(stop, stop := stop + frames)
+            filled_TVC, filled_TV = fill_gaps(rows_RVC[rows], seen_RV[rows] & present_R1[rows], missing, longest_gap)
+            filled_TV &= present_R1[rows]
+            rows_RVC[rows][filled_TV] = filled_TVC[filled_TV]
+    return send(torch.from_numpy(rows_RVC), clips.device)
 
 
 def last_seen(lost_F: Tensor) -> Tensor:

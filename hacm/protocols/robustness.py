@@ -5,11 +5,12 @@ corruption of the settings is a condition beside it. Nothing is trained on corru
 Shapes: N clips, D width.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from hacm.clips.ragged import Clips
 from hacm.evaluation import metrics
 from hacm.evaluation.corruption import (
     Corruption,
@@ -45,8 +46,9 @@ def run(
 
     on_epoch: called with the number of the probe's epochs done. extra: `best_epoch_as_released_top1` of the clean
     clips, and `corrupted_mean_top1`, the mean accuracy over the conditions, if there are any. SettingsError with fewer
-    than two training clips.
+    than two training clips, and for views of clips of two dimensions.
     """
+    check_views(task.clips, corruptions(settings, model.skeleton))
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)
         conditions = tuple(
@@ -60,16 +62,28 @@ def run(
     return Result(trained.scores_NK, trained.target_N, extra, conditions)
 
 
+def check_views(clips: Clips, asked: Sequence[Corruption]) -> None:
+    """SettingsError, before anything is trained, if another view of clips of two dimensions is asked for."""
+    for corruption in asked:
+        if isinstance(corruption, View):
+            corruption.check(clips)
+
+
 def corruptions(settings: Settings, skeleton: Skeleton) -> list[Corruption]:
     """All that the settings ask for, kind by kind, level by level, draw by draw."""
     found: list[Corruption] = []
     draws = range(settings.draws)
     for by_frame, shares in ((False, settings.joints), (True, settings.joints_by_frame)):
         found += [
-            MissingJoints(share, draw, by_frame, skeleton, settings.missing) for share in shares for draw in draws
+            MissingJoints(share, draw, by_frame, skeleton, settings.missing, settings.longest_gap)
+            for share in shares
+            for draw in draws
         ]
     if settings.limbs:
-        found += [MissingLimb(limb, skeleton, settings.missing) for limb in find_limbs_by_branching(skeleton)]
+        found += [
+            MissingLimb(limb, skeleton, settings.missing, settings.longest_gap)
+            for limb in find_limbs_by_branching(skeleton)
+        ]
     found += [Noise(deviation, draw) for deviation in settings.noise for draw in draws]
     for block, shares in ((False, settings.frames), (True, settings.block)):
         found += [LostFrames(share, draw, block) for share in shares for draw in draws]

@@ -8,6 +8,7 @@ A reader is a module, or any object, with
     listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
     entries(file)           → the recordings in a file that holds too many to be read whole, as members of it
                             (hacm.archives.rules); None: it is no such file (if there are such files)
+    dimensions              2 where its files hold places in a picture: of all joints z is 0
     NTU_FORMAT              True if its files are NTU's `.skeleton` texts; the standard cleaning is for these alone
 """
 
@@ -112,8 +113,8 @@ class Recording:
     """One recording as the sensor delivered it.
 
     identity: who, what, where. fps: frames per second. topology: its skeleton. bodies_MTVC: float32 metres,
-    one row of M a *track* (a body id) in order of first appearance; a frame in which a track was not seen, or was seen
-    with a coordinate that is not a finite number, is NaN throughout. notes: what reading it had to decide.
+    one row of M a *track* (a body id) in order of first appearance; a joint that was not seen is NaN in x, y and z, and
+    a frame in which a track was not seen throughout. notes: what reading it had to decide.
     """
 
     identity: Identity
@@ -125,7 +126,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording after cleaning: one or two bodies, no frame missing, absent joints zero, all values finite."""
+    """A recording after cleaning: one or two bodies, no frame missing, what is absent zero, all values finite."""
 
     identity: Identity
     fps: float

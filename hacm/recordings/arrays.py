@@ -1,10 +1,11 @@
 """Recordings as plain arrays, one file each: NumPy's `.npz` or `.npy`, or `.csv` (docs/own-data.md) → Recording.
 
-    .npz    joints: (T, V, 3) or (M, T, V, 3); and single numbers: subject, action, camera, setup, replication, fps
+    .npz    joints: (T, V, 3) or (M, T, V, 3); confidence: (T, V) or (M, T, V), if it is asked for; and single numbers:
+            subject, action, camera, setup, replication, fps
     .npy    the array joints alone
     .csv    one line per frame: V·3 numbers, joint after joint; or, under a line of column names, NAME x, NAME y and
-            NAME z for each joint in any order, and the same single numbers, the same in every line. Columns of frame
-            numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
+            NAME z for each joint in any order, NAME confidence, and the same single numbers, the same in every line.
+            Columns of frame numbers, times and persons (hacm.recordings.frame_numbers) say where a line belongs
 
 What the single numbers say may instead be said by the file's name, or by a table labels.csv beside the files
 (hacm.recordings.label_table); action, subject and camera may be words anywhere.
@@ -39,6 +40,9 @@ LABELS = "labels"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
 NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
 PLACE_COLUMNS = NUMBERED | set(PERSON_COLUMNS)
+CONFIDENCES = ("confidence", "score", "visibility", "likelihood")
+"""Names of arrays, or of columns behind that of a joint. Of several, the first here is read."""
+
 SUFFIXES = (".npz", ".npy", ".csv")
 LARGEST_NUMBER = 2**31 - 1  # what a manifest can hold
 
@@ -57,10 +61,14 @@ class ArrayReader:
     file names look like, without suffix: `s{subject}_a{action}_t{replication}`, or with folders
     `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits, or for a word. None: names say nothing.
     fps: frames per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with
-    a minus sign where it points down. first_action: the number of the first action. folders: without `names`, how many
-    of the folders above a file are part of its recording's name. most_bodies: more are refused. actions, subjects,
-    cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are numbers. unlabelled:
-    whether a recording need not say its action. A subject is not needed. UserError if the settings are impossible.
+    a minus sign where it points down. dimensions: 2 where joints have x and y alone, (T, V, 2), whose unit then follows
+    from the bodies' size. mirrored: left and right are on the wrong sides. first_action: the number of the first
+    action. folders: without `names`, how many of the folders above a file are part of its recording's name.
+    most_bodies: more are refused. unseen: a joint whose coordinates are all one of these numbers was not seen
+    (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of less was not seen; 0: confidences are not read.
+    actions, subjects, cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are
+    numbers. unlabelled: whether a recording need not say its action. A subject is not needed. UserError if the settings
+    are impossible.
     """
 
     topology: Topology
@@ -68,6 +76,8 @@ class ArrayReader:
     fps: float | None = None
     metres: float = 1.0
     up: Up = "y"
+    dimensions: int = 3
+    mirrored: bool = False
     first_action: int = 1
     folders: int = 0
     most_bodies: int = MOST_BODIES
@@ -75,6 +85,8 @@ class ArrayReader:
     subjects: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     unlabelled: bool = False
+    unseen: tuple[float, ...] = ()
+    least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = (LABELS,)
 
     def __post_init__(self) -> None:
@@ -84,12 +96,20 @@ class ArrayReader:
             raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
         if self.up not in UPRIGHT:
             raise UserError(f"ArrayReader: up {self.up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
+        if self.dimensions not in (2, 3):
+            raise UserError(f"ArrayReader: dimensions {self.dimensions} must be 2 or 3")
+        if self.dimensions == 2 and (self.metres != 1 or self.up[-1] == "z"):
+            raise UserError("ArrayReader: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
         if self.folders < 0 or (self.folders and self.names is not None):
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
             )
         if self.most_bodies < 1:
             raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
+        if not isinstance(self.unseen, tuple) or not all(isinstance(number, int | float) for number in self.unseen):
+            raise UserError(f"ArrayReader: unseen {self.unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
+        if not 0 <= self.least_confidence < math.inf:
+            raise UserError(f"ArrayReader: least_confidence {self.least_confidence} must be at least 0")
         self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:
@@ -119,8 +139,18 @@ class ArrayReader:
         content = read(data)
         identity, fps = self._identify(name, [*told, ("inside", content.facts)])
         joints, gaps = self._put_in_place(content, fps)
+        confidence = joints[..., -1] if content.has_confidence else None
         bodies_MTVC, absent = as_bodies(
-            joints, self.topology, metres=self.metres, up=self.up, most_bodies=self.most_bodies
+            joints if confidence is None else joints[..., :-1],
+            self.topology,
+            metres=self.metres,
+            up=self.up,
+            dimensions=self.dimensions,
+            mirrored=self.mirrored,
+            most_bodies=self.most_bodies,
+            unseen=self.unseen,
+            confidence=confidence,
+            least_confidence=self.least_confidence,
         )
         return Recording(identity, fps, self.topology, bodies_MTVC, content.notes + gaps + absent)
 
@@ -205,13 +235,17 @@ class ArrayReader:
 
     def _read_npz(self, data: bytes) -> "Content":
         arrays, others = read_arrays(
-            data, lambda name: name in (JOINTS, *SINGLE_NUMBERS) or plain(name) in NUMBERED, MOST_BYTES, IN_WORDS
+            data,
+            lambda name: name in (JOINTS, *self._confidences, *SINGLE_NUMBERS) or plain(name) in NUMBERED,
+            MOST_BYTES,
+            IN_WORDS,
         )
         if JOINTS not in arrays:
             raise BadRecording(f"no array {JOINTS}; found: {_listed([*arrays, *others])}")
         joints = arrays.pop(JOINTS)
         if joints.size > MOST_NUMBERS:
             raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
+        confidence = next((arrays.pop(name) for name in self._confidences if name in arrays), None)
         frames = joints.shape[-3] if joints.ndim in (3, 4) else 1
         singles = {name: arrays.pop(name) for name in SINGLE_NUMBERS if name in arrays}
         # A single number is how many frames there are, or when they begin: it says nothing of each.
@@ -226,7 +260,9 @@ class ArrayReader:
             for name, values in singles.items()
         }
         others += [name for name in arrays if name not in chosen.values()]
-        return Content(joints, facts, places, _note_unread(others))
+        return Content(
+            _beside(joints, confidence), facts, places, _note_unread(others), has_confidence=confidence is not None
+        )
 
     def _read_npy(self, data: bytes) -> "Content":
         joints = read_single_array(data, JOINTS, MOST_BYTES)
@@ -236,13 +272,15 @@ class ArrayReader:
 
     def _read_csv(self, data: bytes) -> "Content":
         joints = len(self.topology.recorded)
-        wanted = [plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in "xyz"]
-        known = {*wanted, *SINGLE_NUMBERS, *PLACE_COLUMNS}
+        axes = "xyz"[: self.dimensions]
+        wanted = [plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in axes]
+        sure = {plain(f"{joint} {word}"): joint for joint in self.topology.recorded for word in self._confidences}
+        known = {*wanted, *sure, *SINGLE_NUMBERS, *PLACE_COLUMNS}
         names, table_RK, notes = read_csv(
-            data, joints * 3, MOST_NUMBERS, lambda name: plain(name) in known, self._number_of
+            data, joints * len(axes), MOST_NUMBERS, lambda name: plain(name) in known, self._number_of
         )
         if names is None:
-            return Content(table_RK.reshape(-1, joints, 3), notes=notes)
+            return Content(table_RK.reshape(-1, joints, len(axes)), notes=notes)
         place = {plain(name): column for column, name in enumerate(names)}
         if len(place) < len(names):
             raise BadRecording("line 1: column names differ in capitals or punctuation only")
@@ -252,10 +290,30 @@ class ArrayReader:
         inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
         chosen = _choose([name for name in names if plain(name) not in {*wanted, *SINGLE_NUMBERS}])
         places = {column: table_RK[:, place[column]] for column in chosen}
-        read = {*wanted, *SINGLE_NUMBERS, *chosen}
+        column_of: dict[str, int] = {}
+        for name, joint in sure.items():
+            if name in place:
+                column_of.setdefault(joint, place[name])
+        read = {*wanted, *(sure if column_of else ()), *SINGLE_NUMBERS, *chosen}
         others = [name for name in names if plain(name) not in read]
-        values_RK = table_RK[:, [place[name] for name in wanted]]
-        return Content(values_RK.reshape(-1, joints, 3), inside, places, notes + _note_unread(others), first_line=2)
+        values_RVC = table_RK[:, [place[name] for name in wanted]].reshape(-1, joints, len(axes))
+        lacking = [joint for joint in self.topology.recorded if column_of and joint not in column_of]
+        if lacking:
+            raise BadRecording(f"line 1: no column of the confidence of {lacking[0]!r} (of {len(lacking)} missing)")
+        confidence = table_RK[:, [column_of[joint] for joint in self.topology.recorded]] if column_of else None
+        return Content(
+            _beside(values_RVC, confidence),
+            inside,
+            places,
+            notes + _note_unread(others),
+            first_line=2,
+            has_confidence=confidence is not None,
+        )
+
+    @property
+    def _confidences(self) -> tuple[str, ...]:
+        """What arrays and columns of confidences are called; none where they are not read."""
+        return CONFIDENCES if self.least_confidence > 0 else ()
 
     def _number_of(self, column: str, text: str) -> int | None:
         """What a word in a column stands for; None where words mean nothing."""
@@ -265,13 +323,26 @@ class ArrayReader:
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a file holds: joints line by line, single numbers, columns that say where a line belongs, and notes."""
+    """What a file holds: joints line by line, single numbers, columns that say where a line belongs, and notes.
+
+    has_confidence: the last coordinate of a joint is its confidence.
+    """
 
     joints: NDArray[Any]
     facts: Facts = field(default_factory=dict)
     places: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     notes: tuple[Note, ...] = ()
     first_line: int = 1
+    has_confidence: bool = False
+
+
+def _beside(joints: NDArray[Any], confidence: NDArray[Any] | None) -> NDArray[Any]:
+    """The joints with their confidence as one more coordinate; BadRecording where shapes do not fit."""
+    if confidence is None:
+        return joints
+    if confidence.shape != joints.shape[:-1]:
+        raise BadRecording(f"confidence of shape {confidence.shape} does not fit joints of shape {joints.shape}")
+    return np.concatenate([joints, confidence[..., np.newaxis]], axis=-1)
 
 
 def _choose(names: Iterable[str]) -> dict[str, str]:

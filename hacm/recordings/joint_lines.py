@@ -31,8 +31,8 @@ class JointLines:
 
     topology: the skeleton, whose order the lines of a frame have. fps: frames per second. metres: the unit of
     coordinates. mirrored: x grows to the sensor's right, so that it is turned about for left to stay left. confidence:
-    each line ends in one, between 0 and 1. It is checked and otherwise ignored: 0 mostly says that a joint was
-    inferred, and its coordinates are as good as others.
+    each line ends in one, between 0 and 1. least_confidence: a joint of less was not seen. By default confidence is
+    checked and otherwise ignored: 0 mostly says that a joint was inferred, and its coordinates are as good as others.
     """
 
     topology: Topology
@@ -41,6 +41,7 @@ class JointLines:
     metres: float = 1.0
     mirrored: bool = False
     confidence: bool = False
+    least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
 
     def part_of(self, path: str) -> Part | None:
@@ -64,7 +65,7 @@ class JointLines:
         return Identity(base.removesuffix(self.ending), subject=subject, action=action - 1, replication=execution)
 
     def parse(self, data: bytes, path: str) -> Recording:
-        """The recording in a text: one track; a frame of zeros throughout, or with a coordinate not finite, is NaN.
+        """The recording in a text: one track; a frame of zeros throughout is NaN, as is a joint that was not seen.
 
         BadRecording, naming the line where there is one, if it is not such a text.
         """
@@ -83,7 +84,12 @@ class JointLines:
                 line = int(wrong_R[0])
                 raise BadRecording(f"line {line + 1}: confidence {confidence_R[line]:g} does not lie between 0 and 1")
         joints_TVC = lines_RK[:, :CONFIDENCE].reshape(-1, joints, 3)
-        if self.mirrored:
-            joints_TVC = joints_TVC * (-1, 1, 1)
-        bodies_MTVC, notes = as_bodies(joints_TVC, self.topology, metres=self.metres)
+        bodies_MTVC, notes = as_bodies(
+            joints_TVC,
+            self.topology,
+            metres=self.metres,
+            mirrored=self.mirrored,
+            confidence=lines_RK[:, CONFIDENCE].reshape(-1, joints) if self.confidence else None,
+            least_confidence=self.least_confidence,
+        )
         return Recording(identity, self.fps, self.topology, bodies_MTVC, notes)

@@ -40,11 +40,23 @@ class Kind(Enum):
     )  # fmt: skip
     TRACK_BEYOND_TWO = "track dropped", "cleaning.strategy: none", "track {track} dropped: a clip has two bodies"
     TRUNCATED = "truncated", "cleaning.max_frames", "frames truncated: {frames} to {limit}"
+    JOINT_FILLED = (
+        "joint filled",
+        "cleaning.missing",
+        "joint {words} filled where it was not seen, in {count} of {of} body-frames",
+    )
+    JOINT_LEFT = (
+        "joint left at zero",
+        "cleaning.missing",
+        "joint {words} not seen and left at zero in {count} of {of} body-frames",
+    )
+    CENTRE_STAND_IN = "other origin", "cleaning.translate", "centring joint never seen; origin: {words}"
     BODY_COPIED = "body copied", "cleaning.single_body: copy", "body {body} copied to body {target}"
 
     LINE_ENDS_MIXED = "read", READER, "mixed line ends: {count} of {of} CRLF"
     BODY_TWICE = "read", READER, "body id twice in a frame, first kept: {count}"
     NOT_FINITE = "read", READER, "body-frames with non-finite coordinates taken as absent: {count}"
+    INFINITE = "read", READER, "joints with infinite or too large coordinates taken as not seen: {count}"
     GAP = "read", READER, "frames that its numbers or times leave out, taken as absent: {frames} of {of}"
     FIRST_BODY_ABSENT = "read", READER, "first body never seen: the second is alone"
     NOT_READ = "read", READER, "not read: {words}"

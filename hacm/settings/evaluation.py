@@ -135,13 +135,15 @@ class TransferSettings(TuningSettings):
 class RobustnessSettings(ProbeSettings):
     """A linear probe, and what is done to the test clips; an empty list leaves a kind out.
 
-    missing: what a missing joint reads as: `zeros`, the clip's origin, or `parent`, the nearest seen joint towards the
-    root. joints: shares missing throughout the clip. joints_by_frame: shares missing in every frame. limbs: whether
-    each limb is hidden once. noise: standard deviations, metres. frames: shares lost here and there. block: shares lost
-    in one piece. view: degrees about the axis `vertical`. draws: repetitions of what is random.
+    missing: what a missing joint reads as: `zeros`, the clip's origin, or as cleaning mends it: `parent`, the nearest
+    seen joint towards the root, `interpolate` or `hold`, over gaps of at most longest_gap frames. joints: shares
+    missing throughout the clip. joints_by_frame: shares missing in every frame. limbs: whether each limb is hidden
+    once. noise: standard deviations, metres. frames: shares lost here and there. block: shares lost in one piece.
+    view: degrees about the axis `vertical`. draws: repetitions of what is random.
     """
 
-    missing: Literal["zeros", "parent"] = "zeros"
+    missing: Literal["zeros", "parent", "interpolate", "hold"] = "zeros"
+    longest_gap: int = 10
     joints: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
     joints_by_frame: tuple[float, ...] = (0.1, 0.2, 0.3, 0.5)
     limbs: bool = True
@@ -162,7 +164,7 @@ class RobustnessSettings(ProbeSettings):
             positive(noise=deviation)
         for angle in self.view:
             check(isfinite(angle), f"view {angle} must be a finite number of degrees")
-        at_least(1, draws=self.draws)
+        at_least(1, draws=self.draws, longest_gap=self.longest_gap)
 
 
 @dataclass(frozen=True)

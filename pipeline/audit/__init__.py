@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from pipeline.audit.alterations import count_alterations, count_notes, list_alterations
+from pipeline.audit.alterations import count_alterations, count_missing_joints, count_notes, list_alterations
+from pipeline.audit.conventions import find_broken_conventions
 from pipeline.audit.counts import count_by, count_classes, count_splits, describe_balance, find_count_faults
 from pipeline.audit.findings import Finding, in_order
 from pipeline.audit.leakage import find_duplicates, find_leaks
@@ -46,7 +47,9 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
     measures, sketches = _measure_store(store, dataset)
     near = find_near_pairs(store, measures["name"], sketches, dataset.topology)
     alterations = list_alterations(manifest, excluded)
-    provenance, findings = trace_provenance(store, dataset, origin or Origin())
+    origin = origin or Origin()
+    provenance, findings = trace_provenance(store, dataset, origin)
+    findings += find_broken_conventions(origin.recordings, dataset)
     findings += find_count_faults(clips, excluded, dataset, partial=bool(store.facts.get("partial")))
     findings += find_leaks(manifest, parts, dataset.splits, near)
     findings += find_duplicates(manifest, near)
@@ -78,6 +81,7 @@ def audit(store: SkeletonStore, dataset: DataSet, origin: Origin | None = None) 
         "exclusions": excluded.select("name", "reason").to_dicts(),
         "cleaning": count_notes(manifest),
         "alterations": count_alterations(alterations),
+        "missing_joints": count_missing_joints(manifest),
         "values": _summarise(measures),
         "findings": [asdict(finding) for finding in findings],
         "worst": describe_worst(store, findings, dataset.topology),

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from hacm.recordings.notes import Note
+from hacm.recordings.notes import Kind, Note
 from pipeline.store.manifest import notes_of
 
 
@@ -38,3 +38,24 @@ def count_notes(manifest: pl.DataFrame) -> list[dict[str, Any]]:
     """How many notes there are of each kind, the commonest first; a reader's own words make kinds of their own."""
     counts = Counter(note.pattern for _, note in _iterate_notes(manifest))
     return [{"note": note, "clips": count} for note, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
+
+
+def count_missing_joints(manifest: pl.DataFrame) -> list[dict[str, Any]]:
+    """Of each joint that was not seen somewhere: in how many body-frames, what share, how many were filled, and clips.
+
+    The commonest first. The share is of the body-frames of all clips, absent ones among them.
+    """
+    of = int((manifest["bodies"].cast(pl.Int64) * manifest["frames"]).sum())
+    filled, left = Counter[str](), Counter[str]()
+    clips: dict[str, set[str]] = {}
+    for name, note in _iterate_notes(manifest):
+        if note.kind in (Kind.JOINT_FILLED, Kind.JOINT_LEFT):
+            joint, count = str(note.words), note.count or 0
+            (filled if note.kind is Kind.JOINT_FILLED else left)[joint] += count
+            clips.setdefault(joint, set()).add(name)
+    missing = filled + left
+    return [
+        {"joint": joint, "missing": count, "share": round(count / of, 6), "filled": filled[joint],
+         "clips": len(clips[joint])}
+        for joint, count in sorted(missing.items(), key=lambda one: (-one[1], one[0]))
+    ]  # fmt: skip

@@ -37,6 +37,10 @@ KINDS = {
     "bones": "a bone whose length is not constant",
     "swap": "left and right limbs that swap from one frame to the next",
     "size": "a body too large or too small for metres",
+    "upright": "people on their heads, or along another axis than y",
+    "mirrored": "left and right on the wrong sides of the body",
+    "picture": "coordinates that are shares of a picture",
+    "unseen": "one point that joints take again and again, which may say that they were not seen",
     "length": "clips of very few frames",
     "frame-rate": "frame rates that differ or cannot be",
 }

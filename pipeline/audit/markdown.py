@@ -45,6 +45,9 @@ def audit_page(facts: dict[str, Any]) -> str:
     done = ((row["action"], row["rule"], row["clips"]) for row in facts["alterations"])
     lines += _table(("action", "rule", "clips"), done)
     lines += _table(("note", "clips"), (row.values() for row in facts["cleaning"]))
+    missing = ((row["joint"], row["missing"], f"{row['share']:.1%}", row["filled"], row["clips"])
+               for row in facts["missing_joints"])  # fmt: skip
+    lines += _table(("joint not seen", "body-frames", "share", "filled", "clips"), missing)
     lines += _table(("excluded", "reason"), (row.values() for row in facts["exclusions"]))
     lines += ["", "## Values"]
     values = ((name.replace("_", " "), *row.values()) for name, row in facts["values"].items())

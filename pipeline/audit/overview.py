@@ -16,6 +16,13 @@ def tabulate_audit(facts: dict[str, Any], findings: Sequence[Finding]) -> list[T
     if facts["alterations"]:
         rows = [(row["action"], row["rule"], f"{row['clips']:,}") for row in facts["alterations"]]
         tables.append(Table("what reading and cleaning did", ("action", "rule", "clips"), rows, numbers=2))
+    if facts["missing_joints"]:
+        joints = [
+            (row["joint"], f"{row['missing']:,}", f"{row['share']:.1%}", f"{row['filled']:,}", f"{row['clips']:,}")
+            for row in facts["missing_joints"]
+        ]
+        headings = ("joint", "body-frames", "share", "filled", "clips")
+        tables.append(Table("joints that were not seen", headings, joints, numbers=1))
     values = [
         (name.replace("_", " "), *("–" if value is None else f"{value:.3g}" for value in row.values()))
         for name, row in facts["values"].items()

@@ -111,6 +111,11 @@ class DataSet:
         return bool(getattr(self.reader_object, "NTU_FORMAT", False))
 
     @property
+    def dimensions(self) -> int:
+        """2 where the raw files hold places in a picture, as the reader says; else 3."""
+        return int(getattr(self.reader_object, "dimensions", 3))
+
+    @property
     def companions(self) -> tuple[str, ...]:
         """Roles of the raw files that belong to a recording beside its main file."""
         roles: tuple[str, ...] = self.reader_object.COMPANIONS

@@ -23,6 +23,9 @@ ADDED = {
     "train.augment.limbs": 0.0,
     "train.pretrain.average": None,
     "evaluate.knn.standardise": False,
+    "evaluate.robustness.longest_gap": 10,
+    "cleaning.missing": "interpolate",
+    "cleaning.longest_gap": 10,
 }
 """Settings that came later, and the values by which everything is computed as before."""
 

@@ -23,6 +23,8 @@ def measure_size(recording: Recording) -> float | None:
     joints_VRC = np.ascontiguousarray(rows_RVC.transpose(1, 0, 2))
     with np.errstate(invalid="ignore", over="ignore"):
         sizes_R = np.maximum.reduce((joints_VRC.max(axis=0) - joints_VRC.min(axis=0)).T)
+    if not (sizes_R > 0).any():  # maybe a joint is never seen: of the others
+        sizes_R = np.maximum.reduce((np.fmax.reduce(joints_VRC) - np.fmin.reduce(joints_VRC)).T)
     sizes_R = sizes_R[sizes_R > 0]  # neither absent (NaN) nor all joints in one place, as sensors have a lost body
     return float(np.median(sizes_R)) if len(sizes_R) else None
 
@@ -38,7 +40,7 @@ def check_sizes(dataset: str, sizes: Mapping[str, float]) -> list[str]:
     size = median(sizes.values())
     line = (
         f"{dataset}: a body spans {_in_metres(size)} m (median), so its coordinates are not metres; set metres where "
-        "its reader is defined (0.001 for millimetres, 0.01 for centimetres)"
+        "its reader is defined (0.001 for millimetres, 0.01 for centimetres), or dimensions=2 if they are pixels"
     )
     if not POSSIBLE[0] <= size <= POSSIBLE[1]:
         raise UserError(line)

@@ -28,7 +28,7 @@ def variants_table(benchmark: Benchmark, comparison: Comparison) -> Table:
         rows.append([" + ".join(streams), *map(cell_over_seeds, fused)])
     columns = (Column("Variant", numeric=False), *(Column(protocol_name(name)) for name in benchmark.protocols))
     return Table(
-        f"Variants on {benchmark.name}, top-1 %",
+        f"Variants on {benchmark.title}, top-1 %",
         columns,
         tuple(row(cells, synthetic=benchmark.synthetic) for cells in rows),
         _note(benchmark),
@@ -43,7 +43,7 @@ def left_out_table(benchmark: Benchmark) -> Table:
         knn = [run.metrics.knn_top1 for run in runs if run.metrics.knn_top1 is not None]
         rows.append([variant, cell_over_seeds([run.metrics.first for run in runs]), mean_cell(knn)])
     return Table(
-        f"To choose settings by: training subjects of {benchmark.name} left out one at a time, top-1 %",
+        f"To choose settings by: training subjects of {benchmark.title} left out one at a time, top-1 %",
         (Column("Variant", numeric=False), Column("linear"), Column("k-NN")),
         tuple(row(cells, synthetic=benchmark.synthetic) for cells in rows),
         "No test subject was looked at. The encoder has seen the left-out subjects' movements, though never a label.",
@@ -124,4 +124,4 @@ def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table:
         " recognise equally many clips, two-sided, not corrected for the number of comparisons. Each seed is one"
         " pretraining of either: the spread between seeds is in the table above."
     )
-    return Table(f"Top-1 less that of {benchmark.reference}, {benchmark.name}", tuple(columns), tuple(rows), note)
+    return Table(f"Top-1 less that of {benchmark.reference}, {benchmark.title}", tuple(columns), tuple(rows), note)

@@ -74,7 +74,7 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """All results of one benchmark. dataset, version and synthetic hold for every one of them.
+    """All results of one benchmark. dataset, version, synthetic and dimensions hold for every one of them.
 
     pretrainings, runs: of every variant and seed. left_out: runs on the training subjects' clips, each scored by what
     was fitted without its subject; they are compared with no test result. reference: the variant that the others are
@@ -90,6 +90,12 @@ class Benchmark:
     runs: tuple[Run, ...]
     baseline: Baseline
     left_out: tuple[Run, ...] = ()
+    dimensions: int = 3
+
+    @property
+    def title(self) -> str:
+        """Its name, and how many dimensions its joints have if these are not three."""
+        return self.name if self.dimensions == 3 else f"{self.name} [{self.dimensions}-D]"
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -240,7 +246,7 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         *((run.folder, run.details) for run in runs),
         (folder / "baseline", baseline.details),
     ]:
-        for fact in ("data_version", "dataset", "synthetic"):
+        for fact in ("data_version", "dataset", "synthetic", "dimensions"):
             _check_same(path / "details.json", fact, getattr(first, fact), getattr(details, fact))
     left_out = [run for run in runs if run.details.part == "train"]
     runs = [run for run in runs if run.details.part == "test"]
@@ -256,10 +262,11 @@ def _read_benchmark(folder: Path, name: str, selection: Selection) -> Benchmark:
         runs=tuple(runs),
         baseline=baseline,
         left_out=tuple(left_out),
+        dimensions=first.dimensions,
     )
 
 
-def _check_same(path: Path, field: str, pretrained: str | bool, found: str | bool) -> None:
+def _check_same(path: Path, field: str, pretrained: str | int, found: str | int) -> None:
     """UserError unless a result was measured on the data that the encoder was pretrained on."""
     if found != pretrained:
         raise UserError(

@@ -105,5 +105,5 @@ def _table(benchmark: Benchmark, protocol: str, title: str, places: list[Place])
     over = f"Mean ± standard deviation over draws and seeds (n = {max(counts)})."
     note = over if several else "Brackets: bootstrap 95 % interval over test clips."
     columns = (Column("Variant", numeric=False), *(Column(place.heading) for place in places))
-    caption = f"{benchmark.name}, {protocol_name(protocol)}, top-1 %: {title}"
+    caption = f"{benchmark.title}, {protocol_name(protocol)}, top-1 %: {title}"
     return Table(caption, columns, tuple(rows), note)

@@ -113,7 +113,7 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     runs = [run for entry in results.benchmarks for run in (*entry.runs, *entry.left_out)]
     protocols = dict.fromkeys(protocol_name(run.protocol) for run in runs)
     protocols |= dict.fromkeys(protocol_name("transfer") for _ in results.transfers)
-    benchmarks = ", ".join(benchmark.name for benchmark in results.benchmarks)
+    benchmarks = ", ".join(benchmark.title for benchmark in results.benchmarks)
     sections = [
         _run_section(results),
         _results_section(results, comparisons),
@@ -126,7 +126,10 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     ]
     return Report(
         title=TITLE,
-        summary=f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.{_variants_and_seeds(results)}",
+        summary=(
+            f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.{_variants_and_seeds(results)}"
+            f"{_two_dimensions(results)}"
+        ),
         synthetic=tuple(dict.fromkeys(names)),
         sections=tuple(sections),
     )
@@ -146,6 +149,12 @@ def _variants_and_seeds(results: Results) -> str:
     if not first.several:
         return ""
     return f" Variants: {', '.join(first.variants)}. Seeds: {', '.join(map(str, first.seeds))}."
+
+
+def _two_dimensions(results: Results) -> str:
+    """Which benchmarks know places in a picture only, where there are such."""
+    names = [benchmark.title for benchmark in results.benchmarks if benchmark.dimensions == 2]
+    return f" Of two dimensions, scaled to the size of the body: {', '.join(names)}." if names else ""
 
 
 def _results_section(results: Results, comparisons: Mapping[str, Comparison]) -> Section:
@@ -217,7 +226,8 @@ def _conditions_section(benchmark: Benchmark) -> Section:
 
 
 def _run_title(run: Run) -> str:
-    return f"{run.benchmark}, {protocol_name(run.protocol)}"
+    mark = "" if run.details.dimensions == 3 else f" [{run.details.dimensions}-D]"
+    return f"{run.benchmark}{mark}, {protocol_name(run.protocol)}"
 
 
 def _benchmark_section(benchmark: Benchmark) -> Section:

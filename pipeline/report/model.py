@@ -98,7 +98,10 @@ class BaselineMetrics(Measured):
 
 @dataclass(frozen=True)
 class Details:
-    """details.json: where a result comes from. seconds: cost of its stage. The baseline has no seed and no encoder."""
+    """details.json: where a result comes from. seconds: cost of its stage. dimensions: of the joints.
+
+    The baseline has no seed and no encoder.
+    """
 
     data_version: str
     dataset: str
@@ -109,6 +112,7 @@ class Details:
     seconds: Annotated[float, Field(ge=0)]
     seed: int | None = None
     encoder_hash: str | None = None
+    dimensions: Literal[2, 3] = 3
     __pydantic_config__: ClassVar[Any] = FINITE
 
 

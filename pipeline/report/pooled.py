@@ -40,7 +40,7 @@ def pooled_table(results: Results, comparisons: Mapping[str, Comparison]) -> Tab
     for protocol in protocols:
         columns += [Column(title, group=protocol_name(protocol)) for title in ("Points", "p")]
     people = next(iter(found.values())).people
-    names = ", ".join(benchmark.name for benchmark in benchmarks)
+    names = ", ".join(benchmark.title for benchmark in benchmarks)
     caption = f"Top-1 less that of {reference}, pooled over {people} test subjects of {names}"
     return Table(caption, tuple(columns), tuple(rows), NOTE)
 

@@ -9,15 +9,20 @@ from hacm.errors import name_some
 from hacm.recordings.notes import Kind, Note, describe_notes
 from pipeline.store.manifest import notes_of
 
-READING = (Kind.GAP, Kind.NOT_FINITE, Kind.BODY_TWICE, Kind.NOT_READ)
-CLEANING = (
-    Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO, Kind.SUM_ZERO, Kind.FRAMES_WITHOUT_BODY, Kind.FRAMES_WITHOUT_REMAINING_BODY,
-    Kind.TRACK_CLOSED_UP, Kind.TRACK_SHORT, Kind.TRACK_NOISY, Kind.TRACK_MERGED, Kind.TRACK_OVERLAPS,
-)  # fmt: skip
-"""Kinds of notes that say that something was dropped, cut, merged or not read."""
+READING = (Kind.GAP, Kind.NOT_FINITE, Kind.INFINITE, Kind.BODY_TWICE, Kind.NOT_READ)
+JOINTS = (Kind.JOINT_FILLED, Kind.JOINT_LEFT, Kind.CENTRE_STAND_IN)
+"""Kinds of notes on joints that were not seen."""
 
-UNASKED = (Kind.NOT_FINITE, Kind.BODY_TWICE, Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO)
-"""Those of them that no setting asked for; TRUNCATED unless the data set's own section says max_frames."""
+CLEANING = (
+    *JOINTS, Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO, Kind.SUM_ZERO, Kind.FRAMES_WITHOUT_BODY,
+    Kind.FRAMES_WITHOUT_REMAINING_BODY, Kind.TRACK_CLOSED_UP, Kind.TRACK_SHORT, Kind.TRACK_NOISY, Kind.TRACK_MERGED,
+    Kind.TRACK_OVERLAPS,
+)  # fmt: skip
+"""Kinds of notes that say that something was dropped, cut, merged, filled or not read."""
+
+UNASKED = (Kind.NOT_FINITE, Kind.INFINITE, Kind.BODY_TWICE, *JOINTS, Kind.TRUNCATED, Kind.TRACK_BEYOND_TWO)
+"""Those of them that no setting asked for; TRUNCATED unless the data set's own section says max_frames, JOINTS unless
+it says missing."""
 
 
 @dataclass(frozen=True)

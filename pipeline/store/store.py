@@ -196,6 +196,11 @@ class SkeletonStore:
         """The data set's version (pipeline.store.manifest.version), as recorded when it was written."""
         return str(self.facts["version"])
 
+    @property
+    def dimensions(self) -> int:
+        """2 where every z is 0, because the clips are of pictures; else 3."""
+        return int(self.facts.get("dimensions", 3))
+
     @cached_property
     def topology(self) -> Topology:
         """The skeleton of its clips, as it was when they were written."""

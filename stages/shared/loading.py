@@ -121,6 +121,7 @@ def load_clips(store: SkeletonStore, labels: list[int], hierarchy_RJ: np.ndarray
         bodies_N=_integers(manifest["bodies"]),
         label_N=_integers(dense.fill_null(-1)),
         parents=tuple(store.facts["skeleton"]["parents"]),
+        flat=store.dimensions == 2,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from hacm.errors import UserError
 from hacm.recordings.notes import Kind
-from pipeline.store.losses import UNASKED, Loss
+from pipeline.store.losses import JOINTS, UNASKED, Loss
 
 
 def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Collection[Kind] = ()) -> list[str]:
@@ -16,7 +16,8 @@ def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Colle
     if strict and stopping:
         reasons = "; ".join(loss.text for loss in stopping)
         remedy = f"mend them, or set datasets.{dataset}.ingest.strict to false"
-        if any(loss.kind is Kind.TRUNCATED for loss in stopping):
-            remedy = f"set datasets.{dataset}.cleaning.max_frames, or {remedy}"
+        for kinds, setting in (((Kind.TRUNCATED,), "max_frames"), (JOINTS, "missing")):
+            if any(loss.kind in kinds for loss in stopping):
+                remedy = f"set datasets.{dataset}.cleaning.{setting}, or {remedy}"
         raise UserError(f"{dataset}: {reasons}; {remedy}")
     return [f"{dataset}: {loss.text}" for loss in losses]

@@ -28,12 +28,14 @@ def write_result(folder: Path, title: str, benchmark: Benchmark, summary: Summar
     known = {
         "dataset": benchmark.dataset.name,
         "synthetic": benchmark.dataset.synthetic,
+        **({} if benchmark.store.dimensions == 3 else {"dimensions": benchmark.store.dimensions}),
         "data_version": benchmark.store.version,
         "train": len(benchmark.train_index),
         "bootstrap": summary.bootstrap,
     }
     write_results(folder, summary, {**known, **details, **describe_code(), "machine": describe_machine()})
-    say(f"{title}: {describe_figures(summary.metrics)}")
+    mark = "" if benchmark.store.dimensions == 3 else f" [{benchmark.store.dimensions}-D]"
+    say(f"{title}{mark}: {describe_figures(summary.metrics)}")
 
 
 def describe_figures(figures: dict[str, Any]) -> str:

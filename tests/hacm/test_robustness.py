@@ -15,6 +15,7 @@ from hacm.evaluation import metrics
 from hacm.evaluation.corruption import (
     Corruption,
     LostFrames,
+    Missing,
     MissingJoints,
     MissingLimb,
     Noise,
@@ -143,6 +144,39 @@ def test_a_missing_joint_may_read_as_the_nearest_seen_one_towards_the_root() -> 
                     assert torch.equal(after[body, frame, joint], expected)
                     orphans += not up
     assert orphans > 0
+
+
+@pytest.mark.parametrize("how", ["interpolate", "hold"])
+@pytest.mark.parametrize("longest", [1, 3, 1000])
+def test_a_missing_joint_may_read_as_it_did_in_the_frames_around(how: Missing, longest: int) -> None:
+    """Against a loop over frames. A frame without the body gives nothing and takes nothing, but counts in a gap."""
+    zeros = pairs(MissingJoints(0.6, 0, by_frame=True, skeleton=CRAB))
+    mended = pairs(MissingJoints(0.6, 0, True, CRAB, how, longest))
+    filled = left = 0
+    for (before, without), (_, after) in zip(zeros, mended, strict=True):
+        for body in range(len(before)):
+            present = before[body].flatten(1).any(1).tolist()
+            for joint in range(11):
+                seen = without[body, :, joint].any(1).tolist()
+                for frame in range(len(seen)):
+                    last = next((t for t in range(frame, -1, -1) if seen[t]), None)
+                    following = next((t for t in range(frame, len(seen)) if seen[t]), None)
+                    gap = (len(seen) if following is None else following) - (-1 if last is None else last) - 1
+                    expected = torch.zeros(3)
+                    if seen[frame]:
+                        expected = before[body, frame, joint]
+                    elif present[frame] and gap <= longest and (last is not None or following is not None):
+                        first = following if last is None else last
+                        second = last if following is None or how == "hold" else following
+                        second = first if second is None else second
+                        share = 0 if first == second else (frame - first) / (second - first)
+                        expected = before[body, first, joint].lerp(before[body, second, joint], share)
+                        filled += 1
+                    else:
+                        left += 1
+                    torch.testing.assert_close(after[body, frame, joint], expected)
+    assert filled > 0
+    assert left > 0
 
 
 def test_a_hidden_limb_is_missing_from_both_bodies_throughout() -> None:
@@ -323,7 +357,8 @@ def test_without_any_condition_it_is_the_linear_probe(model: HACM) -> None:
         ({"view": (math.inf,)}, "view inf"),
         ({"draws": 0}, "draws must be at least 1"),
         ({"vertical": "up"}, "vertical must be one of x, y, z"),
-        ({"missing": "mean"}, "missing must be one of zeros, parent"),
+        ({"missing": "mean"}, "missing must be one of zeros, parent, interpolate, hold"),
+        ({"longest_gap": 0}, "longest_gap must be at least 1"),
         ({"views": 101}, "views 101"),
     ],
 )

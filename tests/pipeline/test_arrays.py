@@ -296,7 +296,8 @@ def test_derived_joints_are_the_mean_of_their_sources() -> None:
     bodies, notes = as_bodies(recorded, COCO_17)
     assert bodies.shape == (2, 6, 19, 3)
     seen = ~np.isnan(bodies).all(axis=(2, 3))
-    assert seen.tolist() == [[True] * 6, [True, True, False, False, True, True]]
+    assert seen.tolist() == [[True] * 6, [True, True, True, False, True, True]]
+    assert np.flatnonzero(np.isnan(bodies[1, 2]).all(axis=1)).tolist() == [5, 17]  # the shoulder, and so the neck
     np.testing.assert_array_equal(bodies[seen][:, :17], recorded.astype(np.float32)[seen])
     np.testing.assert_allclose(
         bodies[seen][:, 17], (recorded[:, :, 5] + recorded[:, :, 6])[seen] / 2, rtol=1e-5, atol=1e-6
@@ -304,8 +305,8 @@ def test_derived_joints_are_the_mean_of_their_sources() -> None:
     np.testing.assert_allclose(
         bodies[seen][:, 18], (recorded[:, :, 11] + recorded[:, :, 12])[seen] / 2, rtol=1e-5, atol=1e-6
     )
-    assert [note.count for note in notes] == [1]
-    again, _ = as_bodies(np.nan_to_num(bodies), COCO_17)  # a file may hold the derived ones as well
+    assert notes == ()
+    again, _ = as_bodies(bodies, COCO_17)  # a file may hold the derived ones as well
     np.testing.assert_array_equal(again, bodies)
     with pytest.raises(BadRecording, match=r"joints of shape \(6, 18, 3\) instead of \(frames, 17, 3\) or"):
         as_bodies(recorded[0, :, [*range(17), 0]].swapaxes(0, 1), COCO_17)
@@ -345,15 +346,80 @@ def test_people_in_mediapipe_tables_stand_upright_and_left_is_left() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e300])
-def test_absent_bodies(bad: float) -> None:
+def test_a_missing_joint_never_costs_the_body(bad: float) -> None:
     values = np.stack([WALK, WALK + 1, np.zeros_like(WALK)])
     values[1, 2, 1, 0] = bad
     values[0, 3] = 0
     recording = NAMED.parse(npz(joints=values), NAME)
-    lost = np.isnan(recording.bodies_MTVC).all(axis=(2, 3))
-    assert lost.tolist() == [[False, False, False, True], [False, False, True, False]]  # the third was never there
-    assert np.isfinite(recording.bodies_MTVC[~lost]).all()
-    assert said(recording) == ("body-frames with non-finite coordinates taken as absent: 1",)
+    lost = np.isnan(recording.bodies_MTVC)
+    wanted = np.zeros((2, 4, 3, 3), bool)  # the third body was never there
+    wanted[0, 3] = wanted[1, 2, 1] = True
+    np.testing.assert_array_equal(lost, wanted)
+    np.testing.assert_array_equal(recording.bodies_MTVC[~wanted], values[:2][~wanted].astype(np.float32))
+    infinite = "joints with infinite or too large coordinates taken as not seen: 1"
+    assert said(recording) == (() if np.isnan(bad) else (infinite,))
+
+
+@pytest.mark.parametrize(("unseen", "missing"), [((), 0), ((0,), 2), ((-1,), 3), ((0, -1), 5)])
+def test_which_numbers_mean_not_seen(unseen: tuple[float, ...], missing: int) -> None:
+    """In the file's own unit and axes, before anything is made of them; in all coordinates or in none."""
+    values = 1000 * WALK
+    values[0, 1] = values[3, 2] = 0
+    values[1, 0] = values[1, 2] = values[2, 0] = -1
+    values[2, 1] = (0, 0, 5)
+    values[2, 2] = (-1, 0, -1)
+    reader = ArrayReader(BODY, names="s{subject}_a{action}", fps=25, metres=0.001, up="z", unseen=unseen)
+    bodies = reader.parse(npz(joints=values), NAME).bodies_MTVC
+    lost = np.isnan(bodies[0]).all(axis=2)
+    wanted = [point in [[number] * 3 for number in unseen] for point in values.reshape(-1, 3).tolist()]
+    assert lost.ravel().tolist() == wanted
+    assert lost.sum() == missing
+    np.testing.assert_array_equal(np.isnan(bodies[0]).any(axis=2), lost)
+
+
+def test_frames_in_which_no_joint_was_seen_are_absent() -> None:
+    values = WALK.copy()
+    values[:2] = -1
+    bodies = ArrayReader(BODY, names="s{subject}_a{action}", fps=25, unseen=(-1,)).parse(npz(joints=values), NAME)
+    assert np.isnan(bodies.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [True, True, False, False]
+    assert bodies.notes == ()
+
+
+SURENESS = np.array([[0.9, 0.2, 0.5], [np.nan, 0.9, 0.4], [0.49, 1, 1], [1, 1, 1]])
+
+
+@pytest.mark.parametrize("least", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("word", ["confidence", "score", "visibility"])
+def test_joints_of_little_confidence_were_not_seen(least: float, word: str) -> None:
+    reader = ArrayReader(BODY, names="s{subject}_a{action}", fps=25, least_confidence=least)
+    order = [2, 0, 3, 1]
+    header = ["frame", *COLUMNS, *(f"{joint}_{word}" for joint in BODY.joints)]
+    rows = np.concatenate([np.array(order)[:, None], WALK.reshape(4, 9), SURENESS], axis=1)[np.argsort(order)]
+    lines = {
+        "s2_a3.csv": table(rows, header),
+        "s2_a3.npz": npz(joints=WALK[np.argsort(order)], **{word: SURENESS[np.argsort(order)]}),
+    }
+    expected = WALK[np.argsort(order)].astype(np.float32)
+    if least:
+        expected[~(SURENESS[np.argsort(order)] >= least)] = np.nan
+    for path, data in lines.items():
+        recording = reader.parse(data, path)
+        np.testing.assert_array_equal(recording.bodies_MTVC, expected[np.newaxis])
+        assert [note.kind.name for note in recording.notes] == ([] if least else ["NOT_READ"])
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "reason"),
+    [
+        (NAME, npz(joints=WALK), "no confidence of its joints is there, which least_confidence needs"),
+        (NAME, npz(joints=WALK, score=SURENESS[:, :2]), r"confidence of shape \(4, 2\) does not fit joints of shape"),
+        ("s2_a3.csv", table(np.zeros((2, 10)), [*COLUMNS, "hip score"]), "no column of the confidence of 'left hand'"),
+    ],
+)
+def test_confidences_that_are_not_there_are_told(path: str, data: bytes, reason: str) -> None:
+    reader = ArrayReader(BODY, names="s{subject}_a{action}", fps=25, least_confidence=0.5)
+    with pytest.raises(BadRecording, match=reason):
+        reader.parse(data, path)
 
 
 @pytest.mark.parametrize("empty", ["", " ", "nan", "NaN"])
@@ -365,7 +431,8 @@ def test_an_empty_field_is_a_missing_value(empty: str, field: int) -> None:
         for last in (end, ""):
             text = end.join(",".join(line) for line in lines) + last
             recording = NAMED.parse(text.encode(), "s2_a3.csv")
-            assert np.isnan(recording.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [False, False, True, False]
+            lost = np.isnan(recording.bodies_MTVC[0]).all(axis=2)
+            assert np.argwhere(lost).tolist() == [[2, field // 3]]
 
 
 def test_line_ends_marks_and_quotes_do_not_matter() -> None:
@@ -653,7 +720,7 @@ def test_separators_decimal_commas_quotes_and_words(text: bytes) -> None:
 def test_words_for_a_missing_value(word: bytes) -> None:
     first = FLAT.split(b",")[0]
     recording = NAMED.parse(FLAT.replace(first, word, 1), "s2_a3.csv")
-    assert np.isnan(recording.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [True, False, False, False]
+    assert np.argwhere(np.isnan(recording.bodies_MTVC[0]).all(axis=2)).tolist() == [[0, 0]]
 
 
 @pytest.mark.parametrize(

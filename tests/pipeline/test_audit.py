@@ -378,6 +378,28 @@ def test_what_was_done_is_named_with_its_rule_and_counted(tmp_path, clips):
     assert result.facts["alterations"][1] == {"action": "track dropped", "rule": step, "clips": 1, "times": 2}
 
 
+def test_joints_that_were_not_seen_are_counted_by_joint(tmp_path, clips):
+    notes = {
+        VICTIM: (
+            Note(Kind.JOINT_FILLED, words="head", count=3, of=40),
+            Note(Kind.JOINT_FILLED, words="spine", count=2, of=40),
+            Note(Kind.JOINT_LEFT, words="head", count=4, of=40),
+        ),
+        OTHER: (Note(Kind.JOINT_LEFT, words="head", count=5, of=40),),
+    }
+    noted = clips | {name: replace(clips[name], notes=of) for name, of in notes.items()}
+    result = audit(write_store(tmp_path / "clips", list(noted.values())), DATASET)
+    total = sum(clip.bodies_MTVC.shape[0] * clip.bodies_MTVC.shape[1] for clip in clips.values())
+    assert result.facts["missing_joints"] == [
+        {"joint": "head", "missing": 12, "share": round(12 / total, 6), "filled": 3, "clips": 2},
+        {"joint": "spine", "missing": 2, "share": round(2 / total, 6), "filled": 2, "clips": 1},
+    ]
+    assert f"| head | 12 | {12 / total:.1%} | 3 | 2 |" in audit_page(result.facts)
+    lost = [finding.text for finding in result.findings if finding.kind == "lost"]
+    assert any("joint head / spine filled where it was not seen, in 2–3 of 40 body-frames" in text for text in lost)
+    assert any("joint head not seen and left at zero in 4–5 of 40 body-frames" in text for text in lost)
+
+
 def raw_store(path, clips, **changes):
     """The recordings that the clips were cleaned from, here the same."""
     with StoreWriter(path, DATASET.name, KINECT_V1, {"kind": "recordings"}) as store:

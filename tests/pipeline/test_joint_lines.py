@@ -1,5 +1,6 @@
 """Texts of a line a joint → Recording: hand-written values, a plain second implementation, any bytes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -79,10 +80,18 @@ def test_only_frames_of_zeros_throughout_are_absent() -> None:
 
 
 @pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "1e300"])
-def test_non_finite_frame_is_absent(bad: str) -> None:
+def test_a_joint_that_is_not_finite_was_not_seen(bad: str) -> None:
     recording = PLAIN.parse(text(np.ones((9, 3))).replace(b"1.000000", bad.encode(), 1), NAME)
-    assert np.isnan(recording.bodies_MTVC).all(axis=(0, 2, 3)).tolist() == [True, False, False]
-    assert said(recording) == ("body-frames with non-finite coordinates taken as absent: 1",)
+    assert np.argwhere(np.isnan(recording.bodies_MTVC[0]).all(axis=2)).tolist() == [[0, 0]]
+    infinite = "joints with infinite or too large coordinates taken as not seen: 1"
+    assert said(recording) == (() if bad == "nan" else (infinite,))
+
+
+def test_a_threshold_of_confidence_is_a_setting() -> None:
+    values = np.random.default_rng(0).uniform(0.1, 1, size=(9, 4)).round(6)
+    bodies_MTVC = replace(SURE, least_confidence=0.5).parse(text(values), NAME).bodies_MTVC
+    assert np.isnan(bodies_MTVC).all(axis=3).ravel().tolist() == (values[:, 3] < 0.5).tolist()
+    assert 0 < np.isnan(bodies_MTVC).sum() < bodies_MTVC.size
 
 
 @pytest.mark.parametrize(
@@ -128,8 +137,8 @@ def survives(data: bytes) -> None:
     try:
         bodies_MTVC = SURE.parse(data, NAME).bodies_MTVC
         assert bodies_MTVC.shape[2:] == (3, 3)
-        finite_MT = np.isfinite(bodies_MTVC).all(axis=(2, 3))
-        assert np.isnan(bodies_MTVC[~finite_MT]).all()
+        finite_MTV = np.isfinite(bodies_MTVC).all(axis=3)
+        assert np.isnan(bodies_MTVC[~finite_MTV]).all()
     except BadRecording as error:
         reason = str(error)
     assert "\n" not in reason

@@ -121,6 +121,21 @@ def test_synthetic_is_not_said_of_real_recordings(real_report: tuple[str, str]) 
     assert 'class="banner"' not in html
 
 
+def test_two_dimensions_are_said_with_every_result(tmp_path: Path, real_report: tuple[str, str]) -> None:
+    folder = write_results(tmp_path / "flat", dataset="ntu60", synthetic=False, bodies=2)
+    for path in folder.rglob("details.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"dimensions": 2}))
+    build(folder, Selection(["ntu60-xsub"], ["ntu60"], ["linear"]), tmp_path)
+    markdown = (tmp_path / "report.md").read_text()
+    assert "Of two dimensions, scaled to the size of the body: ntu60-xsub [2-D]." in markdown
+    assert "2-D" not in real_report[1]
+    assert markdown.count("| ntu60-xsub [2-D] |") == 3  # accuracy, ridge baseline, data
+    path = next(folder.rglob("baseline/details.json"))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"dimensions": 3}))
+    with pytest.raises(UserError, match="dimensions is 3 but pretraining has 2"):
+        build(folder, Selection(["ntu60-xsub"], ["ntu60"], ["linear"]), tmp_path)
+
+
 def test_published_figures_stay_among_themselves(
     synthetic_report: tuple[str, str], real_report: tuple[str, str]
 ) -> None:

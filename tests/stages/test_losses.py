@@ -1,68 +1,24 @@
 """Nothing of a data set of one's own is lost without a word: each loss is one line, and stops a strict run."""
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import pipeline.datasets.registry
-import pipeline.own
 from pipeline.audit import audit
-from pipeline.datasets.registry import find_dataset, find_own
+from pipeline.datasets.registry import find_dataset
 from pipeline.store.store import SkeletonStore
-from stages import download, ingest, normalize, split
-from tests.conftest import end_of, shipped_params
-
-LAB = """
-from hacm.recordings.arrays import ArrayReader
-from hacm.skeletons import Topology
-from pipeline.datasets import DataSet, SplitRule
-
-BODY = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
-DATASET = DataSet(
-    name="lab", title="Lab", topology=BODY, reader=ArrayReader(BODY, fps=25),
-    splits={"xsub": SplitRule("subject", frozenset({1}))}, actions=("wave", "sit"), contents="one .npz a recording",
-)
-"""
-SECTION = """
-  lab:
-    source: {{verify: false}}
-    ingest: {{limit: null, strict: {strict}, allow_partial: false}}
-    cleaning: {{{cleaning}}}
-    tree_split: xsub
-"""
+from stages import ingest
+from tests.conftest import end_of
+from tests.helpers.lab import STAGES, a_lab, run
 
 
 @pytest.fixture
 def lab(tmp_path, monkeypatch):
     """A project's folder to be in, with a data set `lab`: lab(strict, {path: arrays}, cleaning)."""
-    own = tmp_path / "own"
-    own.mkdir()
-    (own / "lab.py").write_text(LAB)
-    monkeypatch.setattr(pipeline.own, "__path__", [str(own)])
-    monkeypatch.setattr(pipeline.datasets.registry, "OWN", own)
-    monkeypatch.setattr(pipeline.datasets.definition, "OWN", own)
-    monkeypatch.chdir(tmp_path)
-    find_own.cache_clear()
-
-    def make(strict: bool, files: dict[str, dict[str, Any]], cleaning: str = "") -> None:
-        text = shipped_params()
-        section = SECTION.format(strict=str(strict).lower(), cleaning=cleaning)
-        text = text.replace("\ncleaning:", f"{section.rstrip()}\n\ncleaning:", 1)
-        text = text.replace("\nbenchmarks:", "\nbenchmarks:\n  lab-xsub: {train: {}, evaluate: {}} #", 1)
-        Path("params.yaml").write_text(text)
-        for name, arrays in files.items():
-            path = Path("data/lab/raw", name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.savez(path, **arrays)
-
-    yield make
-    find_own.cache_clear()
-    sys.modules.pop("pipeline.own.lab", None)
-    vars(pipeline.own).pop("lab", None)
+    with a_lab(tmp_path, monkeypatch) as make:
+        yield make
 
 
 def take(frames: int, subject: int | None, action: int = 1, **changes: Any) -> dict[str, Any]:
@@ -70,19 +26,6 @@ def take(frames: int, subject: int | None, action: int = 1, **changes: Any) -> d
     joints = np.array([[0, 1, 0], [-0.5, 1.5, 0], [0.5, 1.5, 0]]) + generator.normal(0, 0.05, (frames, 3, 3))
     facts = {} if subject is None else {"subject": subject}
     return {"joints": joints, "action": action, **facts, **changes}
-
-
-STAGES: tuple[tuple[Callable[[], None], str, str], ...] = (
-    (download.main, "--dataset", "lab"),
-    (ingest.main, "--dataset", "lab"),
-    (normalize.main, "--dataset", "lab"),
-    (split.main, "--benchmark", "lab-xsub"),
-)
-
-
-def run() -> str:
-    """All stages; the line of the first error."""
-    return next((line for main, *words in STAGES if (line := end_of(main, *words))), "")
 
 
 GOOD = {"a.npz": take(20, 1), "b.npz": take(20, 2)}
@@ -98,7 +41,8 @@ LOSSES = {
     "too long": ({"long.npz": take(301, 1)}, "1 of 3 recordings (33.3%): frames truncated: 301 to 300; long", "lost"),
     "no subject": ({"c.npz": take(20, None)}, "1 of 3 clips (33.3%) have no subject and are in neither part: c", "no-part"),
     "a missing joint": (
-        {"c.npz": PARTLY}, "1 of 3 recordings (33.3%): body-frames with non-finite coordinates taken as absent: 2; c", "lost",
+        {"c.npz": PARTLY},
+        "1 of 3 recordings (33.3%): joint left hand filled where it was not seen, in 2 of 20 body-frames; c", "lost",
     ),
     "nobody": ({"c.npz": GONE}, "1 of 3 recordings (33.3%): left out, no body in any frame; c", "lost"),
     "three people": ({"c.npz": THREE}, "1 of 3 recordings (33.3%): track 2 dropped: a clip has two bodies; c", "lost"),
@@ -130,7 +74,7 @@ WORSE["joints"][2:9, 0] = np.nan
 SEVERAL = {
     "cut": (TWO, "2 of 4 recordings (50.0%): frames truncated: 301–412 to 300; c, d"),
     "cut alike": ({"c.npz": take(301, 1), "d.npz": take(301, 2)}, "2 of 4 recordings (50.0%): frames truncated: 301 to 300; c, d"),
-    "joints": ({"c.npz": PARTLY, "d.npz": WORSE}, "2 of 4 recordings (50.0%): body-frames with non-finite coordinates taken as absent: 2–7; c, d"),
+    "joints": ({"c.npz": PARTLY, "d.npz": WORSE}, "2 of 4 recordings (50.0%): joint left hand / hip filled where it was not seen, in 2–7 of 20 body-frames; c, d"),
     "people": ({"c.npz": FOUR}, "1 of 3 recordings (33.3%): track 2–3 dropped: a clip has two bodies; c"),
     "reasons": (
         {f"{name}.npz": take(20, 1, fps=fps) for name, fps in (("c", 0), ("d", -1), ("e", -2), ("f", -2))},
@@ -151,6 +95,26 @@ def test_a_strict_run_may_cut_what_the_data_set_says(lab, capsys):
     lab(True, GOOD | {"long.npz": take(301, 1)}, "max_frames: 300")
     assert run() == ""
     assert "frames truncated" in capsys.readouterr().err
+
+
+def test_a_strict_run_stops_at_missing_joints_until_the_data_set_says_what_becomes_of_them(lab, capsys):
+    lab(True, GOOD | {"c.npz": PARTLY})
+    assert "set datasets.lab.cleaning.missing, or mend them, or set datasets.lab.ingest.strict to false" in run()
+    lab(True, {}, "missing: leave")
+    assert run() == ""
+    assert "joint left hand not seen and left at zero in 2 of 20 body-frames; c" in capsys.readouterr().err
+    clips = SkeletonStore.open(Path("data/lab/clips"))
+    assert np.flatnonzero(~clips["c"][0, :, 1].any(axis=1)).tolist() == [3, 4]
+    assert np.count_nonzero(~clips["c"][0].any(axis=2)) == 3  # and the origin
+
+
+def test_a_joint_that_is_never_seen_leaves_a_body_of_its_size(lab):
+    lab(
+        False,
+        {name: file | {"joints": np.where([[[0], [0], [1]]], np.nan, file["joints"])} for name, file in GOOD.items()},
+    )
+    assert run() == ""
+    assert not SkeletonStore.open(Path("data/lab/clips"))["a"][0, :, 2].any()
 
 
 def test_what_is_not_read_is_a_line_and_a_finding_and_stops_nothing(lab, capsys):

@@ -216,7 +216,7 @@ def test_pretraining_is_set_as_when_every_recipe_was_written_out(benchmark, vari
 @pytest.mark.parametrize("benchmark", STILL_THERE)
 def test_evaluation_is_set_as_when_every_recipe_was_written_out(benchmark, way):
     old = overlaid(OLD["evaluate"][way], OLD["benchmarks"][benchmark]["evaluate"][way])
-    old |= {"standardise": False} if way == "knn" else {}
+    old |= {"knn": {"standardise": False}, "robustness": {"longest_gap": 10}}.get(way, {})
     declared = TRANSFER if way == "transfer" else EVALUATION
     assert as_json(load(declared, path=SHIPPED, benchmark=benchmark, protocol=way).get(declared)) == old
 
@@ -225,6 +225,8 @@ def test_the_rest_is_as_it_was():
     new = plain(read_yaml(SHIPPED))
     for key in ("hierarchy", "variants"):
         assert new[key] == OLD[key]
+    missing = {name: new["cleaning"].pop(name) for name in ("missing", "longest_gap")}
+    assert missing == {"missing": CleaningSettings.missing, "longest_gap": CleaningSettings.longest_gap}
     for name, old in OLD["datasets"].items():
         cleaning = OLD["cleaning"] | old.pop("cleaning")
         if name in ("utd-mhad", "ui-prmd"):

@@ -42,7 +42,7 @@ def results_table(results: Results) -> Table:
         for run in benchmark.drawn:
             metrics = run.metrics
             cells: list[str | Cell] = [
-                benchmark.name,
+                benchmark.title,
                 protocol_name(run.protocol),
                 integer(metrics.n),
                 Cell(percent(metrics.top1), interval(metrics.first), strong=True),
@@ -78,7 +78,7 @@ def baseline_table(results: Results) -> Table:
     rows = [
         row(
             [
-                benchmark.name,
+                benchmark.title,
                 integer(baseline.n),
                 Cell(percent(baseline.top1), interval(baseline.first)),
                 percent(baseline.top5),

@@ -17,7 +17,7 @@ def runs_table(results: Results) -> Table:
         assert split is not None, "read_results checks it"
         pretrain = benchmark.pretraining.metrics
         counts = (split.train, split.test, benchmark.baseline.metrics.classes, pretrain.epochs)
-        cells: list[str | Cell] = [benchmark.name, benchmark.dataset, fingerprint(benchmark.version)]
+        cells: list[str | Cell] = [benchmark.title, benchmark.dataset, fingerprint(benchmark.version)]
         cells += [integer(count) for count in (*counts, pretrain.parameters)]
         rows.append(row(cells, synthetic=benchmark.synthetic))
     columns = tuple(Column(title, numeric=False) for title in ("Benchmark", "Data set", "Data version"))
