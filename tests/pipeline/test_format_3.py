@@ -26,7 +26,7 @@ from pipeline.store.seal import FILES, seal_files
 from pipeline.store.store import SkeletonStore
 
 SOURCE = Path(__file__).parent / "format_3_store"
-LATER = {Kind.SUM_ZERO, Kind.GAP}
+LATER = {Kind.SUM_ZERO, Kind.GAP, Kind.JOINT_FILLED, Kind.JOINT_LEFT, Kind.CENTRE_STAND_IN, Kind.INFINITE}
 """Kinds that there was no sentence for yet."""
 
 

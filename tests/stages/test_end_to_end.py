@@ -156,7 +156,7 @@ def test_bad_input_is_one_line_and_exit_1(project_copy, damage, stage, words):
 def test_unknown_data_set_on_the_command_line(small_project):
     done = run(small_project, "python", "-m", "stages.download", "--dataset", "ntu6", check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: unknown data set 'ntu6'; known: kinect-sim")
+    assert done.stderr.splitlines()[-1].startswith("error: unknown data set 'ntu6'; known: kard, kinect-sim")
 
 
 def test_repro_continues_after_an_error_is_mended(project_copy):
