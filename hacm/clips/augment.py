@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from hacm.clips.limbs import Limbs, stretch
+from hacm.clips.limbs import limbs_of, stretch
 from hacm.clips.ragged import Clips, gather_rows, send
 from hacm.model.targets import motion
 from hacm.settings import AugmentSettings
@@ -146,7 +146,7 @@ def draw_stretch(clips: Clips, count: int, largest: float, generator: torch.Gene
     """Maps that change the limbs of so many clips, (N, V, V). ValueError if nobody knows which joint hangs on which."""
     if clips.parents is None:
         raise ValueError("augment.limbs needs clips that say which joint hangs on which")
-    limbs = Limbs(clips.parents)
+    limbs = limbs_of(clips.parents)
     draws_NG = torch.rand((count, limbs.groups), generator=generator, dtype=torch.float64)
     return limbs.scale(1 + (draws_NG * 2 - 1) * largest)
 

@@ -3,6 +3,8 @@
 Suffixes: N clips, G groups of bones, V joints, B sequences, T frames, C coordinates.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,12 @@ class Limbs:
         factor_NV = factor_NG[:, self.group_V].float()
         factor_NV[:, self.root] = 1
         return self.path_VV @ (factor_NV[:, :, None] * self.bone_VV)
+
+
+@cache
+def limbs_of(parents: tuple[int, ...]) -> Limbs:
+    """The same, found once per skeleton and not in every step."""
+    return Limbs(parents)
 
 
 def stretch(x_BTVC: Tensor, map_BVV: Tensor) -> Tensor:

@@ -71,9 +71,7 @@ def train_probe(
         on_clips=lambda done: report(done / first),
     ).to(device)
     probe = build_probe(test_ND.shape[1], task.classes, seeded(seed, "probe", 0)).to(device)
-    optimiser = torch.optim.SGD(
-        probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
-    )
+    optimiser = probe_optimiser(probe, settings)
     label_N = clips.label_N[train_index].to(device)
     for epoch in range(settings.epochs):
         order_N = torch.randperm(len(train_index), generator=seeded(seed, "order", epoch))
@@ -134,6 +132,13 @@ def build_probe(dim: int, classes: int, generator: torch.Generator) -> nn.Sequen
     nn.init.trunc_normal_(linear.weight, std=WEIGHT_STD, generator=generator)
     nn.init.zeros_(linear.bias)
     return nn.Sequential(nn.BatchNorm1d(dim, affine=False, eps=BATCH_NORM_EPS), linear)
+
+
+def probe_optimiser(probe: nn.Module, settings: ProbeSettings) -> torch.optim.SGD:
+    """Of all that a probe learns; train_epoch sets its learning rate."""
+    return torch.optim.SGD(
+        probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )
 
 
 def train_epoch(

@@ -14,6 +14,7 @@ from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.settings import KnnSettings as Settings
+from hacm.settings import LosoSettings
 
 # Similarities held at a time: 16 million float32, 64 MB.
 CELLS = 1 << 24
@@ -44,8 +45,7 @@ def run(
         for index in (train_index, test_index)
     )
     label_N, label_G = clips.label_N[test_index], clips.label_N[train_index].to(device)
-    if settings.standardise:
-        gallery_GD, query_ND = standardise(gallery_GD, query_ND)
+    gallery_GD, query_ND = comparable(gallery_GD, query_ND, settings)
     scores_NK = vote(query_ND, gallery_GD, label_G, task.classes, settings.k)
     precision_N = average_precision(query_ND, gallery_GD, label_N.to(device), label_G)
     if on_epoch is not None:
@@ -61,8 +61,11 @@ def summarize(precision_N: Tensor) -> dict[str, float]:
     return extra | ({"retrieval_map": float(precision_N[ranked_N].mean())} if queries else {})
 
 
-def standardise(gallery_GD: Tensor, query_ND: Tensor) -> tuple[Tensor, Tensor]:
-    """Both less the gallery's mean, over its standard deviation, feature by feature: no label is looked at."""
+def comparable(gallery_GD: Tensor, query_ND: Tensor, settings: Settings | LosoSettings) -> tuple[Tensor, Tensor]:
+    """Both as they are, or, if the settings say `standardise`, less the gallery's mean, over its standard deviation,
+    feature by feature: no label is looked at."""
+    if not settings.standardise:
+        return gallery_GD, query_ND
     deviation_1D, mean_1D = torch.std_mean(gallery_GD, dim=0, correction=0, keepdim=True)
     scale_1D = deviation_1D.clamp(min=1e-6)
     return (gallery_GD - mean_1D) / scale_1D, (query_ND - mean_1D) / scale_1D

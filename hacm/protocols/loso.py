@@ -16,11 +16,11 @@ from hacm.clips.augment import seeded
 from hacm.errors import SettingsError
 from hacm.evaluation import metrics
 from hacm.evaluation.features import encode, frozen
-from hacm.evaluation.probe import Views, build_probe, score, train_epoch
+from hacm.evaluation.probe import Views, build_probe, probe_optimiser, score, train_epoch
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
-from hacm.protocols.knn import standardise, vote
+from hacm.protocols.knn import comparable, vote
 from hacm.settings import LosoSettings as Settings
 
 
@@ -45,12 +45,7 @@ def run(
         ).to(device)
         views = Views(model, task, settings, seed)
         probes = [build_probe(clean_ND.shape[1], task.classes, seeded(seed, "probe", 0)).to(device) for _ in folds]
-        optimisers = [
-            torch.optim.SGD(
-                probe.parameters(), settings.lr, momentum=settings.momentum, weight_decay=settings.weight_decay
-            )
-            for probe in probes
-        ]
+        optimisers = [probe_optimiser(probe, settings) for probe in probes]
         for epoch in range(settings.epochs):
             view_ND = views.of(epoch).to(device)
             order_N = torch.randperm(len(label_N), generator=seeded(seed, "order", epoch))
@@ -63,9 +58,7 @@ def run(
     votes_NK = torch.empty_like(scores_NK)
     for probe, left_out_N in zip(probes, folds, strict=True):
         scores_NK[left_out_N] = torch.from_numpy(score(probe, clean_ND[left_out_N]))
-        gallery_GD, query_ND = clean_ND[~left_out_N], clean_ND[left_out_N]
-        if settings.standardise:
-            gallery_GD, query_ND = standardise(gallery_GD, query_ND)
+        gallery_GD, query_ND = comparable(clean_ND[~left_out_N], clean_ND[left_out_N], settings)
         votes_NK[left_out_N] = vote(query_ND, gallery_GD, label_N[~left_out_N], task.classes, settings.k).cpu()
     target_N = label_N.cpu().numpy()
     knn = float(metrics.top_k(votes_NK.numpy(), target_N, 1).mean())
