@@ -230,7 +230,7 @@ def show(found: dict[str, Any]) -> None:
     console.print(table)
     for other in found["rounds"][0].keys() - {"ours"}:
         by_clock, by_processor = (ratio(found, other, kind) for kind in ("seconds", "processor_seconds"))
-        console.print(f"{SIDES[other]}: {by_clock:.1f} × the seconds a clip, {by_processor:.1f} × the processor's")
+        console.print(f"{SIDES[other]}: {by_clock:.1f} × the seconds per clip, {by_processor:.1f} × the processor's")
     parts = Table("for one clip, one core", "ms", "clips/s on all cores if nothing else")
     for name, milliseconds in found["parts"].items():
         parts.add_row(name, f"{milliseconds:.3f}", f"{found['cores'] * 1e3 / milliseconds:,.0f}")

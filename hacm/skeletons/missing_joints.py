@@ -19,7 +19,7 @@ def fill_gaps(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The joints of one body with gaps of at most `longest` frames filled (None: any), and where that was done (T, V).
 
-    A gap is a run of frames on end in which a joint was not seen. What is not filled stays as it is.
+    A gap is a run of consecutive frames in which a joint was not seen. What is not filled stays as it is.
     """
     frames = len(seen_TV)
     place_T1 = np.arange(frames)[:, np.newaxis]

@@ -112,7 +112,7 @@ def _read_small(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, *, t
 def _read_beside(
     archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], name: str, count: int, *, text: bool = False
 ) -> NDArray[Any] | None:
-    """What stands beside the clips, one a clip; None if it is not there."""
+    """What stands beside the clips, one value per clip; None if it is not there."""
     if name not in infos:
         return None
     array = _read_small(archive, infos[name], name, text=text)
