@@ -27,6 +27,7 @@ TOOLS = {
     "import-released": "convert a checkpoint that the authors of HA-CM or MAMP released",
     "lineage": "trace where a result comes from, and what depends on an input",
     "migrate": "turn a project worked in at commit aaa4aa5 into one of today's code; nothing computed is lost",
+    "record": "keep results as published records, and make the docs' tables of them",
     "sweep": "run the graph under many settings, and tabulate the results",
 }
 """Commands that work on a project, each with its line of help; their code is in stages/tools."""

@@ -1,10 +1,12 @@
 """Numbers and names as the report prints them."""
 
+from math import isinf
 from typing import Any
 
 from pipeline.report.model import Estimate
 from pipeline.report.published import PROTOCOLS
 from pipeline.report.table_model import UNKNOWN, Cell
+from pipeline.results.people import Pooled
 
 
 def fingerprint(value: str | None, most: int = 12) -> Cell:
@@ -35,6 +37,13 @@ def signed(value: float) -> str:
 def signed_interval(estimate: Estimate) -> str:
     """The 95 % interval of a difference."""
     return f"[{signed(estimate.low)}, {signed(estimate.high)}]"
+
+
+def people_interval(pooled: Pooled) -> str:
+    """The interval of a difference that was tested on people, in points; infinite where they are too few."""
+    low = "−∞" if isinf(pooled.low) else signed(100 * pooled.low)
+    high = "∞" if isinf(pooled.high) else signed(100 * pooled.high)
+    return f"[{low}, {high}]"
 
 
 def p_value(p: float) -> str:

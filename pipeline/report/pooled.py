@@ -1,12 +1,11 @@
 """Variants and controls against the reference over all benchmarks and seeds together, tested on people."""
 
 from collections.abc import Mapping, Sequence
-from math import isinf
 
 from pipeline.report.charts import RANDOM
 from pipeline.report.collecting import Benchmark, Results
 from pipeline.report.comparisons import RIDGE, Comparison
-from pipeline.report.formatting import p_value, protocol_name, signed
+from pipeline.report.formatting import p_value, people_interval, protocol_name, signed
 from pipeline.report.table_model import Cell, Column, Table, row
 from pipeline.results.people import Pooled, holm, pool
 
@@ -34,7 +33,10 @@ def pooled_table(results: Results, comparisons: Mapping[str, Comparison]) -> Tab
         cells: list[str | Cell] = [other]
         for protocol in protocols:
             pooled = found[other, protocol]
-            cells += [Cell(signed(100 * pooled.value), _interval(pooled)), p_value(corrected[_name((other, protocol))])]
+            cells += [
+                Cell(signed(100 * pooled.value), people_interval(pooled)),
+                p_value(corrected[_name((other, protocol))]),
+            ]
         rows.append(row(cells, synthetic=benchmarks[0].synthetic))
     columns = [Column("Variant", numeric=False)]
     for protocol in protocols:
@@ -55,9 +57,3 @@ def pool_all(benchmarks: Sequence[Benchmark], comparisons: Mapping[str, Comparis
 
 def _name(key: tuple[str, str]) -> str:
     return " ".join(key)
-
-
-def _interval(pooled: Pooled) -> str:
-    low = "−∞" if isinf(pooled.low) else signed(100 * pooled.low)
-    high = "∞" if isinf(pooled.high) else signed(100 * pooled.high)
-    return f"[{low}, {high}]"

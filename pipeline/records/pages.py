@@ -1,0 +1,59 @@
+"""The parts of the docs that are made of records, between <!-- records: NAME --> and <!-- end of records -->."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from hacm.errors import UserError
+from hacm.files import replace_file
+from pipeline.records.records import BenchmarkRecords, read_all
+from pipeline.records.tables import RANDOM_WEIGHTS, RIDGE, Way, accuracy_table, pooled_table
+
+PAGES = (Path("README.md"), Path("docs/results.md"))
+BLOCK = re.compile(r"(<!-- records: (.+?) -->\n)(?:.*?)(<!-- end of records -->)", re.DOTALL)
+TITLES = {
+    "utd-mhad-xsub": "UTD-MHAD",
+    "ui-prmd-xsub": "UI-PRMD",
+    "msr-action3d-xsub": "MSR Action3D",
+    "kard-xsub": "KARD",
+}
+RECIPE = Way("PoMo", "pomo")
+WAYS = (
+    RIDGE,
+    RANDOM_WEIGHTS,
+    Way("motion-guided masks (MAMP's), same encoder", "motion"),
+    Way("random masks, same encoder", "random"),
+    Way("HA-CM", "hacm"),
+    Way("PoMo with HA-CM's masks", "pomo-guided"),
+    RECIPE,
+)
+TABLES: Mapping[str, Callable[[Mapping[str, BenchmarkRecords]], list[str]]] = {
+    "accuracy": lambda every: accuracy_table(every, TITLES, WAYS),
+    "people": lambda every: pooled_table(every, TITLES, RECIPE, WAYS[:-1]),
+}
+
+
+def fill_pages() -> list[Path]:
+    """Write the tables into the pages anew; those pages that were not as the records say."""
+    every = read_all()
+    changed = []
+    for page in PAGES:
+        before = page.read_text(encoding="utf-8")
+        after = fill(before, every, page)
+        if after != before:
+            changed.append(page)
+            with replace_file(page) as path:
+                path.write_text(after, encoding="utf-8")
+    return changed
+
+
+def fill(text: str, every: Mapping[str, BenchmarkRecords], page: Path) -> str:
+    """A page with every marked part made anew; UserError for a mark that names no table."""
+
+    def make(found: re.Match[str]) -> str:
+        begin, name, end = found.groups()
+        if name not in TABLES:
+            raise UserError(f"{page}: <!-- records: {name} --> names no table; there are {', '.join(TABLES)}")
+        return begin + "\n".join(TABLES[name](every)) + "\n" + end
+
+    return BLOCK.sub(make, text)
