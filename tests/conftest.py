@@ -9,7 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 from ruamel.yaml import YAML
@@ -73,9 +75,20 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
 
 
+@cache
+def warm_place() -> str:
+    """Where tests/bin/python finds a process that has the libraries loaded (tests/helpers/warm.py); "" off Linux."""
+    if sys.platform != "linux":
+        return ""
+    place = f"{mkdtemp(prefix='hacm-warm-')}/socket"
+    subprocess.Popen([sys.executable, "-m", "tests.helpers.warm", place], cwd=PROJECT, stdin=subprocess.PIPE)
+    return place
+
+
 def run(folder: Path, *command: str, check: bool = True, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in a project; fail with its output if it fails."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment() | extra)
+    """Run a command in a project; fail with its output if it fails. Stages begin with the libraries loaded."""
+    surroundings = environment() | {"HACM_WARM": warm_place()} | extra
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=surroundings)
     if check:
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done
