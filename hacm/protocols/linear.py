@@ -30,5 +30,8 @@ def run(
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)
     return Result(
-        trained.scores_NK, trained.target_N, extra={"best_epoch_as_released_top1": trained.best_epoch_top1}
-    )  # fmt: skip
+        trained.scores_NK,
+        trained.target_N,
+        extra={"best_epoch_as_released_top1": trained.best_epoch_top1},
+        head=trained.probe.state_dict(),
+    )
