@@ -6,6 +6,7 @@ Shapes: N clips, B sequences, S segments, J token joints, D width.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -14,13 +15,22 @@ from hacm.checkpoints.checkpoint import encoder_hash
 from hacm.clips.augment import AbsentBodies, sample_batch
 from hacm.clips.ragged import Clips
 from hacm.model.network import HACM
-from hacm.settings import AugmentSettings
+from hacm.settings import AugmentSettings, ModelSettings
 from hacm.threads import make_pool
 
 # Clips encoded at a time; no figure depends on it beyond rounding.
 BATCH = 128
 # Sequences that a thread encodes at a time on a CPU: few enough for their tensors to stay in its cache.
 PIECE = 8
+
+
+class Encodes(Protocol):
+    """What encodes clips: a whole model, or an encoder that was taken out of one."""
+
+    @property
+    def model_settings(self) -> ModelSettings: ...
+
+    def features(self, x_BTVC: Tensor) -> Tensor: ...
 
 
 @contextmanager
@@ -69,7 +79,7 @@ def extract(
 
 
 def encode(
-    model: HACM,
+    model: Encodes,
     clips: Clips,
     index_N: Tensor,
     augment: AugmentSettings,
@@ -105,7 +115,7 @@ def encode(
     return features_ND
 
 
-def pool_tokens(model: HACM, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
+def pool_tokens(model: Encodes, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
     """The mean of each sequence's tokens, (B, D); on a CPU each thread of the pool encodes whole sequences."""
 
     def encode_piece(piece_BTVC: Tensor) -> Tensor:

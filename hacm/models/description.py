@@ -1,0 +1,140 @@
+"""What a model says of itself: the content of its model.json.
+
+Shape suffixes: V joints, C coordinates.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar, Literal
+
+from hacm.cleaning import CleaningSettings
+from hacm.settings import AugmentSettings, ModelSettings
+from hacm.settings.checks import STRICT
+from hacm.skeletons.skeleton import Skeleton
+from hacm.skeletons.topology import Topology
+
+HeadKind = Literal["linear", "finetune"]
+"""What a head was trained by: the protocol of that name."""
+
+Axes = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a model was trained on, and by what.
+
+    clips, subjects: of the training part. code: the commit. data_licence: as the data set's authors put it.
+    """
+
+    dataset: str
+    title: str
+    synthetic: bool
+    data_version: str
+    data_licence: str
+    benchmark: str
+    variant: str
+    seed: int
+    clips: int
+    subjects: int
+    code: str | None = None
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the training clips were like (hacm.models.plausibility): others are held against it.
+
+    fps: frames per second. frames: the fewest and the most of a clip. bodies: the most of a clip. size: metres, the
+    least and the greatest mean bone. height_V: how high each joint is on average, metres. upright: the least agreement
+    of a clip with height_V. facing_C: the direction from right to left, horizontal. turned: the least agreement of a
+    clip with facing_C; both are None where no joints are called left and right.
+    """
+
+    fps: float
+    frames: tuple[int, int]
+    bodies: int
+    size: tuple[float, float]
+    height_V: tuple[float, ...]
+    upright: float
+    facing_C: Axes | None = None
+    turned: float | None = None
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How probabilities follow from scores: softmax of scores / temperature (hacm.models.calibration).
+
+    subjects, clips: the training subjects that were left out one by one, and their clips. ece, ece_low, ece_high: the
+    expected calibration error on the test subjects' clips, in percent, with its 95 % interval; ece_before: without the
+    temperature. test_clips: how many clips these rest on.
+    """
+
+    temperature: float
+    subjects: int
+    clips: int
+    ece: float
+    ece_low: float
+    ece_high: float
+    ece_before: float
+    test_clips: int
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """From which distance on a recording is far from everything trained on (hacm.models.familiarity).
+
+    false_alarms: the share of left-out training subjects' clips that lie beyond. measured: by data set, the share of
+    its clips that lie beyond; the model's own data set stands for its test subjects.
+    """
+
+    threshold: float
+    false_alarms: float
+    subjects: int
+    measured: Mapping[str, float] = field(default_factory=dict)
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+
+@dataclass(frozen=True)
+class Description:
+    """All of a model but its numbers.
+
+    topology: the skeleton's name and Topology.describe(). absent_bodies: as in training the head. hidden: width of a
+    fine-tuned head. classes: their names, in the order of the scores. figures: percent, by name, as in metrics.json.
+    """
+
+    name: str
+    origin: Origin
+    topology: Mapping[str, Any]
+    model: ModelSettings
+    augment: AugmentSettings
+    cleaning: CleaningSettings
+    absent_bodies: Literal["drop", "keep"]
+    seen: Seen
+    head: HeadKind | None
+    classes: tuple[str, ...]
+    hidden: int = 0
+    calibration: Calibration | None = None
+    familiarity: Familiarity | None = None
+    figures: Mapping[str, int | float] = field(default_factory=dict)
+    __pydantic_config__: ClassVar[Any] = STRICT
+
+    @property
+    def skeleton(self) -> Topology:
+        """The skeleton that the encoder takes."""
+        return Topology.described(str(self.topology["name"]), self.topology)
+
+    def as_json(self) -> dict[str, Any]:
+        """As model.json has it."""
+        return asdict(self)
+
+
+def describe_skeleton(topology: Topology) -> dict[str, Any]:
+    """What Description.topology holds."""
+    return {"name": topology.name, **topology.describe()}
+
+
+def shape_of(topology: Topology) -> Skeleton:
+    """What the method needs to know of a topology."""
+    return Skeleton(len(topology.joints), topology.parents, topology.roots, topology.centre)
