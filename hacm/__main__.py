@@ -24,6 +24,7 @@ TOOLS = {
     "check": "check params.yaml in full, before anything runs",
     "compare": "compare results of revisions, experiments or runs",
     "export-clips": "write a benchmark's clips in a layout that other codebases read",
+    "export-model": "make a model to use of an evaluated encoder",
     "import-released": "convert a checkpoint that the authors of HA-CM or MAMP released",
     "lineage": "trace where a result comes from, and what depends on an input",
     "migrate": "turn a project worked in at commit aaa4aa5 into one of today's code; nothing computed is lost",

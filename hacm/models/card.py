@@ -109,8 +109,8 @@ def _limits(model: Description) -> Iterator[str]:
     if model.head is not None:
         yield f"- It always names one of its {len(model.classes)} classes, also for a movement that is none of them."
     yield from (
-        f"- It knows {origin.subjects} people, one kind of sensor and one way of standing before it. Other people, "
-        "sensors and viewpoints are recognised less often, and by how much is not known unless it is stated above.",
+        f"- It knows {origin.subjects} people, before the sensors and from the sides that {origin.title} has. Other "
+        "people, sensors and viewpoints are recognised less often, by how much is not known unless it is stated above.",
         "- It takes a recording for one movement: it does not find movements in a long one.",
         "- It must not be used to decide about people.",
         "",

@@ -1,0 +1,189 @@
+"""Make a model to use of an evaluated encoder: a folder that hacm.load and hacm predict take anywhere.
+
+It holds the encoder, the head that the protocol trained, the cleaning and the rest of what use needs, probabilities
+calibrated on training subjects that were left out, and a card.
+"""
+
+from pathlib import Path
+
+from stages.shared import command
+
+PROTOCOLS = ("linear", "finetune")
+
+
+def command_line() -> command.Parser:
+    """What may follow the program's name."""
+    parser = command.parser(__doc__, "benchmark", example="--benchmark utd-mhad-xsub --out exported/utd-mhad")
+    command.add_run(parser)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="linear", help="whose head it gets")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
+    parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
+    command.add_device(parser)
+    return parser
+
+
+command.answer_early(command_line, __name__)
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hacm.checkpoints.checkpoint import encoder_hash
+from hacm.cleaning import CleaningSettings, clean
+from hacm.errors import BadRecording, UserError
+from hacm.evaluation.task import Task
+from hacm.files import read_json
+from hacm.models import building, folder, heads
+from hacm.models.description import Origin
+from hacm.settings import AugmentSettings, FinetuneSettings, LinearSettings
+from pipeline.results.writing import DETAILS, PREDICTIONS, check_result
+from pipeline.store.manifest import hash_clip, recording_of
+from stages.shared import parameters, places
+from stages.shared.encoders import Encoder, load_encoder
+from stages.shared.loading import Benchmark, load_benchmark
+from stages.shared.progress import say
+from stages.shared.stores import expect_version, open_store
+
+FIGURES = (
+    "n",
+    "classes",
+    "top1",
+    "top1_low",
+    "top1_high",
+    "top5",
+    "random_top1",
+    "random_top1_low",
+    "random_top1_high",
+)
+BASELINE = ("top1", "top1_low", "top1_high")
+SETTINGS: dict[str, type[LinearSettings | FinetuneSettings]] = {"linear": LinearSettings, "finetune": FinetuneSettings}
+
+CLIPS_CLEANED_AGAIN = 50
+"""So many clips are cleaned again, to see that the model's cleaning is that of its clips."""
+LARGEST_DIFFERENCE = 1e-4
+"""Between the scores of the model and those of the result; the two differ by rounding alone."""
+
+
+def main() -> None:
+    options = command_line().parse_args()
+    if options.out.exists():
+        raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
+    run, device = command.run_of(options), command.choose_device(options.device)
+    result = run.results(options.protocol)
+    details = read_details(result, options.protocol)
+    encoder = load_encoder(run, device)
+    benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
+    expect_version(benchmark.store, encoder.facts["data_version"], run.model)
+    if encoder_hash(encoder.model) != details["encoder_hash"]:
+        raise UserError(f"{result}: of another encoder than {run.model} holds now; run dvc repro")
+    cleaning = find_cleaning(benchmark)
+    task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
+    parts = make_model(options.name or options.out.name, encoder, benchmark, task, cleaning, result, details)
+    difference = compare(building.score_part(parts, task, task.test_index), result / PREDICTIONS)
+    if difference > LARGEST_DIFFERENCE:
+        raise UserError(f"{result}: the model's scores differ from its scores by {difference:.2g}; run dvc repro")
+    folder.save(options.out, parts)
+    test = len(task.test_index)
+    say(f"{options.out}: scores of the {test} test clips are those of {result} (within {difference:.1g})")
+    say(f"{options.out}/{folder.CARD}: what it is; next: hacm predict PATH --model {options.out}")
+
+
+def read_details(result: Path, protocol: str) -> dict[str, Any]:
+    """What a finished result says of itself; UserError if it is absent, damaged or keeps no head."""
+    if not result.is_dir():
+        raise UserError(f"{result}: not evaluated yet; hacm activate BENCHMARK --protocols {protocol}, then dvc repro")
+    check_result(result)
+    if not (result / heads.FILE).exists():
+        raise UserError(f"{result}: keeps no head, an earlier version wrote it; run dvc repro")
+    details: dict[str, Any] = read_json(result / DETAILS)
+    return details
+
+
+def make_model(
+    name: str,
+    encoder: Encoder,
+    benchmark: Benchmark,
+    task: Task,
+    cleaning: CleaningSettings,
+    result: Path,
+    details: dict[str, Any],
+) -> folder.Parts:
+    """The model, with distances and, for a linear head, calibration."""
+    settings = SETTINGS[details["protocol"]](**details["settings"])
+    path = result / heads.FILE
+    description = building.describe(
+        name,
+        describe_origin(encoder, benchmark, task, details),
+        benchmark.dataset.topology,
+        task,
+        find_fps(benchmark),
+        cleaning,
+        settings,
+        benchmark.classes,
+        read_figures(result, encoder.run.benchmark),
+        encoder.model,
+    )
+    parts = building.assemble(description, encoder.model, heads.unpack(path.read_bytes(), path))
+    parts = building.learn_distances(parts, task)
+    if isinstance(settings, LinearSettings):
+        parts = building.calibrate(parts, encoder.model, task, settings, encoder.run.seed, encoder.device)
+    return parts
+
+
+def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, details: dict[str, Any]) -> Origin:
+    """What the model was trained on, and by what."""
+    dataset, run = benchmark.dataset, encoder.run
+    return Origin(
+        dataset=dataset.name,
+        title=dataset.title,
+        synthetic=dataset.synthetic,
+        data_version=benchmark.store.version,
+        data_licence=dataset.licence,
+        benchmark=run.benchmark,
+        variant=run.variant,
+        seed=run.seed,
+        clips=len(task.train_index),
+        subjects=len(np.unique(benchmark.subject_N[task.train_index.numpy()])),
+        code=details.get("code"),
+    )
+
+
+def find_fps(benchmark: Benchmark) -> float:
+    """Frames per second of the data set's clips, their mean where they differ."""
+    return round(float(benchmark.store.manifest["fps"].cast(pl.Float64).to_numpy().mean()), 3)
+
+
+def find_cleaning(benchmark: Benchmark) -> CleaningSettings:
+    """The cleaning in force, if that is what the clips were cleaned by; else UserError."""
+    name, store = benchmark.dataset.name, benchmark.store
+    settings = parameters.load(parameters.CLEANING, dataset=name).get(parameters.CLEANING)
+    hashes = dict(store.manifest.select("name", "hash").iter_rows())
+    recordings = open_store(places.recordings(name))
+    step = max(1, len(recordings) // CLIPS_CLEANED_AGAIN)
+    for row in recordings.manifest.gather_every(step).iter_rows(named=True):
+        try:
+            clip = clean(recording_of(row, recordings.topology, recordings[row["name"]]), settings)
+        except BadRecording:
+            continue
+        if hash_clip(clip.bodies_MTVC) != hashes.get(row["name"]):
+            raise UserError(f"{store.path}: {row['name']} was cleaned otherwise than params.yaml says; run dvc repro")
+    return settings
+
+
+def read_figures(result: Path, benchmark: str) -> dict[str, float]:
+    """The result's figures, and its baseline's where that is there."""
+    metrics = read_json(result / "metrics.json")
+    figures = {key: metrics[key] for key in FIGURES if key in metrics}
+    path = places.baseline_results(benchmark) / "metrics.json"
+    if path.exists():
+        baseline = read_json(path)
+        figures |= {f"baseline_{key}": baseline[key] for key in BASELINE if key in baseline}
+    return figures
+
+
+def compare(score_NK: NDArray[np.float32], path: Path) -> float:
+    """The largest difference of these scores of the test clips from those of a result, relative to the largest one."""
+    expected_NK = np.array(pl.read_parquet(path)["scores"].to_list(), dtype=np.float32)
+    return float(np.abs(score_NK - expected_NK).max() / max(1.0, float(np.abs(expected_NK).max())))
