@@ -27,13 +27,17 @@ from hacm.models.description import Description
 from hacm.models.plausibility import UNITS, check_clip
 from hacm.recordings import Clip, Identity, Recording
 from hacm.recordings.bodies import UPRIGHT, Up, as_bodies
-from hacm.recordings.notes import reason_of
+from hacm.recordings.notes import Kind, reason_of
 from hacm.skeletons.correspondence import map_joints
 from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.topology import Topology
 
 People = Literal["together", "apart"]
 Doubt = Literal["error", "warn"]
+
+
+LOSSES = (Kind.TRUNCATED, Kind.NOT_FINITE, Kind.GAP, Kind.TRACK_BEYOND_TWO)
+"""Notes on parts of a recording that are not looked at, and that nobody asked to leave out."""
 
 
 class UnusualRecording(UserWarning):
@@ -44,13 +48,15 @@ class UnusualRecording(UserWarning):
 class Taken:
     """A recording, or one person of it, as the model takes it.
 
-    people: which of the recording's tracks it is of, from 1. remarks: what cleaning did and what is unusual.
+    people: which of the recording's tracks it is of, from 1. remarks: what is unlike training, and what of the
+    recording is not looked at. notes: what else reading and cleaning did, which is as in training.
     """
 
     recording: str
     people: tuple[int, ...]
     clip: Clip
-    remarks: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +66,7 @@ class Prediction:
     label: the likeliest class. probability: the model's, calibrated if it has a calibration. probability_K, score_K: of
     every class, in the order of `classes`; scores are those that `evaluate` has, uncalibrated. distance: to the nearest
     training clip. familiar: whether that is within the model's threshold; both are None where it has none. recording,
-    people, remarks: as in Taken.
+    people, remarks, notes: as in Taken.
     """
 
     recording: str
@@ -71,6 +77,7 @@ class Prediction:
     distance: float | None
     familiar: bool | None
     remarks: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def label(self) -> str:
@@ -202,8 +209,10 @@ class Model:
         wrong, unusual = check_clip(clip.bodies_MTVC, self.topology, self.description.seen, recording.fps)
         if wrong and doubt == "error":
             raise ImplausibleRecording(f"{recording.identity.name}: {'; '.join(wrong)}")
-        remarks = (*map(str, clip.notes), *wrong, *unusual)
-        return Taken(recording.identity.name, tuple(track + 1 for track in tracks), clip, remarks)
+        lost = [str(note) for note in clip.notes if note.kind in LOSSES]
+        notes = [str(note) for note in clip.notes if note.kind not in LOSSES]
+        people = tuple(track + 1 for track in tracks)
+        return Taken(recording.identity.name, people, clip, (*wrong, *unusual, *lost), tuple(notes))
 
     def describe(self, taken: Sequence[Taken]) -> list[Prediction]:
         """What the model says of them. UserError if it has no head."""
@@ -216,11 +225,18 @@ class Model:
         distances = [None] * len(taken) if self._neighbours is None else self._neighbours.distance(features_ND).tolist()
         return [
             Prediction(
-                one.recording, one.people, self.classes, score_K, probability_K, distance,
-                None if distance is None or familiarity is None else distance <= familiarity.threshold, one.remarks,
+                recording=one.recording,
+                people=one.people,
+                classes=self.classes,
+                score_K=score_K,
+                probability_K=probability_K,
+                distance=distance,
+                familiar=None if distance is None or familiarity is None else distance <= familiarity.threshold,
+                remarks=one.remarks,
+                notes=one.notes,
             )
             for one, score_K, probability_K, distance in zip(taken, score_NK, probability_NK, distances, strict=True)
-        ]  # fmt: skip
+        ]
 
     def run(self, taken: Sequence[Taken]) -> tuple[Tensor, NDArray[np.float32] | None]:
         """Features (N, D), on the model's device, and scores (N, K); None without a head."""

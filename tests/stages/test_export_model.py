@@ -30,7 +30,7 @@ def test_an_exported_model_says_what_evaluate_says(small_project, tmp_path):
         SkeletonStore.open(small_project / f"data/kinect-sim/{name}") for name in ("clips", "recordings")
     )
     taken = [
-        Taken(name, (1,), Clip(Identity(name, None, 0), 30.0, model.topology, clips[name]), ())
+        Taken(name, (1,), Clip(Identity(name, None, 0), 30.0, model.topology, clips[name]))
         for name in expected["name"]
     ]  # fmt: skip
     np.testing.assert_allclose(np.stack([one.score_K for one in model.describe(taken)]), expected_NK, atol=1e-5)

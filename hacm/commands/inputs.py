@@ -1,0 +1,127 @@
+"""What the commands that use a model share: its choice, how recordings are given, and reading them."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hacm.errors import MOST_NAMED, UserError
+
+if TYPE_CHECKING:
+    from hacm.models.model import Model, Taken
+
+UP = ("x", "-x", "y", "-y", "z", "-z")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A recording that could not be read or taken, and why."""
+
+    recording: str
+    reason: str
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command what recordings and a model are given by."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, folder or archive of recordings")
+    parser.add_argument("--model", metavar="NAME", help="a shipped model (hacm models lists them), or a model's folder")
+    parser.add_argument(
+        "--skeleton", metavar="NAME", help="of .npz, .npy and .csv: whose joints (the model's if not given)"
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        metavar="N",
+        help="of files that do not say: frames per second (as in training if not given)",
+    )
+    parser.add_argument(
+        "--unit", default="m", metavar="UNIT", help="of .npz, .npy and .csv: m, cm, mm, in, ft, or a number of metres"
+    )
+    parser.add_argument("--up", choices=UP, default="y", help="of .npz, .npy and .csv: the axis that points up")
+    parser.add_argument(
+        "--people",
+        choices=("together", "apart"),
+        help="several people as one, or one by one (as in training if not given)",
+    )
+    parser.add_argument(
+        "--doubtful", action="store_true", help="also recordings that cannot be what the model was trained on"
+    )
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def open_model(options: argparse.Namespace) -> "Model":
+    """The model that is asked for; without --model the one that is shipped, if there is one alone."""
+    import hacm
+    from hacm.devices import choose_device
+    from hacm.models.finding import list_shipped
+
+    name = options.model
+    if name is None:
+        shipped = list_shipped()
+        if len(shipped) != 1:
+            raise UserError(f"--model: say which model; shipped are: {', '.join(shipped) or 'none'}")
+        name = shipped[0]
+    return hacm.load(name, choose_device(options.device))
+
+
+def read(model: "Model", options: argparse.Namespace) -> Iterator["Taken | Unread"]:
+    """Every recording and person as the model takes it, or why it cannot be; in the order of the paths."""
+    from hacm.models.model import Doubt, find_skeleton, metres_of
+    from hacm.recordings import Excluded
+    from hacm.recordings.anywhere import Finder
+    from hacm.recordings.arrays import ArrayReader
+
+    arrays = ArrayReader(
+        topology=model.topology if options.skeleton is None else find_skeleton(options.skeleton),
+        fps=options.fps or model.description.seen.fps,
+        metres=metres_of(parse_unit(options.unit)),
+        up=options.up,
+        unlabelled=True,
+    )
+    doubt: Doubt = "warn" if options.doubtful else "error"
+    for path in options.paths:
+        for found in Finder(arrays).find(path):
+            if isinstance(found, Excluded):
+                yield Unread(found.name, str(found.reason))
+                continue
+            groups = model.group(found, options.people)
+            if not groups:
+                yield Unread(found.identity.name, "nobody is seen in it")
+            for tracks in groups:
+                try:
+                    yield model.take_people(found, tracks, doubt=doubt)
+                except UserError as error:
+                    yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
+
+
+def parse_unit(text: str) -> str | float:
+    """A unit by its name, or its metres."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def batches(every: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    """So many at a time, in order."""
+    left = iter(every)
+    while part := tuple(islice(left, size)):
+        yield part
+
+
+def tell_unread(rows: list[dict[str, Any]]) -> bool:
+    """Say which recordings could not be used and why, a line each for the first; whether there are any."""
+    for row in rows[:MOST_NAMED]:
+        print(f"not used: {row['recording']}: {row['error']}", file=sys.stderr)
+    if len(rows) > MOST_NAMED:
+        print(f"not used: {len(rows) - MOST_NAMED} more; --json, --csv and --parquet name them all", file=sys.stderr)
+    return bool(rows)

@@ -1,0 +1,133 @@
+"""Recordings of no data set: any format, in files, folders and archives, without labels."""
+
+import io
+import tarfile
+import zipfile
+
+import numpy as np
+import pytest
+
+from hacm.errors import UserError
+from hacm.recordings import Excluded, Recording, ntu, ui_prmd, utd_mhad
+from hacm.recordings.anywhere import Finder
+from hacm.recordings.arrays import ArrayReader
+from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
+from tests.helpers import ntu_text, utd_mhad_mat
+
+FINDER = Finder(ArrayReader(KINECT_V1, fps=30.0, unlabelled=True))
+NTU = ntu_text.write([[("7", ntu_text.body(0.5))], [("7", ntu_text.body(0.6))]])
+MAT = utd_mhad_mat.mat(d_skel=utd_mhad_mat.numbers())
+RNG = np.random.default_rng(0)
+
+
+def text(values):
+    return (
+        "".join(" ".join(f"{value:.6f}" for value in frame.flat) + "\n" for frame in values)
+        .encode()
+        .replace(b" ", b",")
+    )
+
+
+POSITIONS, ANGLES = (text(RNG.normal(0, 30, (3, 22, 3))) for _ in range(2))
+FILES = {
+    "my walk.skeleton": NTU,
+    "people/anna.mat": MAT,
+    "physio/Positions/m03_s02_e10_positions.txt": POSITIONS,
+    "physio/Angles/m03_s02_e10_angles.txt": ANGLES,
+    "readme.txt": b"nothing",
+}
+NAMES = {"my walk": KINECT_V2, "people/anna": KINECT_V1, "physio/m03_s02_e10": UI_PRMD}
+
+
+def put(folder, files=FILES):
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def zipped(files):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return stream.getvalue()
+
+
+def tarred(files):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, data in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    return stream.getvalue()
+
+
+def check_all(found, beginning=""):
+    assert {one.identity.name: one.topology for one in found} == {beginning + name: one for name, one in NAMES.items()}
+    by_name = {one.identity.name.removeprefix(beginning): one for one in found}
+    expected = {
+        "my walk": ntu.parse(NTU, "S001C001P001R001A001").bodies_MTVC,
+        "people/anna": utd_mhad.parse(MAT, "a1_s1_t1_skeleton.mat").bodies_MTVC,
+    }
+    for name, bodies_MTVC in expected.items():
+        np.testing.assert_array_equal(by_name[name].bodies_MTVC, bodies_MTVC)
+    offsets, angles = (
+        np.array([line.split(b",") for line in data.splitlines()], float).reshape(3, 22, 3)
+        for data in (POSITIONS, ANGLES)
+    )
+    placed_TVC = 0.01 * ui_prmd.place_joints(offsets, angles)
+    np.testing.assert_allclose(by_name["physio/m03_s02_e10"].bodies_MTVC[0], placed_TVC, atol=1e-5)
+
+
+def test_a_folder(tmp_path):
+    check_all(list(FINDER.find(put(tmp_path))))
+
+
+@pytest.mark.parametrize(("name", "pack"), [("all.zip", zipped), ("all.tar.gz", tarred)])
+def test_an_archive_and_one_in_a_folder(tmp_path, name, pack):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / name).write_bytes(pack(FILES))
+    check_all(list(FINDER.find(tmp_path / "deep" / name)))
+    check_all(list(FINDER.find(tmp_path)), f"deep/{name}/")
+
+
+def test_a_file_by_itself_finds_what_belongs_to_it(tmp_path):
+    put(tmp_path)
+    put(tmp_path, {"beside/m03_s02_e10_positions.txt": POSITIONS, "beside/m03_s02_e10_angles.txt": ANGLES})
+    for path, name in {
+        "my walk.skeleton": "my walk",
+        "people/anna.mat": "anna",
+        "beside/m03_s02_e10_positions.txt": "m03_s02_e10",
+    }.items():
+        (one,) = FINDER.find(tmp_path / path)
+        assert one.identity.name == name
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    put(tmp_path, {"a.skeleton": NTU[:40], "b.mat": b"no", "m01_s01_e01_positions.txt": POSITIONS, "c.npy": b"x"})
+    found = list(FINDER.find(tmp_path))
+    assert all(isinstance(one, Excluded) for one in found)
+    assert [one.name for one in found] == ["a", "b", "c", "m01_s01_e01"]
+    assert "angles" in str(found[-1].reason)
+    assert found[0].source == f"{tmp_path}/a.skeleton"
+
+
+def test_arrays_need_no_label_and_no_rate(tmp_path):
+    joints = RNG.normal(size=(2, 5, 20, 3)).astype(np.float32)
+    np.save(tmp_path / "x.npy", joints)
+    np.savez(tmp_path / "y.npz", joints=joints, fps=60, action=7)
+    first, second = FINDER.find(tmp_path)
+    assert isinstance(first, Recording)
+    assert (first.fps, second.fps) == (30.0, 60.0)
+    for one in (first, second):
+        np.testing.assert_array_equal(one.bodies_MTVC, joints)
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(UserError, match="no such file or folder"):
+        list(FINDER.find(tmp_path / "nowhere"))
+    put(tmp_path, {"readme.txt": b"nothing", "m01_s01_e01_angles.txt": ANGLES})
+    with pytest.raises(UserError, match="no recording of a known format"):
+        list(FINDER.find(tmp_path))
