@@ -20,6 +20,7 @@ from hacm import __version__
 from hacm.errors import UserError, run_program
 
 COMMANDS = {
+    "embed": "write the features of recordings, with a trained model",
     "models": "list the models that are shipped, or show a model's card",
     "predict": "name what recordings show, with a trained model",
 }

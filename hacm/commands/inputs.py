@@ -40,7 +40,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--unit", default="m", metavar="UNIT", help="of .npz, .npy and .csv: m, cm, mm, in, ft, or a number of metres"
     )
-    parser.add_argument("--up", choices=UP, default="y", help="of .npz, .npy and .csv: the axis that points up")
+    parser.add_argument(
+        "--up",
+        choices=UP,
+        default="y",
+        help="of .npz, .npy and .csv: the axis that points up (--up=-y where y grows downwards)",
+    )
     parser.add_argument(
         "--people",
         choices=("together", "apart"),
@@ -118,10 +123,10 @@ def batches(every: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
         yield part
 
 
-def tell_unread(rows: list[dict[str, Any]]) -> bool:
+def tell_unread(unread: list[Unread]) -> bool:
     """Say which recordings could not be used and why, a line each for the first; whether there are any."""
-    for row in rows[:MOST_NAMED]:
-        print(f"not used: {row['recording']}: {row['error']}", file=sys.stderr)
-    if len(rows) > MOST_NAMED:
-        print(f"not used: {len(rows) - MOST_NAMED} more; --json, --csv and --parquet name them all", file=sys.stderr)
-    return bool(rows)
+    for one in unread[:MOST_NAMED]:
+        print(f"not used: {one.recording}: {one.reason}", file=sys.stderr)
+    if len(unread) > MOST_NAMED:
+        print(f"not used: {len(unread) - MOST_NAMED} more", file=sys.stderr)
+    return bool(unread)

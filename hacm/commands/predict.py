@@ -49,7 +49,8 @@ def main() -> int:
     model = inputs.open_model(options)
     rows = list(predict(model, options))
     write(rows, options)
-    return USER_MISTAKE if inputs.tell_unread([row for row in rows if row["error"] is not None]) else 0
+    unread = [inputs.Unread(row["recording"], row["error"]) for row in rows if row["error"] is not None]
+    return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
 def predict(model: Model, options: argparse.Namespace) -> Iterator[Row]:

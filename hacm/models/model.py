@@ -273,7 +273,7 @@ class Model:
         if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-2] in counts:
             return
         fitting = [one.name for one in TOPOLOGIES.values() if shape[-2] in (len(one.recorded), len(one.joints))]
-        remedy = f"if they are {' or '.join(fitting)}, say so (skeleton)" if fitting else (
+        remedy = f"if they are {' or '.join(fitting)}, say so (skeleton={fitting[0]})" if fitting else (
             f"known skeletons: {', '.join(TOPOLOGIES)}"
         )  # fmt: skip
         raise ImplausibleRecording(

@@ -125,7 +125,11 @@ def _check_size(one: Measures, seen: Seen) -> str | None:
     if low / IMPOSSIBLE_SIZE <= one.size <= high * IMPOSSIBLE_SIZE:
         return None
     fitting = [unit for unit, metres in UNITS.items() if low / UNUSUAL_SIZE <= one.size * metres <= high * UNUSUAL_SIZE]
-    remedy = f"if they are {fitting[0]}, say unit {fitting[0]}" if fitting else "say how many metres their unit is"
+    remedy = (
+        f"if they are {fitting[0]}, say unit={fitting[0]}"
+        if fitting
+        else "say how many metres their unit is (unit=0.5)"
+    )
     return (
         f"a bone is {one.size:.3g} m long on average, {low:.2g} to {high:.2g} m in training, so the coordinates are "
         f"not metres: {remedy}"
@@ -149,7 +153,7 @@ def _check_up(one: Measures, seen: Seen) -> str | None:
     best = max(UPRIGHT, key=lambda up: one.upright(height_V, up))
     if one.upright(height_V, best) < seen.upright - MARGIN:
         return None
-    return f"y does not point up: {best} does, so say up {best} (a person who lies, or is upside down, looks so, too)"
+    return f"y does not point up: {best} does, so say up={best} (a person who lies, or is upside down, looks so, too)"
 
 
 def _note_length(one: Measures, seen: Seen, fps: float) -> str | None:

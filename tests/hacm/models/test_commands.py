@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import hacm
-from hacm.commands import models, predict
+from hacm.commands import embed, models, predict
 from hacm.errors import UserError
 from hacm.models import folder
 from tests.helpers.small_model import CLASSES, TOPOLOGY, build
@@ -66,7 +66,7 @@ def test_a_row_for_each_recording_also_for_those_that_cannot_be_used(built, mode
         assert rows[name]["probability"] == pytest.approx(expected.probability, abs=1e-4)
         assert rows[name]["familiar"] == expected.familiar
     assert rows["deeper/both"]["person"] == "1+2"
-    assert "say unit mm" in rows["huge"]["error"]
+    assert "say unit=mm" in rows["huge"]["error"]
     assert rows["broken"]["class"] is None
     assert [line.split(":")[1].strip() for line in said.err.splitlines()] == ["broken", "huge"]
 
@@ -112,6 +112,29 @@ def test_mistakes_are_one_line(model, recordings, monkeypatch, words, line):
 def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, monkeypatch):
     with pytest.raises(UserError, match="--model: say which model; shipped are: none"):
         call(predict, monkeypatch, recordings)
+
+
+@pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
+def test_features_are_written_with_their_names(built, model, recordings, tmp_path, monkeypatch, capsys):
+    words = [recordings, "--model", model, "--doubtful", "--people", "apart"]
+    monkeypatch.setattr(embed, "AT_ONCE", 2)
+    assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.parquet") == 1  # broken.npz
+    assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.npz") == 1
+    said = capsys.readouterr()
+    assert f"{tmp_path}/f.npz: 5 rows of 16 features by small" in said.out
+    assert said.err.count("not used: broken") == 2
+    table = pl.read_parquet(tmp_path / "f.parquet")
+    arrays = dict(np.load(tmp_path / "f.npz"))
+    assert table["recording"].to_list() == ["deeper/both", "deeper/both", "huge", "one", "two"]
+    assert table["person"].to_list() == ["1", "2", "1", "1", "1"]
+    assert "not metres" in table["remarks"][2]
+    for name in ("recording", "person", "frames", "fps", "remarks", "model"):
+        assert arrays[name].tolist() == table[name].to_list()
+    np.testing.assert_array_equal(arrays["features"], table["features"].to_numpy())
+    one = next(clip for clip in built.test_clips() if len(clip) == 1)
+    np.testing.assert_allclose(arrays["features"][3], hacm.load(model).features(one)[0], atol=1e-5)
+    with pytest.raises(UserError, match=r"must end in \.parquet or \.npz"):
+        call(embed, monkeypatch, *words, "--out", tmp_path / "f.txt")
 
 
 def test_a_card_is_shown(model, monkeypatch, capsys):

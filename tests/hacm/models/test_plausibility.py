@@ -47,14 +47,14 @@ def test_nobody_of_training_and_nobody_alike_is_doubted(seed):
 @pytest.mark.parametrize(("scale", "unit"), [(1000, "mm"), (100, "cm"), (1 / 0.0254, "in"), (1 / 0.3048, "ft")])
 def test_another_unit_is_named(scale, unit):
     (line,), unusual = check(CLIPS[4] * scale)
-    assert line.endswith(f"if they are {unit}, say unit {unit}")
+    assert line.endswith(f"if they are {unit}, say unit={unit}")
     assert not any("anybody" in line for line in unusual)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 5.7])
 def test_a_unit_that_nobody_knows(scale):
     (line,), _ = check(CLIPS[4] * scale)
-    assert line.endswith("say how many metres their unit is")
+    assert line.endswith("say how many metres their unit is (unit=0.5)")
 
 
 @pytest.mark.parametrize("up", [up for up in UPRIGHT if up != "y"])
@@ -64,7 +64,7 @@ def test_another_axis_is_named(up):
     for axis, (source, sign) in enumerate(UPRIGHT[up]):
         other[..., source] = sign * clip[..., axis]
     (line,), _ = check(other)
-    assert line.startswith(f"y does not point up: {up} does, so say up {up}")
+    assert line.startswith(f"y does not point up: {up} does, so say up={up} (")
 
 
 def test_a_child_and_a_giant_are_unusual():

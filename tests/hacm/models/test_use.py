@@ -80,7 +80,9 @@ def test_units_are_converted_when_said_and_refused_when_not(built, model, unit, 
     clip = built.test_clips()[1]
     np.testing.assert_allclose(quietly(model, clip / metres, unit=unit), quietly(model, clip), atol=1e-4)
     if metres < 0.1:
-        with pytest.raises(ImplausibleRecording, match=rf"a bone is .* so the coordinates are not metres: .*{unit}"):
+        with pytest.raises(
+            ImplausibleRecording, match=rf"a bone is .* so the coordinates are not metres: .*unit={unit}"
+        ):
             model.features(clip / metres)
 
 
@@ -91,7 +93,7 @@ def test_axes_are_turned_when_said_and_refused_when_not(built, model, up):
     for axis, (source, sign) in enumerate(UPRIGHT[up]):
         other[..., source] = sign * clip[..., axis]
     np.testing.assert_allclose(quietly(model, other, up=up), quietly(model, clip), atol=1e-5)
-    with pytest.raises(ImplausibleRecording, match=f"say up {up}"):
+    with pytest.raises(ImplausibleRecording, match=f"say up={up} "):
         model.features(other)
 
 
