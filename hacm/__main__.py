@@ -21,6 +21,7 @@ from hacm.errors import UserError, run_program
 
 COMMANDS = {
     "embed": "write the features of recordings, with a trained model",
+    "fit": "teach a trained encoder classes of your own",
     "models": "list the models that are shipped, or show a model's card",
     "predict": "name what recordings show, with a trained model",
 }

@@ -42,11 +42,11 @@ def main() -> int:
     options = command_line().parse_args()
     if options.out.suffix not in SUFFIXES:
         raise UserError(f"--out {options.out}: must end in {' or '.join(SUFFIXES)}")
-    model = inputs.open_model(options)
+    model = inputs.open_model(options.model, options.device)
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
     features = [np.empty((0, model.description.model.dim), np.float32)]
-    for part in inputs.batches(inputs.read(model, options), AT_ONCE):
+    for part in inputs.batches(inputs.read(model, options.paths, options), AT_ONCE):
         taken = [one for one in part if not isinstance(one, inputs.Unread)]
         unread += [one for one in part if isinstance(one, inputs.Unread)]
         rows += map(describe, taken)

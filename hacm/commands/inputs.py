@@ -13,6 +13,7 @@ from hacm.errors import MOST_NAMED, UserError
 if TYPE_CHECKING:
     from hacm.models.model import Model, Taken
 
+A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
 UP = ("x", "-x", "y", "-y", "z", "-z")
 
 
@@ -27,7 +28,12 @@ class Unread:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Give a command what recordings and a model are given by."""
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, folder or archive of recordings")
-    parser.add_argument("--model", metavar="NAME", help="a shipped model (hacm models lists them), or a model's folder")
+    parser.add_argument("--model", metavar="NAME", help=A_MODEL)
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Give a command what may be said of recordings."""
     parser.add_argument(
         "--skeleton", metavar="NAME", help="of .npz, .npy and .csv: whose joints (the model's if not given)"
     )
@@ -63,22 +69,21 @@ def count(text: str) -> int:
     return int(text)
 
 
-def open_model(options: argparse.Namespace) -> "Model":
-    """The model that is asked for; without --model the one that is shipped, if there is one alone."""
+def open_model(name: str | None, device: str) -> "Model":
+    """The model of that name; None: the one that is shipped, if there is one alone. device: as --device has it."""
     import hacm
     from hacm.devices import choose_device
     from hacm.models.finding import list_shipped
 
-    name = options.model
     if name is None:
         shipped = list_shipped()
         if len(shipped) != 1:
             raise UserError(f"--model: say which model; shipped are: {', '.join(shipped) or 'none'}")
         name = shipped[0]
-    return hacm.load(name, choose_device(options.device))
+    return hacm.load(name, choose_device(device))
 
 
-def read(model: "Model", options: argparse.Namespace) -> Iterator["Taken | Unread"]:
+def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Taken | Unread"]:
     """Every recording and person as the model takes it, or why it cannot be; in the order of the paths."""
     from hacm.models.model import Doubt, find_skeleton, metres_of
     from hacm.recordings import Excluded
@@ -93,7 +98,7 @@ def read(model: "Model", options: argparse.Namespace) -> Iterator["Taken | Unrea
         unlabelled=True,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"
-    for path in options.paths:
+    for path in paths:
         for found in Finder(arrays).find(path):
             if isinstance(found, Excluded):
                 yield Unread(found.name, str(found.reason))

@@ -46,7 +46,7 @@ Row = dict[str, Any]
 
 def main() -> int:
     options = command_line().parse_args()
-    model = inputs.open_model(options)
+    model = inputs.open_model(options.model, options.device)
     rows = list(predict(model, options))
     write(rows, options)
     unread = [inputs.Unread(row["recording"], row["error"]) for row in rows if row["error"] is not None]
@@ -55,7 +55,7 @@ def main() -> int:
 
 def predict(model: Model, options: argparse.Namespace) -> Iterator[Row]:
     """A row for each recording and person, also for one that cannot be read: then with the error and no class."""
-    for part in inputs.batches(inputs.read(model, options), AT_ONCE):
+    for part in inputs.batches(inputs.read(model, options.paths, options), AT_ONCE):
         found = iter(model.describe([one for one in part if not isinstance(one, inputs.Unread)]))
         for one in part:
             if isinstance(one, inputs.Unread):

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from hacm.cleaning import CleaningSettings
 from hacm.clips.ragged import Clips
-from hacm.evaluation.features import encode
+from hacm.evaluation.features import Encodes, encode
+from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.models.calibration import calibration_error, calibration_interval, fit_temperature, probabilities
@@ -62,7 +64,7 @@ def describe(
     )
 
 
-def assemble(description: Description, model: HACM, head: Mapping[str, Tensor]) -> Parts:
+def assemble(description: Description, model: Encodes, head: Mapping[str, Tensor]) -> Parts:
     """The model of these weights; head: what the protocol kept (Result.head). It has no neighbours yet."""
     parts = build(description, {})
     tuned = description.head == "finetune"
@@ -77,13 +79,15 @@ def learn_distances(parts: Parts, task: Task) -> Parts:
     """The model with neighbours and a threshold; as it is, if fewer than two training subjects are known."""
     if task.subject_N is None or len(task.subject_N[task.train_index].unique()) < 2:
         return parts
-    features_GD, test_ND = (encode_part(parts, task, index_N) for index_N in (task.train_index, task.test_index))
+    features_GD = encode_part(parts, task, task.train_index)
     subject_G = task.subject_N[task.train_index]
     threshold = choose_threshold(distances_left_out(features_GD, subject_G), FALSE_ALARMS)
     neighbours = Neighbours.of(features_GD)
-    beyond = float((neighbours.distance(test_ND) > threshold).double().mean())
-    title = f"{parts.description.origin.dataset}, test subjects"
-    familiarity = Familiarity(threshold, FALSE_ALARMS, len(subject_G.unique()), {title: beyond})
+    measured = {}
+    if not torch.equal(task.test_index, task.train_index):
+        distance_N = neighbours.distance(encode_part(parts, task, task.test_index))
+        measured[f"{parts.description.origin.dataset}, test subjects"] = float((distance_N > threshold).double().mean())
+    familiarity = Familiarity(threshold, FALSE_ALARMS, len(subject_G.unique()), measured)
     return replace(parts, description=replace(parts.description, familiarity=familiarity), neighbours=neighbours)
 
 
@@ -96,15 +100,14 @@ def encode_part(parts: Parts, task: Task, index_N: Tensor) -> Tensor:
     )  # fmt: skip
 
 
-def calibrate(parts: Parts, model: HACM, task: Task, settings: ProbeSettings, seed: int, device: str) -> Parts:
+def calibrate(parts: Parts, model: Encodes, task: Task, settings: ProbeSettings, seed: int, device: str) -> Parts:
     """The model with a temperature from probes that were trained with one training subject left out each.
 
     For linear heads. As it is, if fewer than two training subjects are known.
     """
     if task.subject_N is None or len(task.subject_N[task.train_index].unique()) < 2:
         return parts
-    shared = {field.name: getattr(settings, field.name) for field in fields(ProbeSettings)}
-    left_out = loso.run(model, task, LosoSettings(**shared), seed, device)
+    left_out = leave_out(model, task, settings, seed, device)
     temperature = fit_temperature(left_out.scores_NK, left_out.target_N)
     score_NK = score_part(parts, task, task.test_index)
     calibration = measure_calibration(
@@ -112,6 +115,12 @@ def calibrate(parts: Parts, model: HACM, task: Task, settings: ProbeSettings, se
         len(left_out.target_N),
     )  # fmt: skip
     return replace(parts, description=replace(parts.description, calibration=calibration))
+
+
+def leave_out(model: Encodes, task: Task, settings: ProbeSettings, seed: int, device: str) -> Result:
+    """The scores of all training clips, each by a probe that was trained without its subject."""
+    shared = {field.name: getattr(settings, field.name) for field in fields(ProbeSettings)}
+    return loso.run(model, task, LosoSettings(**shared), seed, device)
 
 
 def measure_calibration(

@@ -10,6 +10,20 @@ CONTROLS = {
 }
 """Figures that an encoder's stands beside, by name; `_low` and `_high` end the names of their intervals."""
 
+JUDGED = {
+    "test subjects": "On the test part, whose people it has not seen:",
+    "left-out subjects": "On its own recordings, each scored by a head that was trained without the person in it:",
+    "left-out recordings": "On its own recordings, each scored by a head that was trained without that recording. Who "
+    "is in them is not known, so people it has not seen are recognised less often:",
+}
+BY_PEOPLE = "of {} people, each scored by a head that was trained without that person"
+LEFT_OUT = {
+    "test subjects": BY_PEOPLE,
+    "left-out subjects": BY_PEOPLE,
+    "left-out recordings": "in {} parts, each scored by a head that was trained without that part",
+}
+"""How a temperature was chosen; {}: Calibration.subjects."""
+
 TRAINED_BY = {
     "linear": "a linear layer on the frozen encoder",
     "finetune": "encoder and head trained together on the labels",
@@ -29,12 +43,15 @@ def _banner(model: Description) -> Iterator[str]:
 
 def _training(model: Description) -> Iterator[str]:
     origin, settings = model.origin, model.model
+    data = f"{origin.clips} clips of {_count_people(origin.subjects)} from {origin.title}"
+    own = origin.encoder_from is not None
     yield from (
         "## What it is",
         "",
-        f"A skeleton encoder, pretrained without labels by HA-CM (variant {origin.variant}, seed {origin.seed}) on the "
-        f"training part of {origin.benchmark}: {origin.clips} clips of {origin.subjects} people from {origin.title}. "
-        f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks.",
+        f"A skeleton encoder, pretrained without labels by HA-CM (variant {origin.variant}, seed {origin.seed}) on "
+        f"{origin.encoder_from if own else f'the training part of {origin.benchmark}: {data}'}. "
+        f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks."
+        f"{f' Its head was trained on {data}.' if own else ''}",
         "",
     )
     if model.head is not None:
@@ -44,6 +61,10 @@ def _training(model: Description) -> Iterator[str]:
         yield from ("It has no head: it gives features, and no classes.", "")
     yield from (f"- data version: {origin.data_version}", f"- code: {origin.code or 'not known'}",
                 f"- licence of the recordings: {origin.data_licence or 'not stated'}", "")  # fmt: skip
+
+
+def _count_people(subjects: int) -> str:
+    return f"{subjects} people" if subjects else "people that are not told apart"
 
 
 def _input(model: Description) -> Iterator[str]:
@@ -68,7 +89,7 @@ def _results(model: Description) -> Iterator[str]:
     figures = model.figures
     if "top1" not in figures:
         return
-    yield from ("## What it reaches", "", "On the test part, whose people it has not seen:", "",
+    yield from ("## What it reaches", "", JUDGED[model.judged_on], "",
                 "| | top-1, percent | 95 % interval |", "|---|---|---|")  # fmt: skip
     for name, title in {"top1": "this model", **CONTROLS}.items():
         if name in figures:
@@ -84,19 +105,19 @@ def _trust(model: Description) -> Iterator[str]:
     if model.head is not None and calibration is None:
         yield from ("Its probabilities are not calibrated.", "")
     if calibration is not None:
+        left_out = LEFT_OUT[model.judged_on].format(calibration.subjects)
         yield from (
             f"Probabilities are softmax(scores / {calibration.temperature:.3g}). The temperature was chosen on "
-            f"{calibration.clips} clips of {calibration.subjects} training subjects, each scored by a head that was "
-            f"trained without that subject. On the {calibration.test_clips} test clips the expected calibration error "
-            f"is {calibration.ece:.1f} % [{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], without the "
-            f"temperature {calibration.ece_before:.1f} %.",
+            f"{calibration.clips} clips {left_out}. The expected calibration error, on {calibration.test_clips} clips "
+            f"({model.judged_on}), is {calibration.ece:.1f} % [{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], "
+            f"without the temperature {calibration.ece_before:.1f} %.",
             "",
         )
     if familiarity is not None:
         yield from (
             f"A recording is said to be unfamiliar beyond a distance of {familiarity.threshold:.3g} from the nearest "
-            f"training clip: {100 * familiarity.false_alarms:.0f} % of the clips of training subjects that were left "
-            "out lie beyond. Measured:",
+            f"training clip: {100 * familiarity.false_alarms:.0f} % of the clips of those that were left out lie "
+            "beyond. Measured:",
             "",
             *(f"- {name}: {100 * share:.1f} % of the clips lie beyond" for name, share in familiarity.measured.items()),
             "",
@@ -109,8 +130,8 @@ def _limits(model: Description) -> Iterator[str]:
     if model.head is not None:
         yield f"- It always names one of its {len(model.classes)} classes, also for a movement that is none of them."
     yield from (
-        f"- It knows {origin.subjects} people, before the sensors and from the sides that {origin.title} has. Other "
-        "people, sensors and viewpoints are recognised less often, by how much is not known unless it is stated above.",
+        f"- It knows {_count_people(origin.subjects)}, before the sensors and from the sides that {origin.title} has. "
+        "Other people, sensors and viewpoints are recognised less often, by how much is not known unless stated above.",
         "- It takes a recording for one movement: it does not find movements in a long one.",
         "- It must not be used to decide about people.",
         "",

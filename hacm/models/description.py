@@ -16,6 +16,9 @@ from hacm.skeletons.topology import Topology
 HeadKind = Literal["linear", "finetune"]
 """What a head was trained by: the protocol of that name."""
 
+JudgedOn = Literal["test subjects", "left-out subjects", "left-out recordings"]
+"""On whose clips figures are measured: of subjects never trained on, or of those that were left out one by one."""
+
 Axes = tuple[float, float, float]
 
 
@@ -23,7 +26,9 @@ Axes = tuple[float, float, float]
 class Origin:
     """What a model was trained on, and by what.
 
-    clips, subjects: of the training part. code: the commit. data_licence: as the data set's authors put it.
+    clips, subjects: of the training part, or of a user's own recordings; subjects 0: not known. code: the commit.
+    data_licence: as the data set's authors put it. encoder_from: in words, what the encoder was pretrained on, where
+    that is not the same.
     """
 
     dataset: str
@@ -37,6 +42,7 @@ class Origin:
     clips: int
     subjects: int
     code: str | None = None
+    encoder_from: str | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
 
 
@@ -66,8 +72,8 @@ class Calibration:
     """How probabilities follow from scores: softmax of scores / temperature (hacm.models.calibration).
 
     subjects, clips: the training subjects that were left out one by one, and their clips. ece, ece_low, ece_high: the
-    expected calibration error on the test subjects' clips, in percent, with its 95 % interval; ece_before: without the
-    temperature. test_clips: how many clips these rest on.
+    expected calibration error in percent, with its 95 % interval, on clips that the temperature was not chosen on (as
+    Description.judged_on says); ece_before: without the temperature. test_clips: how many clips these rest on.
     """
 
     temperature: float
@@ -86,7 +92,7 @@ class Familiarity:
     """From which distance on a recording is far from everything trained on (hacm.models.familiarity).
 
     false_alarms: the share of left-out training subjects' clips that lie beyond. measured: by data set, the share of
-    its clips that lie beyond; the model's own data set stands for its test subjects.
+    its clips that lie beyond.
     """
 
     threshold: float
@@ -102,6 +108,7 @@ class Description:
 
     topology: the skeleton's name and Topology.describe(). absent_bodies: as in training the head. hidden: width of a
     fine-tuned head. classes: their names, in the order of the scores. figures: percent, by name, as in metrics.json.
+    judged_on: whose clips these are; nothing was fitted to them.
     """
 
     name: str
@@ -118,6 +125,7 @@ class Description:
     calibration: Calibration | None = None
     familiarity: Familiarity | None = None
     figures: Mapping[str, int | float] = field(default_factory=dict)
+    judged_on: JudgedOn = "test subjects"
     __pydantic_config__: ClassVar[Any] = STRICT
 
     @property

@@ -100,6 +100,7 @@ class Model:
     """
 
     def __init__(self, parts: folder.Parts, device: str = "cpu") -> None:
+        self.parts = parts
         self.description: Description = parts.description
         self.topology: Topology = parts.description.skeleton
         self.device = torch.device(device)

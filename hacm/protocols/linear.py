@@ -6,16 +6,15 @@ beside it, under that name.
 
 from collections.abc import Callable
 
-from hacm.evaluation.features import frozen
+from hacm.evaluation.features import Encodes, frozen
 from hacm.evaluation.probe import train_probe
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.settings import LinearSettings as Settings
 
 
 def run(
-    model: HACM,
+    model: Encodes,
     task: Task,
     settings: Settings,
     seed: int,

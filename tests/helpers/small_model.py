@@ -10,6 +10,7 @@ from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
 from hacm.models import building
+from hacm.models.building import take_clips
 from hacm.models.description import Origin
 from hacm.models.folder import Parts
 from hacm.protocols import finetune, linear
@@ -44,7 +45,7 @@ class Built:
 
     def test_clips(self) -> list:
         """The test clips as arrays, (M, T, V, 3)."""
-        return list(building.take_clips(self.task.clips, self.task.test_index))
+        return list(take_clips(self.task.clips, self.task.test_index))
 
 
 def people(clips: Clips) -> Task:
