@@ -145,7 +145,7 @@ def score_part(parts: Parts, task: Task, index_N: Tensor) -> NDArray[np.float32]
     """The scores that the model gives clips of the data set."""
     topology, seen = parts.description.skeleton, parts.description.seen
     taken = [
-        Taken(str(number), (1,), Clip(Identity(str(number), None, 0), seen.fps, topology, bodies_MTVC))
+        Taken(str(number), (1,), Clip(Identity(str(number), None, None), seen.fps, topology, bodies_MTVC))
         for number, bodies_MTVC in enumerate(take_clips(task.clips, index_N))
     ]
     score_NK = Model(parts).run(taken)[1]

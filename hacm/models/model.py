@@ -36,7 +36,14 @@ People = Literal["together", "apart"]
 Doubt = Literal["error", "warn"]
 
 
-LOSSES = (Kind.TRUNCATED, Kind.NOT_FINITE, Kind.GAP, Kind.TRACK_BEYOND_TWO)
+LOSSES = (
+    Kind.TRUNCATED,
+    Kind.NOT_FINITE,
+    Kind.GAP,
+    Kind.TRACK_BEYOND_TWO,
+    Kind.JOINT_LEFT,
+    Kind.CENTRE_STAND_IN,
+)
 """Notes on parts of a recording that are not looked at, and that nobody asked to leave out."""
 
 
@@ -180,7 +187,9 @@ class Model:
                 bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up)
             except BadRecording as reason:
                 raise ImplausibleRecording(f"{name}: {reason}") from reason
-            recording = Recording(Identity(name, None, 0), fps or self.description.seen.fps, source, bodies_MTVC, notes)
+            recording = Recording(
+                Identity(name, None, None), fps or self.description.seen.fps, source, bodies_MTVC, notes
+            )
             if len(bodies_MTVC) == 0:
                 raise ImplausibleRecording(f"{name}: nobody is seen in it")
             for tracks in self.group(recording, people):

@@ -12,7 +12,7 @@ from hacm.archives.members import is_pack, members
 from hacm.archives.raw_file import RawFile
 from hacm.archives.rules import Refused
 from hacm.errors import BadRecording, UserError
-from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, ntu, ui_prmd, utd_mhad
+from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, label_table, ntu, ui_prmd, utd_mhad
 from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.notes import reason_of
@@ -33,6 +33,8 @@ class Finder:
     def part_of(self, path: str) -> Part | None:
         """What a file is, by its name; None: nothing that is known."""
         place = PurePosixPath(path)
+        if place.name.lower() == label_table.FILE:
+            return None
         if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES):
             return Part(str(place.with_suffix("")))
         part = ui_prmd.part_of(path)

@@ -78,6 +78,10 @@ def main() -> None:
     expect_version(benchmark.store, encoder.facts["data_version"], run.model)
     if encoder_hash(encoder.model) != details["encoder_hash"]:
         raise UserError(f"{result}: of another encoder than {run.model} holds now; run dvc repro")
+    if benchmark.store.dimensions != 3:
+        raise UserError(
+            f"{run.benchmark}: of {benchmark.store.dimensions} dimensions; models of these are not made yet"
+        )
     cleaning = find_cleaning(benchmark)
     task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
     parts = make_model(options.name or options.out.name, encoder, benchmark, task, cleaning, result, details)
