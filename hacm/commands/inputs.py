@@ -53,6 +53,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="of .npz, .npy and .csv: the axis that points up (--up=-y where y grows downwards)",
     )
     parser.add_argument(
+        "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
+    )
+    parser.add_argument(
         "--people",
         choices=("together", "apart"),
         help="several people as one, or one by one (as in training if not given)",
@@ -108,7 +111,7 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
                 yield Unread(found.identity.name, "nobody is seen in it")
             for tracks in groups:
                 try:
-                    yield model.take_people(found, tracks, doubt=doubt)
+                    yield model.take_people(found, tracks, turn=options.turn, doubt=doubt)
                 except UserError as error:
                     yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
 

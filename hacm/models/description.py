@@ -51,9 +51,9 @@ class Seen:
     """What the training clips were like (hacm.models.plausibility): others are held against it.
 
     fps: frames per second. frames: the fewest and the most of a clip. bodies: the most of a clip. size: metres, the
-    least and the greatest mean bone. height_V: how high each joint is on average, metres. upright: the least agreement
-    of a clip with height_V. facing_C: the direction from right to left, horizontal. turned: the least agreement of a
-    clip with facing_C; both are None where no joints are called left and right.
+    least and the greatest mean bone. height_V: how high each joint is on average, metres. upright: the least cosine
+    between y and what is up by height_V in a clip. facing_C: the direction from right to left, horizontal. turned: the
+    least cosine between it and a clip's; both are None where no joints are called left and right.
     """
 
     fps: float

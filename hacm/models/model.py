@@ -3,6 +3,7 @@
 Shapes: N clips, K classes, D width, M bodies, T frames, V joints, C coordinates.
 """
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -150,7 +151,8 @@ class Model:
         fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a
         Topology, if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many
         metres it is. up: the axis that points up, "-y" where y grows downwards. centre: whether clips are moved so that
-        they begin at the origin (as in training, if not said). people: several bodies are taken `together`, as one
+        they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x, by which
+        everything is turned so that people face as in training. people: several bodies are taken `together`, as one
         clip, or `apart`, one by one; together if training had clips of two people, else apart. doubt: `warn` instead of
         an error where a recording cannot be what the model was trained on.
 
@@ -169,6 +171,7 @@ class Model:
         unit: str | float = "m",
         up: Up = "y",
         centre: bool | None = None,
+        turn: float = 0.0,
         people: People | None = None,
         doubt: Doubt = "error",
     ) -> Iterator[Taken]:
@@ -193,7 +196,7 @@ class Model:
             if len(bodies_MTVC) == 0:
                 raise ImplausibleRecording(f"{name}: nobody is seen in it")
             for tracks in self.group(recording, people):
-                taken = self.take_people(recording, tracks, centre=centre, doubt=doubt)
+                taken = self.take_people(recording, tracks, centre=centre, turn=turn, doubt=doubt)
                 for remark in taken.remarks:
                     warnings.warn(f"{name}: {remark}", UnusualRecording, stacklevel=4)
                 yield taken
@@ -205,13 +208,21 @@ class Model:
         return [tuple(tracks)] if together and tracks else [(track,) for track in tracks]
 
     def take_people(
-        self, recording: Recording, tracks: tuple[int, ...], *, centre: bool | None = None, doubt: Doubt = "error"
+        self,
+        recording: Recording,
+        tracks: tuple[int, ...],
+        *,
+        centre: bool | None = None,
+        turn: float = 0.0,
+        doubt: Doubt = "error",
     ) -> Taken:
         """These tracks of a recording of any skeleton as one clip, cleaned as in training; see `predict`."""
         settings = self.description.cleaning
         if centre is not None:
             settings = replace(settings, translate="first_frame" if centre else "none")
         bodies_MTVC = map_joints(self.topology, recording.topology).read(recording.bodies_MTVC[list(tracks)])
+        if turn:
+            bodies_MTVC = turn_about(bodies_MTVC, turn)
         try:
             clip = clean(replace(recording, topology=self.topology, bodies_MTVC=bodies_MTVC), settings)
         except BadRecording as reason:
@@ -308,6 +319,15 @@ def find_skeleton(skeleton: str | Topology) -> Topology:
     if skeleton not in TOPOLOGIES:
         raise ImplausibleRecording(f"unknown skeleton {skeleton!r}; known: {', '.join(TOPOLOGIES)}")
     return TOPOLOGIES[skeleton]
+
+
+def turn_about(bodies_MTVC: NDArray[np.float32], degrees: float) -> NDArray[np.float32]:
+    """Everything turned about y, from z towards x."""
+    if not math.isfinite(degrees):
+        raise ImplausibleRecording(f"turn {degrees} must be a number of degrees")
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turn_CC = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]], dtype=np.float32)
+    return bodies_MTVC @ turn_CC.T
 
 
 def metres_of(unit: str | float) -> float:

@@ -23,7 +23,7 @@ IMPOSSIBLE_SIZE = 2.5
 """So many times larger than the largest of training, or smaller than the smallest, is another unit."""
 UNUSUAL_SIZE = 1.25
 MARGIN = 0.25
-"""How much less than the least agreement of training is still taken for the same."""
+"""How much less than the least cosine of training is still taken for the same direction."""
 LEAST_FRAMES = 2
 
 Floats = NDArray[np.floating]
@@ -48,9 +48,14 @@ class Measures:
         return cls(bodies_MTVC.shape[1], len(bodies_MTVC), size, posture_VC - posture_VC.mean(axis=0))
 
     def upright(self, height_V: Floats, up: Up = "y") -> float:
-        """The correlation of the joints' heights with those of training, were `up` to point up."""
+        """The cosine of the angle between `up` and the direction in which the joints are as high as in training.
+
+        That direction is the sum of the joints' places, each times its height there; its length is not looked at.
+        """
+        direction_C = height_V @ self.posture_VC
+        length = float(np.linalg.norm(direction_C))
         axis, sign = UPRIGHT[up][1]
-        return correlate(sign * self.posture_VC[:, axis], height_V)
+        return sign * float(direction_C[axis]) / length if length > 0 else 0.0
 
     def facing(self, topology: Topology) -> NDArray[np.float64] | None:
         """The direction (x, 0, z) from the right to the left joints, of length 1; None if there is none."""
@@ -61,12 +66,6 @@ class Measures:
         direction_C = (self.posture_VC[left] - self.posture_VC[right]).mean(axis=0) * (1, 0, 1)
         length = float(np.linalg.norm(direction_C))
         return direction_C / length if length > 0 else None
-
-
-def correlate(a_V: Floats, b_V: Floats) -> float:
-    """Pearson's correlation of two centred vectors; 0 where one is constant."""
-    lengths = float(np.linalg.norm(a_V) * np.linalg.norm(b_V))
-    return float(np.dot(a_V, b_V) / lengths) if lengths > 0 else 0.0
 
 
 def pair_sides(topology: Topology) -> list[tuple[int, int]]:
@@ -145,7 +144,7 @@ def _note_size(one: Measures, seen: Seen) -> str | None:
 
 
 def _check_up(one: Measures, seen: Seen) -> str | None:
-    """Another axis fits as y did in training, and y fits worse."""
+    """Another axis points up as y did in training, and y does not."""
     height_V = np.array(seen.height_V)
     agreement = one.upright(height_V)
     if agreement >= seen.upright - MARGIN:
@@ -174,10 +173,11 @@ def _note_facing(one: Measures, topology: Topology, seen: Seen) -> str | None:
     cosine = float(np.dot(direction_C, seen.facing_C))
     if cosine >= seen.turned - MARGIN:
         return None
-    degrees = round(float(np.degrees(np.arccos(np.clip(cosine, -1, 1)))))
+    (x, _, z), (seen_x, _, seen_z) = direction_C, seen.facing_C
+    turn = round(float(np.degrees(np.arctan2(z, x) - np.arctan2(seen_z, seen_x)) + 180) % 360) - 180
     return (
-        f"turned by {degrees} degrees against how people stood in training; if left and right are exchanged or the "
-        "picture is mirrored, mend that"
+        f"turned by {abs(turn)} degrees against how people stood in training: say turn={turn} if they stand so, or "
+        "mend left and right if these are exchanged"
     )
 
 

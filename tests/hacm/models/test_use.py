@@ -97,6 +97,14 @@ def test_axes_are_turned_when_said_and_refused_when_not(built, model, up):
         model.features(other)
 
 
+@pytest.mark.parametrize("degrees", [90, 180, -120])
+def test_who_faces_another_way_is_turned_when_said(built, model, degrees):
+    clip = built.test_clips()[1]
+    angle = np.radians(degrees)
+    matrix = np.array([[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]])
+    np.testing.assert_allclose(quietly(model, clip @ matrix, turn=degrees), quietly(model, clip), atol=1e-4)
+
+
 def quietly(model, x, **said):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnusualRecording)
@@ -125,6 +133,13 @@ def test_what_cannot_be_is_refused_in_one_line(model, x, said, line):
     assert len(str(refused.value).splitlines()) == 1
     assert isinstance(refused.value, UserError)
     assert isinstance(refused.value, ValueError)
+
+
+def test_joints_that_are_not_looked_at_are_warned_of(built, model):
+    clip = built.test_clips()[1].copy()
+    clip[:, :, 3] = np.nan
+    with pytest.warns(UnusualRecording, match="joint left hand not seen and left at zero in"):
+        model.features(clip, doubt="warn")
 
 
 def test_doubt_may_be_a_warning(built, model):
