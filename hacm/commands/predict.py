@@ -26,6 +26,7 @@ def command_line() -> Parser:
 answer_early(command_line, __name__)
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -34,13 +35,16 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from hacm.errors import USER_MISTAKE
+from hacm.errors import USER_MISTAKE, name_some
 from hacm.files import replace_file
 from hacm.models.model import Model, Prediction
 
 AT_ONCE = 256
 """Clips that are held in memory at a time."""
 
+UNFAMILIAR = "unlike anything in training"
+LEAST_SHOWN = 0.005
+"""Probabilities that would be shown as 0 % are not."""
 Row = dict[str, Any]
 
 
@@ -120,21 +124,36 @@ def tabulate(rows: list[Row], top: int) -> pl.DataFrame:
 
 
 def show(rows: list[Row]) -> None:
-    """A table for people."""
+    """A table for people, and below it what is to be said of its rows, each remark once."""
+    named = [row for row in rows if row["error"] is None]
+    if not named:
+        return
+    beginning = shared_beginning([row["recording"] for row in named])
     table = Table(box=None, pad_edge=False)
-    for name in ("recording", "person", "class", "", "or", "remarks"):
-        table.add_column(name, overflow="fold", justify="right" if name == "" else "left")
-    for row in rows:
-        if row["error"] is not None:
-            continue
-        others = ", ".join(f"{one['class']} {in_percent(one['probability'])}" for one in row["top"][1:])
-        unfamiliar = ["unlike anything in training"] if row["familiar"] is False else []
-        remarks = "; ".join(unfamiliar + row["remarks"])
-        table.add_row(row["recording"], row["person"], row["class"], in_percent(row["probability"]), others, remarks)
-    if table.rows:
-        Console(markup=False, highlight=False).print(table)
+    for title, side in (("recording", "left"), ("person", "left"), ("class", "left"), ("", "right"), ("or", "left")):
+        table.add_column(title, overflow="fold", justify=side)  # type: ignore[arg-type]
+    remarks: dict[str, list[str]] = {}
+    for row in named:
+        name = row["recording"].removeprefix(beginning)
+        others = ", ".join(
+            f"{one['class']} {in_percent(one['probability'])}"
+            for one in row["top"][1:]
+            if one["probability"] >= LEAST_SHOWN
+        )
+        table.add_row(name, row["person"], row["class"], in_percent(row["probability"]), others)
+        for remark in [*([UNFAMILIAR] if row["familiar"] is False else []), *row["remarks"]]:
+            remarks.setdefault(remark, []).append(name)
+    Console(markup=False, highlight=False).print(table)
+    for remark, names in remarks.items():
+        print(f"{remark}: {name_some(names)}")
+
+
+def shared_beginning(names: list[str]) -> str:
+    """The folders that all names begin with, with the last slash."""
+    common = os.path.commonpath([os.path.dirname(name) for name in names])
+    return f"{common}/" if common else ""
 
 
 def in_percent(share: float) -> str:
     """A probability for people."""
-    return f"{100 * share:.0f} %"
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"

@@ -31,7 +31,8 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one clip. size: the mean bone in metres, the median over rows. posture_VC: the mean of its rows, centred."""
+    """Of one clip. size: the mean bone in metres, the median over rows. posture_VC: the mean of the first body's rows,
+    centred: several people may face one another."""
 
     frames: int
     bodies: int
@@ -41,10 +42,9 @@ class Measures:
     @classmethod
     def of(cls, bodies_MTVC: NDArray[np.float32], topology: Topology) -> "Measures":
         """Those of a clip, of which some row must not be zero."""
-        rows_RVC = bodies_MTVC.reshape(-1, *bodies_MTVC.shape[2:])
-        rows_RVC = rows_RVC[(rows_RVC != 0).any(axis=(1, 2))]
-        size = float(np.median(measure_bones_by_row(rows_RVC, topology).mean(axis=1)))
-        posture_VC = rows_RVC.mean(axis=0, dtype=np.float64)
+        first_TVC = next(body_TVC for body_TVC in bodies_MTVC if body_TVC.any())
+        size = float(np.median(measure_bones_by_row(_present(bodies_MTVC), topology).mean(axis=1)))
+        posture_VC = _present(first_TVC).mean(axis=0, dtype=np.float64)
         return cls(bodies_MTVC.shape[1], len(bodies_MTVC), size, posture_VC - posture_VC.mean(axis=0))
 
     def upright(self, height_V: Floats, up: Up = "y") -> float:
@@ -66,6 +66,12 @@ class Measures:
         direction_C = (self.posture_VC[left] - self.posture_VC[right]).mean(axis=0) * (1, 0, 1)
         length = float(np.linalg.norm(direction_C))
         return direction_C / length if length > 0 else None
+
+
+def _present(bodies_XVC: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(R, V, C): the rows in which a body is there."""
+    rows_RVC = bodies_XVC.reshape(-1, *bodies_XVC.shape[-2:])
+    return rows_RVC[(rows_RVC != 0).any(axis=(1, 2))]
 
 
 def pair_sides(topology: Topology) -> list[tuple[int, int]]:
