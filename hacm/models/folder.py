@@ -89,6 +89,7 @@ def load(folder: Path) -> Parts:
     found = unpack(weights, path_weights)
     try:
         description = DESCRIBED.validate_python(content)
+        expect_room(description, len(weights))
         parts = build(description, found)
     except (ValidationError, SettingsError, UserError, KeyError, TypeError, ValueError) as error:
         raise DamagedModel(f"{path_json}: {one_line(error)}") from error
@@ -120,6 +121,23 @@ def read_content(path: Path) -> dict[str, Any]:
     if "sealed" not in content or not is_as_sealed(content):
         raise DamagedModel(f"{path}: is not as it was written")
     return {key: value for key, value in content.items() if key not in ("sealed", "format")}
+
+
+def expect_room(description: Description, size: int) -> None:
+    """ValueError if the weights, of so many bytes, are far too few.
+
+    A description may ask for any amount of memory: such a model is not even built.
+    """
+    settings = description.model
+    least = {
+        "encoder": 4 * settings.encoder_blocks * settings.dim**2,
+        "segments": settings.frames // settings.segment * settings.dim,
+        "head": len(description.classes) * settings.dim if description.head == "linear" else 0,
+        "hidden": description.hidden * settings.dim,
+    }
+    for name, numbers in least.items():
+        if 4 * numbers > size:
+            raise ValueError(f"{name}: {numbers} numbers at least, and {WEIGHTS} has {size} bytes")
 
 
 def build(description: Description, found: Mapping[str, Tensor]) -> Parts:

@@ -198,7 +198,7 @@ class Model:
             for tracks in self.group(recording, people):
                 taken = self.take_people(recording, tracks, centre=centre, turn=turn, doubt=doubt)
                 for remark in taken.remarks:
-                    warnings.warn(f"{name}: {remark}", UnusualRecording, stacklevel=4)
+                    warnings.warn(f"{name}: {remark}", UnusualRecording, stacklevel=3)
                 yield taken
 
     def group(self, recording: Recording, people: People | None = None) -> list[tuple[int, ...]]:

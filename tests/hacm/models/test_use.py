@@ -142,6 +142,12 @@ def test_joints_that_are_not_looked_at_are_warned_of(built, model):
         model.features(clip, doubt="warn")
 
 
+def test_a_warning_points_at_who_asked(built, model):
+    with pytest.warns(UnusualRecording) as warned:
+        model.predict(built.test_clips()[1] * 1000, doubt="warn")
+    assert {one.filename for one in warned} == {__file__}
+
+
 def test_doubt_may_be_a_warning(built, model):
     with pytest.warns(UnusualRecording, match="so the coordinates are not metres"):
         (found,) = model.predict(built.test_clips()[1] * 1000, doubt="warn")
