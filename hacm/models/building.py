@@ -16,6 +16,7 @@ from hacm.clips.ragged import Clips
 from hacm.evaluation.features import Encodes, encode
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
+from hacm.evaluation.tuning import Tuning
 from hacm.model.network import HACM
 from hacm.models.calibration import calibration_error, calibration_interval, fit_temperature, probabilities
 from hacm.models.description import Calibration, Description, Familiarity, HeadKind, Origin, describe_skeleton
@@ -100,14 +101,19 @@ def encode_part(parts: Parts, task: Task, index_N: Tensor) -> Tensor:
     )  # fmt: skip
 
 
-def calibrate(parts: Parts, model: Encodes, task: Task, settings: ProbeSettings, seed: int, device: str) -> Parts:
-    """The model with a temperature from probes that were trained with one training subject left out each.
+def calibrate(
+    parts: Parts, model: HACM, task: Task, settings: LinearSettings | FinetuneSettings, seed: int, device: str
+) -> Parts:
+    """The model with a temperature from heads that were trained like its own with one training subject left out each.
 
-    For linear heads. As it is, if fewer than two training subjects are known.
+    As it is, if fewer than two training subjects are known.
     """
     if task.subject_N is None or len(task.subject_N[task.train_index].unique()) < 2:
         return parts
-    left_out = leave_out(model, task, settings, seed, device)
+    if isinstance(settings, FinetuneSettings):
+        left_out = leave_out_tuned(model, task, settings, seed, device)
+    else:
+        left_out = leave_out(model, task, settings, seed, device)
     temperature = fit_temperature(left_out.scores_NK, left_out.target_N)
     score_NK = score_part(parts, task, task.test_index)
     calibration = measure_calibration(
@@ -121,6 +127,19 @@ def leave_out(model: Encodes, task: Task, settings: ProbeSettings, seed: int, de
     """The scores of all training clips, each by a probe that was trained without its subject."""
     shared = {field.name: getattr(settings, field.name) for field in fields(ProbeSettings)}
     return loso.run(model, task, LosoSettings(**shared), seed, device)
+
+
+def leave_out_tuned(model: HACM, task: Task, settings: FinetuneSettings, seed: int, device: str) -> Result:
+    """The same by encoder and head that were fine-tuned without the subject: as many fine-tunings as subjects."""
+    score_NK = np.empty((len(task.train_index), task.classes), dtype=np.float32)
+    folds = loso.list_folds(task, LosoSettings())
+    for left_out_N in folds:
+        tuning = Tuning(model, task, task.train_index[~left_out_N], settings, seed, device)
+        for _ in tuning.run():
+            pass
+        score_NK[left_out_N.numpy()] = tuning.score(task.train_index[left_out_N])
+    target_N = task.clips.label_N[task.train_index].numpy()
+    return Result(score_NK, target_N, {"subjects": len(folds)}, part="train")
 
 
 def measure_calibration(

@@ -18,6 +18,9 @@ def command_line() -> command.Parser:
     parser.add_argument("--protocol", choices=PROTOCOLS, default="linear", help="whose head it gets")
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
     parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
+    parser.add_argument(
+        "--uncalibrated", action="store_true", help="leave calibration out: it takes as many trainings as subjects"
+    )
     command.add_device(parser)
     return parser
 
@@ -84,7 +87,16 @@ def main() -> None:
         )
     cleaning = find_cleaning(benchmark)
     task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
-    parts = make_model(options.name or options.out.name, encoder, benchmark, task, cleaning, result, details)
+    parts = make_model(
+        options.name or options.out.name,
+        encoder,
+        benchmark,
+        task,
+        cleaning,
+        result,
+        details,
+        calibrated=not options.uncalibrated,
+    )
     difference = compare(building.score_part(parts, task, task.test_index), result / PREDICTIONS)
     if difference > LARGEST_DIFFERENCE:
         raise UserError(f"{result}: the model's scores differ from its scores by {difference:.2g}; run dvc repro")
@@ -113,8 +125,10 @@ def make_model(
     cleaning: CleaningSettings,
     result: Path,
     details: dict[str, Any],
+    *,
+    calibrated: bool,
 ) -> folder.Parts:
-    """The model, with distances and, for a linear head, calibration."""
+    """The model, with distances and calibration."""
     settings = SETTINGS[details["protocol"]](**details["settings"])
     path = result / heads.FILE
     description = building.describe(
@@ -131,9 +145,10 @@ def make_model(
     )
     parts = building.assemble(description, encoder.model, heads.unpack(path.read_bytes(), path))
     parts = building.learn_distances(parts, task)
-    if isinstance(settings, LinearSettings):
-        parts = building.calibrate(parts, encoder.model, task, settings, encoder.run.seed, encoder.device)
-    return parts
+    if not calibrated:
+        return parts
+    say(f"{name}: calibrating; a head is trained without each of {description.origin.subjects} training subjects")
+    return building.calibrate(parts, encoder.model, task, settings, encoder.run.seed, encoder.device)
 
 
 def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, details: dict[str, Any]) -> Origin:

@@ -69,6 +69,4 @@ def build(protocol: str = "linear", cleaning: CleaningSettings = AS_THEY_ARE, st
         "small", ORIGIN, TOPOLOGY, task, 30.0, cleaning, settings, CLASSES, figures, encoder
     )  # fmt: skip
     parts = building.learn_distances(building.assemble(description, encoder, result.head), task)
-    if protocol == "linear":
-        parts = building.calibrate(parts, encoder, task, settings, 0, "cpu")
-    return Built(parts, result, task, encoder)
+    return Built(building.calibrate(parts, encoder, task, settings, 0, "cpu"), result, task, encoder)
