@@ -27,10 +27,8 @@ import polars as pl
 
 from hacm.errors import USER_MISTAKE, UserError
 from hacm.files import replace_file
+from hacm.models.building import CLIPS_AT_ONCE, in_batches
 from hacm.models.model import Model, Taken
-
-AT_ONCE = 256
-"""Clips that are held in memory at a time."""
 
 SCHEMA = {"recording": pl.String, "person": pl.String, "frames": pl.Int64, "fps": pl.Float64, "remarks": pl.String}
 SUFFIXES = (".parquet", ".npz")
@@ -46,7 +44,7 @@ def main() -> int:
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
     features = [np.empty((0, model.description.model.dim), np.float32)]
-    for part in inputs.batches(inputs.read(model, options.paths, options), AT_ONCE):
+    for part in in_batches(inputs.read(model, options.paths, options), CLIPS_AT_ONCE):
         taken = [one for one in part if not isinstance(one, inputs.Unread)]
         unread += [one for one in part if isinstance(one, inputs.Unread)]
         rows += map(describe, taken)

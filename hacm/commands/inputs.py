@@ -4,9 +4,8 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hacm.errors import MOST_NAMED, UserError
 
@@ -122,13 +121,6 @@ def parse_unit(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text
-
-
-def batches(every: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
-    """So many at a time, in order."""
-    left = iter(every)
-    while part := tuple(islice(left, size)):
-        yield part
 
 
 def tell_unread(unread: list[Unread]) -> bool:

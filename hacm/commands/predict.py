@@ -37,10 +37,8 @@ from rich.table import Table
 
 from hacm.errors import USER_MISTAKE, name_some
 from hacm.files import replace_file
+from hacm.models.building import CLIPS_AT_ONCE, in_batches
 from hacm.models.model import Model, Prediction
-
-AT_ONCE = 256
-"""Clips that are held in memory at a time."""
 
 UNFAMILIAR = "unlike anything in training"
 LEAST_SHOWN = 0.005
@@ -59,7 +57,7 @@ def main() -> int:
 
 def predict(model: Model, options: argparse.Namespace) -> Iterator[Row]:
     """A row for each recording and person, also for one that cannot be read: then with the error and no class."""
-    for part in inputs.batches(inputs.read(model, options.paths, options), AT_ONCE):
+    for part in in_batches(inputs.read(model, options.paths, options), CLIPS_AT_ONCE):
         found = iter(model.describe([one for one in part if not isinstance(one, inputs.Unread)]))
         for one in part:
             if isinstance(one, inputs.Unread):

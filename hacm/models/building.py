@@ -3,8 +3,10 @@
 Shapes: N clips, G training clips, K classes, D width, M bodies, T frames, V joints, C coordinates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +35,10 @@ from hacm.skeletons.topology import Topology
 FALSE_ALARMS = 0.05
 """The share of left-out training subjects' clips that lie beyond the threshold of distances."""
 INTERVAL_SEED = 0
+CLIPS_AT_ONCE = 256
+"""That are held in memory where there may be any number."""
+
+T = TypeVar("T")
 
 
 def describe(
@@ -90,6 +96,26 @@ def learn_distances(parts: Parts, task: Task) -> Parts:
         measured[f"{parts.description.origin.dataset}, test subjects"] = float((distance_N > threshold).double().mean())
     familiarity = Familiarity(threshold, FALSE_ALARMS, len(subject_G.unique()), measured)
     return replace(parts, description=replace(parts.description, familiarity=familiarity), neighbours=neighbours)
+
+
+def measure_beyond(parts: Parts, title: str, taken: Iterable[Taken]) -> Parts:
+    """The model with the share of these recordings that lie beyond its threshold; title: whose they are."""
+    familiarity = parts.description.familiarity
+    if familiarity is None or parts.neighbours is None:
+        return parts
+    model, beyond = Model(parts), []
+    for part_of in in_batches(taken, CLIPS_AT_ONCE):
+        distance_N = parts.neighbours.distance(model.run(part_of)[0].cpu())
+        beyond += (distance_N > familiarity.threshold).tolist()
+    measured = {**familiarity.measured, title: sum(beyond) / len(beyond)} if beyond else familiarity.measured
+    return replace(parts, description=replace(parts.description, familiarity=replace(familiarity, measured=measured)))
+
+
+def in_batches(every: Iterable[T], size: int) -> Iterator[list[T]]:
+    """So many at a time, in order."""
+    left = iter(every)
+    while batch := list(islice(left, size)):
+        yield batch
 
 
 def encode_part(parts: Parts, task: Task, index_N: Tensor) -> Tensor:

@@ -19,6 +19,13 @@ def command_line() -> command.Parser:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
     parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
     parser.add_argument(
+        "--against",
+        nargs="+",
+        default=[],
+        metavar="DATASET",
+        help="data sets, ingested here, to count unfamiliar clips of",
+    )
+    parser.add_argument(
         "--uncalibrated", action="store_true", help="leave calibration out: it takes as many trainings as subjects"
     )
     command.add_device(parser)
@@ -27,6 +34,7 @@ def command_line() -> command.Parser:
 
 command.answer_early(command_line, __name__)
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -40,7 +48,9 @@ from hacm.evaluation.task import Task
 from hacm.files import read_json
 from hacm.models import building, folder, heads
 from hacm.models.description import Origin
+from hacm.models.model import Model, Taken
 from hacm.settings import AugmentSettings, FinetuneSettings, LinearSettings
+from pipeline.datasets.registry import find_dataset
 from pipeline.results.writing import DETAILS, PREDICTIONS, check_result
 from pipeline.store.manifest import hash_clip, recording_of
 from stages.shared import parameters, places
@@ -100,6 +110,8 @@ def main() -> None:
     difference = compare(building.score_part(parts, task, task.test_index), result / PREDICTIONS)
     if difference > LARGEST_DIFFERENCE:
         raise UserError(f"{result}: the model's scores differ from its scores by {difference:.2g}; run dvc repro")
+    for name in options.against:
+        parts = building.measure_beyond(parts, name, take_all(Model(parts), name))
     folder.save(options.out, parts)
     test = len(task.test_index)
     say(f"{options.out}: scores of the {test} test clips are those of {result} (within {difference:.1g})")
@@ -149,6 +161,18 @@ def make_model(
         return parts
     say(f"{name}: calibrating; a head is trained without each of {description.origin.subjects} training subjects")
     return building.calibrate(parts, encoder.model, task, settings, encoder.run.seed, encoder.device)
+
+
+def take_all(model: Model, dataset: str) -> Iterator[Taken]:
+    """Every recording and person of a data set as the model takes them, whatever it thinks of them."""
+    store = open_store(places.recordings(find_dataset(dataset).name))
+    for row, bodies_MTVC in store.stream():
+        recording = recording_of(row, store.topology, bodies_MTVC)
+        for tracks in model.group(recording):
+            try:
+                yield model.take_people(recording, tracks, doubt="warn")
+            except UserError as error:
+                say(f"not used: {error}")
 
 
 def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, details: dict[str, Any]) -> Origin:

@@ -9,7 +9,9 @@ import torch
 from hacm.evaluation.tuning import Tuning
 from hacm.models import building
 from hacm.models.calibration import calibration_error, fit_temperature, probabilities
-from tests.helpers.small_model import SETTINGS_OF, build
+from hacm.models.model import Model
+from hacm.recordings import Identity, Recording
+from tests.helpers.small_model import SETTINGS_OF, TOPOLOGY, build
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,26 @@ def test_the_temperature_is_that_of_the_left_out_subjects(built):
         len(built.task.train_index),
         len(built.task.test_index),
     )
+
+
+def test_the_share_beyond_the_threshold_is_counted(built):
+    model = Model(built.parts)
+    near = [
+        model.take_people(recording(clip), (0,), doubt="warn")
+        for clip in building.take_clips(built.task.clips, built.task.train_index[:6])
+    ]
+    far = [model.take_people(recording(clip * [3, -1, 0.1]), (0,), doubt="warn") for clip in built.test_clips()[:2]]
+    parts = building.measure_beyond(built.parts, "others", [*near, *far])
+    measured = parts.description.familiarity.measured
+    threshold = built.parts.description.familiarity.threshold
+    expected = [one.distance > threshold for one in model.describe([*near, *far])]
+    assert measured == {**built.parts.description.familiarity.measured, "others": sum(expected) / 8}
+    assert 0 < sum(expected) < 8
+    assert building.measure_beyond(built.parts, "nobody", []).description == built.parts.description
+
+
+def recording(bodies_MTVC):
+    return Recording(Identity("x", None, None), 30.0, TOPOLOGY, bodies_MTVC.astype(np.float32))
 
 
 def test_without_subjects_there_is_neither_calibration_nor_distance(built):

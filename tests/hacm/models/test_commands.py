@@ -117,7 +117,7 @@ def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, monkeypa
 @pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
 def test_features_are_written_with_their_names(built, model, recordings, tmp_path, monkeypatch, capsys):
     words = [recordings, "--model", model, "--doubtful", "--people", "apart"]
-    monkeypatch.setattr(embed, "AT_ONCE", 2)
+    monkeypatch.setattr(embed, "CLIPS_AT_ONCE", 2)
     assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.parquet") == 1  # broken.npz
     assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.npz") == 1
     said = capsys.readouterr()
