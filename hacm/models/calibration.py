@@ -5,7 +5,6 @@ Shapes: N clips, K classes, B bins, S resamples.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from hacm.bootstrap import LEVEL, RESAMPLES, Interval
@@ -37,6 +36,9 @@ def fit_temperature(scores_NK: NDArray[np.floating], target_N: NDArray[np.intege
     The likelihood is concave in 1 / temperature, so that there is one; it is looked for in RANGE. ValueError without
     clips.
     """
+    # Here and not above: who only uses a model does not wait for it.
+    from scipy.optimize import minimize_scalar
+
     if len(target_N) == 0:
         raise ValueError("a temperature needs at least one clip")
     low, high = (1 / edge for edge in reversed(RANGE))
