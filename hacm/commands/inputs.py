@@ -97,7 +97,7 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         fps=options.fps or model.description.seen.fps,
         metres=metres_of(parse_unit(options.unit)),
         up=options.up,
-        unlabelled=True,
+        nameless=True,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"
     for path in paths:

@@ -14,7 +14,7 @@ from hacm.recordings.arrays import ArrayReader
 from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
 from tests.helpers import ntu_text, utd_mhad_mat
 
-FINDER = Finder(ArrayReader(KINECT_V1, fps=30.0, unlabelled=True))
+FINDER = Finder(ArrayReader(KINECT_V1, fps=30.0, nameless=True))
 NTU = ntu_text.write([[("7", ntu_text.body(0.5))], [("7", ntu_text.body(0.6))]])
 MAT = utd_mhad_mat.mat(d_skel=utd_mhad_mat.numbers())
 RNG = np.random.default_rng(0)
@@ -123,6 +123,21 @@ def test_arrays_need_no_label_and_no_rate(tmp_path):
     assert (first.fps, second.fps) == (30.0, 60.0)
     for one in (first, second):
         np.testing.assert_array_equal(one.bodies_MTVC, joints)
+
+
+def test_labels_are_not_looked_at_whatever_they_say(tmp_path):
+    joints = RNG.normal(size=(4, 20, 3)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", joints=joints, action="raise both", subject="Ann", fps=25)
+    header = ",".join(["action", *(f"{joint} {axis}" for joint in KINECT_V1.joints for axis in "xyz")])
+    lines = [",".join(["raise both", *map(str, frame.flat)]) for frame in joints]
+    (tmp_path / "b.csv").write_text("\n".join([header, *lines]))
+    (tmp_path / "labels.csv").write_text("file,action\na.npz,kick\n")
+    first, second = FINDER.find(tmp_path)
+    for one in (first, second):
+        np.testing.assert_allclose(one.bodies_MTVC[0], joints, rtol=1e-6)
+        assert (one.identity.action, one.identity.subject) == (None, None)
+        assert any("'action'" in str(note) for note in one.notes)
+    assert first.fps == 25
 
 
 def test_nothing_to_read(tmp_path):
