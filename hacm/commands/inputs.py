@@ -52,6 +52,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         help="of .npz, .npy and .csv: the axis that points up (--up=-y where y grows downwards)",
     )
     parser.add_argument(
+        "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
+    )
+    parser.add_argument(
         "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
     )
     parser.add_argument(
@@ -97,6 +100,7 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         fps=options.fps or model.description.seen.fps,
         metres=metres_of(parse_unit(options.unit)),
         up=options.up,
+        mirrored=options.mirrored,
         nameless=True,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"

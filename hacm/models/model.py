@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ from hacm.models.plausibility import UNITS, check_clip
 from hacm.recordings import Clip, Identity, Recording
 from hacm.recordings.bodies import UPRIGHT, Up, as_bodies
 from hacm.recordings.notes import Kind, reason_of
-from hacm.skeletons.correspondence import map_joints
+from hacm.skeletons.correspondence import JointMap, map_joints
 from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.topology import Topology
 
@@ -101,6 +101,29 @@ class Prediction:
         return [(self.classes[number], float(self.probability_K[number])) for number in order_K]
 
 
+class Said(TypedDict, total=False):
+    """What may be said of arrays, all by name.
+
+    fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a Topology,
+    if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many metres it is.
+    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. centre:
+    whether clips are moved so that they begin at the origin (as in training, if not said). turn: degrees about the
+    vertical, from z to x, by which everything is turned so that people face as in training. people: several bodies are
+    taken `together`, as one clip, or `apart`, one by one; together if training had clips of two people, else apart.
+    doubt: `warn` instead of an error where a recording cannot be what the model was trained on.
+    """
+
+    fps: float | None
+    skeleton: str | Topology | None
+    unit: str | float
+    up: Up
+    mirrored: bool
+    centre: bool | None
+    turn: float
+    people: People | None
+    doubt: Doubt
+
+
 class Model:
     """A trained encoder, with a head where it has one, to be used on anybody's recordings (hacm.load).
 
@@ -134,27 +157,18 @@ class Model:
         """The names of its classes, in the order of scores; none without a head."""
         return self.description.classes
 
-    def features(self, x: Any, **said: Any) -> NDArray[np.float32]:
+    def features(self, x: Any, **said: Unpack[Said]) -> NDArray[np.float32]:
         """Features (N, D), one row for each recording and person, as the encoder gives them.
 
-        x and what may be said of it: as in `predict`.
+        x, said: as in `predict`.
         """
         features_ND, _ = self.run(list(self.take(x, **said)))
         return features_ND.cpu().numpy()
 
-    def predict(self, x: Any, **said: Any) -> list[Prediction]:
+    def predict(self, x: Any, **said: Unpack[Said]) -> list[Prediction]:
         """What each recording in x shows, one Prediction for each recording and person, in order.
 
-        x: (T, V, 3) or (M, T, V, 3), NumPy or torch, or a list of such of unequal lengths. What may be said of it, all
-        by name:
-
-        fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a
-        Topology, if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many
-        metres it is. up: the axis that points up, "-y" where y grows downwards. centre: whether clips are moved so that
-        they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x, by which
-        everything is turned so that people face as in training. people: several bodies are taken `together`, as one
-        clip, or `apart`, one by one; together if training had clips of two people, else apart. doubt: `warn` instead of
-        an error where a recording cannot be what the model was trained on.
+        x: (T, V, 3) or (M, T, V, 3), NumPy or torch, or a list of such of unequal lengths. said: as in Said.
 
         ImplausibleRecording (a ValueError), one line, for another shape, skeleton, unit or direction, for an empty
         recording and one of a single frame. UnusualRecording is warned of where the recording is merely unlike those
@@ -170,12 +184,13 @@ class Model:
         skeleton: str | Topology | None = None,
         unit: str | float = "m",
         up: Up = "y",
+        mirrored: bool = False,
         centre: bool | None = None,
         turn: float = 0.0,
         people: People | None = None,
         doubt: Doubt = "error",
     ) -> Iterator[Taken]:
-        """The recordings in arrays as the model takes them; see `predict`. What is unusual is warned of."""
+        """The recordings in arrays as the model takes them; see Said. What is unusual is warned of."""
         source = self.topology if skeleton is None else find_skeleton(skeleton)
         metres = metres_of(unit)
         if up not in UPRIGHT:
@@ -187,7 +202,7 @@ class Model:
             values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
             self._expect_joints(values, source, name)
             try:
-                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up)
+                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored)
             except BadRecording as reason:
                 raise ImplausibleRecording(f"{name}: {reason}") from reason
             recording = Recording(
@@ -202,7 +217,7 @@ class Model:
                 yield taken
 
     def group(self, recording: Recording, people: People | None = None) -> list[tuple[int, ...]]:
-        """The tracks of a recording that make a clip each: all together, or one by one; see `predict`."""
+        """The tracks of a recording that make a clip each: all together, or one by one; see Said."""
         tracks = range(len(recording.bodies_MTVC))
         together = people == "together" or (people is None and self.description.seen.bodies > 1)
         return [tuple(tracks)] if together and tracks else [(track,) for track in tracks]
@@ -216,11 +231,11 @@ class Model:
         turn: float = 0.0,
         doubt: Doubt = "error",
     ) -> Taken:
-        """These tracks of a recording of any skeleton as one clip, cleaned as in training; see `predict`."""
+        """These tracks of a recording of any skeleton as one clip, cleaned as in training; see Said."""
         settings = self.description.cleaning
         if centre is not None:
             settings = replace(settings, translate="first_frame" if centre else "none")
-        bodies_MTVC = map_joints(self.topology, recording.topology).read(recording.bodies_MTVC[list(tracks)])
+        bodies_MTVC = self._map_from(recording.topology).read(recording.bodies_MTVC[list(tracks)])
         if turn:
             bodies_MTVC = turn_about(bodies_MTVC, turn)
         try:
@@ -234,6 +249,18 @@ class Model:
         notes = [str(note) for note in clip.notes if note.kind not in LOSSES]
         people = tuple(track + 1 for track in tracks)
         return Taken(recording.identity.name, people, clip, (*wrong, *unusual, *lost), tuple(notes))
+
+    def _map_from(self, source: Topology) -> JointMap:
+        """How the model's joints are read from those of another skeleton."""
+        if source.name not in TOPOLOGIES and source.describe() == self.topology.describe():
+            source = self.topology
+        try:
+            return map_joints(self.topology, source)
+        except UserError as error:
+            raise ImplausibleRecording(
+                f"{self.name} takes the skeleton {self.topology.name} of {len(self.topology.joints)} joints, and how "
+                f"that is read from {source.name} is not known"
+            ) from error
 
     def describe(self, taken: Sequence[Taken]) -> list[Prediction]:
         """What the model says of them. UserError if it has no head."""

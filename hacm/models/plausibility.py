@@ -183,7 +183,7 @@ def _note_facing(one: Measures, topology: Topology, seen: Seen) -> str | None:
     turn = round(float(np.degrees(np.arctan2(z, x) - np.arctan2(seen_z, seen_x)) + 180) % 360) - 180
     return (
         f"turned by {abs(turn)} degrees against how people stood in training: say turn={turn} if they stand so, or "
-        "mend left and right if these are exchanged"
+        "mirrored if left and right are on the wrong sides"
     )
 
 

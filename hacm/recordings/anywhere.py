@@ -1,7 +1,8 @@
 """Recordings that belong to no data set: what is to be found in any file, folder or archive, without labels.
 
 A file's format is known by its name: `.skeleton` (NTU RGB+D), `.mat` (UTD-MHAD), `m01_s01_e01_positions.txt` with the
-angles beside it (UI-PRMD), and arrays as `.npz`, `.npy` and `.csv` (hacm.recordings.arrays).
+angles beside it (UI-PRMD), `_skeleton3D.txt` (MSR Action3D), `_realworld.txt` (KARD), and arrays as `.npz`, `.npy` and
+`.csv` (hacm.recordings.arrays).
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,16 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, label_table, ntu, ui_prmd, utd_mhad
 from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
+from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
 from hacm.recordings.notes import reason_of
 
 # Names that the readers of data sets take: they ask for one that says who does what, and nobody uses what it says here.
 NTU_NAME, UTD_MHAD_NAME = "S001C001P001R001A001.skeleton", "a1_s1_t1_skeleton.mat"
+LINES_NAME = "a01_s01_e01"
+LINES = (MSR_ACTION3D_LINES, KARD_LINES)
 
-KNOWN = f"{ntu.SUFFIX}, .mat, _positions.txt with _angles.txt, {', '.join(ARRAY_SUFFIXES)}"
+TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES))
+KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES])
 """The formats, for messages."""
 
 
@@ -37,6 +42,9 @@ class Finder:
             return None
         if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES):
             return Part(str(place.with_suffix("")))
+        for lines in LINES:
+            if path.endswith(lines.ending):
+                return Part(path.removesuffix(lines.ending))
         part = ui_prmd.part_of(path)
         # Its authors keep positions and angles in folders of these names beside one another.
         folders = [name for name in place.parts[:-1] if name.lower() not in ("positions", "angles")]
@@ -100,6 +108,8 @@ class Finder:
             recording = utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
         elif suffix in ARRAY_SUFFIXES:
             recording = self.arrays.parse(raw.main.data, raw.main.path)
+        elif (lines := next((one for one in LINES if raw.main.path.endswith(one.ending)), None)) is not None:
+            recording = lines.parse(raw.main.data, LINES_NAME + lines.ending)
         else:
             recording = next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
         return replace(recording, identity=Identity(raw.name, None, None))

@@ -140,6 +140,15 @@ def test_labels_are_not_looked_at_whatever_they_say(tmp_path):
     assert first.fps == 25
 
 
+def test_texts_of_a_line_a_joint(tmp_path):
+    places_TVC = RNG.normal(size=(2, 20, 3))
+    lines = "".join(f"{x:.4f} {y:.4f} {z:.4f} 1\n" for x, y, z in places_TVC.reshape(-1, 3))
+    put(tmp_path, {"whatever_skeleton3D.txt": lines.encode()})
+    (one,) = FINDER.find(tmp_path)
+    assert (one.identity.name, one.topology.name, one.fps) == ("whatever", "msr-action3d-20", 15.0)
+    np.testing.assert_allclose(one.bodies_MTVC[0], places_TVC, atol=1e-4)
+
+
 def test_nothing_to_read(tmp_path):
     with pytest.raises(UserError, match="no such file or folder"):
         list(FINDER.find(tmp_path / "nowhere"))

@@ -97,6 +97,11 @@ def test_axes_are_turned_when_said_and_refused_when_not(built, model, up):
         model.features(other)
 
 
+def test_what_is_mirrored_is_turned_about_when_said(built, model):
+    clip = built.test_clips()[1]
+    np.testing.assert_allclose(quietly(model, clip * [-1, 1, 1], mirrored=True), quietly(model, clip), atol=1e-5)
+
+
 @pytest.mark.parametrize("degrees", [90, 180, -120])
 def test_who_faces_another_way_is_turned_when_said(built, model, degrees):
     clip = built.test_clips()[1]
@@ -121,6 +126,7 @@ def quietly(model, x, **said):
         (np.ones((5, 7, 3)), {}, "recording 0: 7 joints, and six-joints has 6; known skeletons: kinect-v2-25"),
         (np.ones((5, 6, 2)), {}, r"recording 0: joints of shape \(5, 6, 2\) instead of"),
         ([], {}, "an empty list"),
+        (np.ones((5, 17, 3)), {"skeleton": "coco-17"}, "small takes the skeleton six-joints of 6 joints, and how that is read"),
         (np.ones((5, 6, 3)), {"unit": "mile"}, "unknown unit 'mile'; known: m, cm, mm"),
         (np.ones((5, 6, 3)), {"up": "w"}, "up 'w' is none of"),
         (np.ones((5, 6, 3)), {"fps": 0}, "fps 0 must be positive"),
