@@ -44,7 +44,9 @@ def main() -> int:
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
     features = [np.empty((0, model.description.model.dim), np.float32)]
-    for part in in_batches(inputs.read(model, options.paths, options), CLIPS_AT_ONCE):
+    for part in in_batches(
+        inputs.counted("recordings read", inputs.read(model, options.paths, options)), CLIPS_AT_ONCE
+    ):
         taken = [one for one in part if not isinstance(one, inputs.Unread)]
         unread += [one for one in part if isinstance(one, inputs.Unread)]
         rows += map(describe, taken)

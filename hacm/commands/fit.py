@@ -62,7 +62,7 @@ def read_classes(model: Model, options: argparse.Namespace) -> tuple[list[Labell
     clips: list[Labelled] = []
     unread: list[inputs.Unread] = []
     for place in classes:
-        for one in inputs.read(model, [place], options):
+        for one in inputs.counted(f"recordings of {place.name} read", inputs.read(model, [place], options)):
             if isinstance(one, inputs.Unread):
                 unread.append(inputs.Unread(f"{place.name}/{one.recording}", one.reason))
             else:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hacm.errors import MOST_NAMED, UserError
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hacm.models.model import Model, Taken
 
 A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
+T = TypeVar("T")
 UP = ("x", "-x", "y", "-y", "z", "-z")
 
 
@@ -117,6 +118,20 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
                     yield model.take_people(found, tracks, turn=options.turn, doubt=doubt)
                 except UserError as error:
                     yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
+
+
+def counted(title: str, every: Iterable[T]) -> Iterator[T]:
+    """The same one by one; on a terminal it is shown how many there were."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}, {task.completed:.0f}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        for one in every:
+            yield one
+            progress.advance(task)
 
 
 def parse_unit(text: str) -> str | float:

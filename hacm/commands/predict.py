@@ -57,7 +57,9 @@ def main() -> int:
 
 def predict(model: Model, options: argparse.Namespace) -> Iterator[Row]:
     """A row for each recording and person, also for one that cannot be read: then with the error and no class."""
-    for part in in_batches(inputs.read(model, options.paths, options), CLIPS_AT_ONCE):
+    for part in in_batches(
+        inputs.counted("recordings read", inputs.read(model, options.paths, options)), CLIPS_AT_ONCE
+    ):
         found = iter(model.describe([one for one in part if not isinstance(one, inputs.Unread)]))
         for one in part:
             if isinstance(one, inputs.Unread):
