@@ -12,7 +12,7 @@ PAGE = (PROJECT / "docs" / "use.md").read_text(encoding="utf-8")
 
 
 def test_commands_and_code_of_the_page_run(project_copy):
-    lines = shell_lines(PAGE, "1. From the shell")
+    lines = shell_lines(PAGE, "1. From a benchmark to a model") + shell_lines(PAGE, "2. From the shell")
     assert [line.split()[1] for line in lines] == ["export-model", "models", "predict", "embed"]
     outputs = [run(project_copy, "sh", "-ec", line).stdout for line in lines]
     assert "# kinect-model" in outputs[1]
