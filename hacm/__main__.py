@@ -61,6 +61,8 @@ def call(words: list[str]) -> int:
     elif words[0] in COMMANDS:
         sys.argv = [f"hacm {words[0]}", *words[1:]]
         return int(importlib.import_module(f"hacm.commands.{words[0]}").main() or 0)
+    elif PARAMS.exists() and has_own_code():
+        call_own_code()  # which may know the command
     else:
         raise UserError(f"{words[0]}: no such command; hacm --help lists them")
     return 0
@@ -95,7 +97,7 @@ def help_text() -> str:
 def call_tool(name: str, words: list[str]) -> None:
     """Call a tool of the project in the current folder, with the code of that project."""
     expect_project(name)
-    if Path(__file__).resolve() != Path("hacm", "__main__.py").resolve() and Path("hacm", "__main__.py").is_file():
+    if has_own_code():
         call_own_code()
         return
     put_first(Path.cwd())
@@ -114,6 +116,12 @@ def expect_project(name: str) -> None:
         f"hacm {name} works on a project (no {missing} here), and hacm was installed without one: git clone its "
         "repository, run make there, then this command"
     )
+
+
+def has_own_code() -> bool:
+    """Whether there is a copy of this package in the current folder, and it is not this one."""
+    own = Path("hacm", "__main__.py")
+    return own.is_file() and own.resolve() != Path(__file__).resolve()
 
 
 def call_own_code() -> None:

@@ -124,6 +124,12 @@ def test_the_code_of_the_project_is_what_runs(tmp_path):
     )
     done = run(tmp_path, "hacm", "check", check=False)
     assert (done.returncode, done.stderr) == (7, "error: read\n")
+    # Also a command that only that copy has.
+    main = tmp_path / "hacm/__main__.py"
+    main.write_text(main.read_text().replace("TOOLS = {", 'TOOLS = {\n    "later": "a later tool",', 1))
+    (tmp_path / "stages/tools/later.py").write_text("def main():\n    print('later')\n")
+    assert run(tmp_path, "hacm", "later").stdout == "later\n"
+    assert "no such command" in run(tmp_path, "hacm", "never", check=False).stderr
 
 
 @pytest.fixture(scope="module")
