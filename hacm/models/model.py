@@ -315,8 +315,15 @@ class Model:
         return torch.cat(features), torch.cat(scores).cpu().numpy()
 
     def _expect_joints(self, values: Any, source: Topology, name: str) -> None:
-        """ImplausibleRecording, naming the skeletons of so many joints, if it is another number than the source's."""
+        """ImplausibleRecording for places in a picture, and for another number of joints than the source's.
+
+        It names the skeletons of so many.
+        """
         shape = np.shape(values)
+        if len(shape) in (3, 4) and shape[-1] == 2:
+            raise ImplausibleRecording(
+                f"{name}: of two dimensions, and {self.name} takes places in the room, x, y and z"
+            )
         counts = {len(source.recorded), len(source.joints)}
         if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-2] in counts:
             return
