@@ -3,7 +3,7 @@
 Shapes: N clips, G training clips, K classes, D width, M bodies, T frames, V joints, C coordinates.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from itertools import islice
 from typing import TypeVar
@@ -21,7 +21,7 @@ from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Tuning
 from hacm.model.network import HACM
 from hacm.models.calibration import calibration_error, calibration_interval, fit_temperature, probabilities
-from hacm.models.description import Calibration, Description, Familiarity, HeadKind, Origin, describe_skeleton
+from hacm.models.description import Calibration, Description, Familiarity, Origin, describe_skeleton
 from hacm.models.familiarity import Neighbours, choose_threshold, distances_left_out
 from hacm.models.folder import Parts, build
 from hacm.models.heads import ENCODER, HEAD, part
@@ -42,19 +42,9 @@ T = TypeVar("T")
 
 
 def describe(
-    name: str,
-    origin: Origin,
-    topology: Topology,
-    task: Task,
-    fps: float,
-    cleaning: CleaningSettings,
-    settings: LinearSettings | FinetuneSettings,
-    classes: list[str],
-    figures: Mapping[str, float],
-    model: HACM,
+    name: str, origin: Origin, topology: Topology, task: Task, fps: float, cleaning: CleaningSettings, model: HACM
 ) -> Description:
-    """All that a model says of itself but calibration and familiarity. settings: of the protocol behind its head."""
-    kind: HeadKind = "finetune" if isinstance(settings, FinetuneSettings) else "linear"
+    """All that a model without a head says of itself but familiarity."""
     return Description(
         name=name,
         origin=origin,
@@ -62,23 +52,39 @@ def describe(
         model=model.model_settings,
         augment=task.augment,
         cleaning=cleaning,
-        absent_bodies=settings.absent_bodies,
+        absent_bodies="drop",
         seen=look_at(take_clips(task.clips, task.train_index), topology, fps),
-        head=kind,
+        head=None,
+        classes=(),
+    )
+
+
+def add_head(
+    description: Description,
+    settings: LinearSettings | FinetuneSettings,
+    classes: Sequence[str],
+    figures: Mapping[str, float],
+) -> Description:
+    """The same of the model with a head. settings: of the protocol that trained it."""
+    tuned = isinstance(settings, FinetuneSettings)
+    return replace(
+        description,
+        absent_bodies=settings.absent_bodies,
+        head="finetune" if tuned else "linear",
         classes=tuple(classes),
         hidden=settings.hidden if isinstance(settings, FinetuneSettings) else 0,
         figures=dict(figures),
     )
 
 
-def assemble(description: Description, model: Encodes, head: Mapping[str, Tensor]) -> Parts:
+def assemble(description: Description, model: Encodes, head: Mapping[str, Tensor] | None) -> Parts:
     """The model of these weights; head: what the protocol kept (Result.head). It has no neighbours yet."""
     parts = build(description, {})
     tuned = description.head == "finetune"
-    encoder = part(head, ENCODER) if tuned else model.encoder.state_dict()
+    encoder = part(head, ENCODER) if tuned and head is not None else model.encoder.state_dict()
     parts.encoder.encoder.load_state_dict(encoder)
-    assert parts.head is not None
-    parts.head.load_state_dict(part(head, HEAD) if tuned else head)
+    if parts.head is not None and head is not None:
+        parts.head.load_state_dict(part(head, HEAD) if tuned else head)
     return parts
 
 

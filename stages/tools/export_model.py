@@ -8,14 +8,17 @@ from pathlib import Path
 
 from stages.shared import command
 
-PROTOCOLS = ("linear", "finetune")
+NO_HEAD = "none"
+PROTOCOLS = ("linear", "finetune", NO_HEAD)
 
 
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, "benchmark", example="--benchmark utd-mhad-xsub --out exported/utd-mhad")
     command.add_run(parser)
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="linear", help="whose head it gets")
+    parser.add_argument(
+        "--protocol", choices=PROTOCOLS, default="linear", help=f"whose head it gets; {NO_HEAD}: features alone"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
     parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
     parser.add_argument(
@@ -35,11 +38,13 @@ def command_line() -> command.Parser:
 command.answer_early(command_line, __name__)
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hacm.checkpoints.checkpoint import encoder_hash
 from hacm.cleaning import CleaningSettings, clean
@@ -79,88 +84,95 @@ LARGEST_DIFFERENCE = 1e-4
 """Between the scores of the model and those of the result; the two differ by rounding alone."""
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """A finished result that keeps a head. details: what it says of itself."""
+
+    folder: Path
+    details: dict[str, Any]
+
+    @property
+    def settings(self) -> LinearSettings | FinetuneSettings:
+        """Of its protocol, as they were."""
+        return SETTINGS[self.details["protocol"]](**self.details["settings"])
+
+    def read_head(self) -> dict[str, Tensor]:
+        """The tensors of what was trained."""
+        path = self.folder / heads.FILE
+        return heads.unpack(path.read_bytes(), path)
+
+
 def main() -> None:
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
     run, device = command.run_of(options), command.choose_device(options.device)
-    result = run.results(options.protocol)
-    details = read_details(result, options.protocol)
+    evaluated = None if options.protocol == NO_HEAD else read_result(run.results(options.protocol), options.protocol)
     encoder = load_encoder(run, device)
     benchmark = load_benchmark(run.benchmark, hierarchies=False, device=device)
-    expect_version(benchmark.store, encoder.facts["data_version"], run.model)
-    if encoder_hash(encoder.model) != details["encoder_hash"]:
-        raise UserError(f"{result}: of another encoder than {run.model} holds now; run dvc repro")
-    if benchmark.store.dimensions != 3:
-        raise UserError(
-            f"{run.benchmark}: of {benchmark.store.dimensions} dimensions; models of these are not made yet"
-        )
-    cleaning = find_cleaning(benchmark)
+    expect_fit(encoder, benchmark, evaluated)
     task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
-    parts = make_model(
-        options.name or options.out.name,
-        encoder,
-        benchmark,
-        task,
-        cleaning,
-        result,
-        details,
-        calibrated=not options.uncalibrated,
-    )
-    difference = compare(building.score_part(parts, task, task.test_index), result / PREDICTIONS)
-    if difference > LARGEST_DIFFERENCE:
-        raise UserError(f"{result}: the model's scores differ from its scores by {difference:.2g}; run dvc repro")
+    parts = make_model(options.name or options.out.name, encoder, benchmark, task, evaluated)
+    if evaluated is not None:
+        expect_same_scores(parts, task, evaluated)
+        if not options.uncalibrated:
+            say(f"calibrating: a head is trained without each of {parts.description.origin.subjects} training subjects")
+            parts = building.calibrate(parts, encoder.model, task, evaluated.settings, run.seed, device)
     for name in options.against:
         parts = building.measure_beyond(parts, name, take_all(Model(parts), name))
     folder.save(options.out, parts)
-    test = len(task.test_index)
-    say(f"{options.out}: scores of the {test} test clips are those of {result} (within {difference:.1g})")
     say(f"{options.out}/{folder.CARD}: what it is; next: hacm predict PATH --model {options.out}")
 
 
-def read_details(result: Path, protocol: str) -> dict[str, Any]:
-    """What a finished result says of itself; UserError if it is absent, damaged or keeps no head."""
+def read_result(result: Path, protocol: str) -> Evaluated:
+    """A finished result; UserError if it is absent, damaged or keeps no head."""
     if not result.is_dir():
         raise UserError(f"{result}: not evaluated yet; hacm activate BENCHMARK --protocols {protocol}, then dvc repro")
     check_result(result)
     if not (result / heads.FILE).exists():
         raise UserError(f"{result}: keeps no head, an earlier version wrote it; run dvc repro")
-    details: dict[str, Any] = read_json(result / DETAILS)
-    return details
+    return Evaluated(result, read_json(result / DETAILS))
+
+
+def expect_fit(encoder: Encoder, benchmark: Benchmark, evaluated: Evaluated | None) -> None:
+    """UserError unless encoder, clips and result belong together."""
+    run, store = encoder.run, benchmark.store
+    expect_version(store, encoder.facts["data_version"], run.model)
+    if evaluated is not None and encoder_hash(encoder.model) != evaluated.details["encoder_hash"]:
+        raise UserError(f"{evaluated.folder}: of another encoder than {run.model} holds now; run dvc repro")
+    if store.dimensions != 3:
+        raise UserError(f"{run.benchmark}: of {store.dimensions} dimensions; models of these are not made yet")
 
 
 def make_model(
-    name: str,
-    encoder: Encoder,
-    benchmark: Benchmark,
-    task: Task,
-    cleaning: CleaningSettings,
-    result: Path,
-    details: dict[str, Any],
-    *,
-    calibrated: bool,
+    name: str, encoder: Encoder, benchmark: Benchmark, task: Task, evaluated: Evaluated | None
 ) -> folder.Parts:
-    """The model, with distances and calibration."""
-    settings = SETTINGS[details["protocol"]](**details["settings"])
-    path = result / heads.FILE
+    """The model with distances; without a result it has no head."""
     description = building.describe(
         name,
-        describe_origin(encoder, benchmark, task, details),
+        describe_origin(encoder, benchmark, task, evaluated),
         benchmark.dataset.topology,
         task,
         find_fps(benchmark),
-        cleaning,
-        settings,
-        benchmark.classes,
-        read_figures(result, encoder.run.benchmark),
+        find_cleaning(benchmark),
         encoder.model,
     )
-    parts = building.assemble(description, encoder.model, heads.unpack(path.read_bytes(), path))
-    parts = building.learn_distances(parts, task)
-    if not calibrated:
-        return parts
-    say(f"{name}: calibrating; a head is trained without each of {description.origin.subjects} training subjects")
-    return building.calibrate(parts, encoder.model, task, settings, encoder.run.seed, encoder.device)
+    if evaluated is None:
+        return building.learn_distances(building.assemble(description, encoder.model, None), task)
+    figures = read_figures(evaluated.folder, encoder.run.benchmark)
+    description = building.add_head(description, evaluated.settings, benchmark.classes, figures)
+    return building.learn_distances(building.assemble(description, encoder.model, evaluated.read_head()), task)
+
+
+def expect_same_scores(parts: folder.Parts, task: Task, evaluated: Evaluated) -> None:
+    """UserError unless the model says of the test clips what the result said."""
+    difference = compare(building.score_part(parts, task, task.test_index), evaluated.folder / PREDICTIONS)
+    if difference > LARGEST_DIFFERENCE:
+        raise UserError(
+            f"{evaluated.folder}: the model's scores differ from its scores by {difference:.2g}; run dvc repro"
+        )
+    test = len(task.test_index)
+    say(f"scores of the {test} test clips are those of {evaluated.folder} (within {difference:.1g})")
 
 
 def take_all(model: Model, dataset: str) -> Iterator[Taken]:
@@ -175,7 +187,7 @@ def take_all(model: Model, dataset: str) -> Iterator[Taken]:
                 say(f"not used: {error}")
 
 
-def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, details: dict[str, Any]) -> Origin:
+def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, evaluated: Evaluated | None) -> Origin:
     """What the model was trained on, and by what."""
     dataset, run = benchmark.dataset, encoder.run
     return Origin(
@@ -189,7 +201,7 @@ def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, details:
         seed=run.seed,
         clips=len(task.train_index),
         subjects=len(np.unique(benchmark.subject_N[task.train_index.numpy()])),
-        code=details.get("code"),
+        code=None if evaluated is None else evaluated.details.get("code"),
     )
 
 

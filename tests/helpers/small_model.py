@@ -65,8 +65,7 @@ def build(protocol: str = "linear", cleaning: CleaningSettings = AS_THEY_ARE, st
     settings = SETTINGS_OF[protocol]
     result = {"linear": linear, "finetune": finetune}[protocol].run(encoder, task, settings, 0, "cpu")
     figures = {"top1": 75.0, "top1_low": 50.0, "top1_high": 90.0, "n": len(task.test_index), "random_top1": 60.0}
-    description = building.describe(
-        "small", ORIGIN, TOPOLOGY, task, 30.0, cleaning, settings, CLASSES, figures, encoder
-    )  # fmt: skip
+    description = building.describe("small", ORIGIN, TOPOLOGY, task, 30.0, cleaning, encoder)
+    description = building.add_head(description, settings, CLASSES, figures)
     parts = building.learn_distances(building.assemble(description, encoder, result.head), task)
     return Built(building.calibrate(parts, encoder, task, settings, 0, "cpu"), result, task, encoder)

@@ -45,6 +45,15 @@ def test_an_exported_model_says_what_evaluate_says(small_project, tmp_path):
     assert run(small_project, *EXPORT, "--out", str(tmp_path / "mine"), check=False).stderr.startswith("error: --out ")
 
 
+def test_an_encoder_alone_gives_features(small_project, tmp_path):
+    run(small_project, *EXPORT, "--protocol", "none", "--out", str(tmp_path / "bare"))
+    run(small_project, *EXPORT, "--uncalibrated", "--out", str(tmp_path / "mine"))
+    clip = SkeletonStore.open(small_project / "data/kinect-sim/clips")["S002C001P001R001A023"]
+    bare, mine = (hacm.load(tmp_path / name) for name in ("bare", "mine"))
+    np.testing.assert_allclose(bare.features(clip), mine.features(clip), atol=1e-6)
+    assert (bare.classes, bare.description.calibration, mine.description.calibration) == ((), None, None)
+
+
 def test_a_protocol_that_trains_no_head_keeps_an_empty_one(small_project):
     knn = small_project / RESULT.replace("linear", "knn") / heads.FILE
     assert heads.unpack(knn.read_bytes(), knn) == {}

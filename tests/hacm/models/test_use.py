@@ -1,7 +1,6 @@
 """A model says of a recording what `evaluate` says of the same clip."""
 
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,11 +10,11 @@ import hacm
 from hacm.cleaning import CleaningSettings
 from hacm.errors import ImplausibleRecording, UserError
 from hacm.evaluation.features import extract
-from hacm.models import folder
+from hacm.models import building, folder
 from hacm.models.building import take_clips
 from hacm.models.model import Model, UnusualRecording
 from hacm.recordings.bodies import UPRIGHT
-from tests.helpers.small_model import AS_THEY_ARE, CLASSES, TOPOLOGY, build
+from tests.helpers.small_model import AS_THEY_ARE, CLASSES, ORIGIN, TOPOLOGY, build
 
 
 @pytest.fixture(scope="module")
@@ -198,12 +197,14 @@ def test_probabilities_and_distances(built, model):
     assert [one.distance for one in model.predict(trained)] == pytest.approx([0, 0], abs=1e-4)
 
 
-def test_a_model_without_a_head_gives_features_only(built):
-    parts = replace(built.parts, head=None, description=replace(built.parts.description, head=None, classes=()))
-    alone = Model(parts)
-    with pytest.raises(UserError, match="has no head"):
+def test_a_model_without_a_head_gives_features_only(built, tmp_path):
+    described = building.describe("bare", ORIGIN, TOPOLOGY, built.task, 30.0, AS_THEY_ARE, built.encoder)
+    folder.save(tmp_path / "bare", building.assemble(described, built.encoder, None))
+    alone = hacm.load(tmp_path / "bare")
+    with pytest.raises(UserError, match="bare: has no head"):
         alone.predict(built.test_clips()[1], doubt="warn")
     np.testing.assert_array_equal(quietly(alone, built.test_clips()), quietly(Model(built.parts), built.test_clips()))
+    assert "It has no head" in (tmp_path / "bare/card.md").read_text()
 
 
 def test_the_skeleton_of_a_model_is_its_own(model):
