@@ -96,7 +96,8 @@ def _results(model: Description) -> Iterator[str]:
             interval = f"{figures[f'{name}_low']:.1f} to {figures[f'{name}_high']:.1f}" \
                 if f"{name}_low" in figures else ""  # fmt: skip
             yield f"| {title} | {figures[name]:.1f} | {interval} |"
-    yield from ("", f"Test clips: {figures['n']:g}. Intervals are bootstrapped over clips.", "")
+    clips = "Test clips" if model.judged_on == "test subjects" else "Clips"
+    yield from ("", f"{clips}: {figures['n']:g}. Intervals are bootstrapped over clips.", "")
 
 
 def _trust(model: Description) -> Iterator[str]:
