@@ -40,7 +40,7 @@ def main() -> int:
     options = command_line().parse_args()
     if options.out.suffix not in SUFFIXES:
         raise UserError(f"--out {options.out}: must end in {' or '.join(SUFFIXES)}")
-    model = inputs.open_model(options.model, options.device)
+    model = inputs.open_model(options.model, options.paths, options)
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
     features = [np.empty((0, model.description.model.dim), np.float32)]

@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
 T = TypeVar("T")
+UNSAID = "unsaid"
 UP = ("x", "-x", "y", "-y", "z", "-z")
 
 
@@ -75,18 +76,50 @@ def count(text: str) -> int:
     return int(text)
 
 
-def open_model(name: str | None, device: str) -> "Model":
-    """The model of that name; None: the one that is shipped, if there is one alone. device: as --device has it."""
+def open_model(name: str | None, paths: Sequence[Path], options: argparse.Namespace) -> "Model":
+    """The model of that name; None: the shipped one of the recordings' skeleton (choose_shipped)."""
     import hacm
     from hacm.devices import choose_device
-    from hacm.models.finding import list_shipped
 
-    if name is None:
-        shipped = list_shipped()
-        if len(shipped) != 1:
-            raise UserError(f"--model: say which model; shipped are: {', '.join(shipped) or 'none'}")
-        name = shipped[0]
-    return hacm.load(name, choose_device(device))
+    return hacm.load(name or choose_shipped(paths, options), choose_device(options.device))
+
+
+def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
+    """The one shipped model, or of several the one of the skeleton that the first recording has.
+
+    UserError if that is none or several, or if only --skeleton could say which skeleton it is.
+    """
+    from hacm.models.finding import SHIPPED, list_shipped
+    from hacm.models.folder import read_description
+
+    shipped = list_shipped()
+    if len(shipped) == 1:
+        return shipped[0]
+    listed = f"shipped are: {', '.join(shipped) or 'none'}"
+    skeleton = find_skeleton_of_first(paths, options) if shipped else None
+    if skeleton is None:
+        raise UserError(f"--model: say which model; {listed}")
+    fitting = [name for name in shipped if read_description(SHIPPED / name).skeleton.name == skeleton]
+    if len(fitting) != 1:
+        which = f"{', '.join(fitting)} are" if fitting else "none is"
+        raise UserError(f"--model: say which model; {which} of the recordings' skeleton, {skeleton}; {listed}")
+    return fitting[0]
+
+
+def find_skeleton_of_first(paths: Sequence[Path], options: argparse.Namespace) -> str | None:
+    """The skeleton of the first recording that can be read, by its format; of arrays by --skeleton, else None."""
+    from hacm.models.model import find_skeleton
+    from hacm.recordings import Recording
+    from hacm.recordings.anywhere import Finder
+    from hacm.recordings.arrays import ArrayReader
+    from hacm.skeletons.shipped import KINECT_V2
+
+    if options.skeleton is not None:
+        return find_skeleton(options.skeleton).name
+    finder = Finder(ArrayReader(replace(KINECT_V2, name=UNSAID), fps=1.0, nameless=True))
+    found = (one for path in paths for one in finder.find(path) if isinstance(one, Recording))
+    first = next(found, None)
+    return None if first is None or first.topology.name == UNSAID else first.topology.name
 
 
 def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Taken | Unread"]:

@@ -13,18 +13,18 @@ def command_line() -> Parser:
 answer_early(command_line, __name__)
 
 from hacm.models.card import write_card
-from hacm.models.finding import SHIPPED, find, list_shipped
-from hacm.models.folder import load
+from hacm.models.finding import find, list_shipped
+from hacm.models.folder import read_description
 
 
 def main() -> None:
     options = command_line().parse_args()
     if options.model is not None:
-        print(write_card(load(find(options.model)).description), end="")
+        print(write_card(read_description(find(options.model))), end="")
         return
     names = list_shipped()
     for name in names:
-        about = load(SHIPPED / name).description
+        about = read_description(find(name))
         top1 = f", top-1 {about.figures['top1']:.1f} %" if "top1" in about.figures else ""
         print(f"{name}: {about.origin.title}, {len(about.classes)} classes, skeleton {about.skeleton.name}{top1}")
     if not names:

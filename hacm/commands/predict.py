@@ -48,7 +48,7 @@ Row = dict[str, Any]
 
 def main() -> int:
     options = command_line().parse_args()
-    model = inputs.open_model(options.model, options.device)
+    model = inputs.open_model(options.model, options.paths, options)
     rows = list(predict(model, options))
     write(rows, options)
     unread = [inputs.Unread(row["recording"], row["error"]) for row in rows if row["error"] is not None]

@@ -104,6 +104,17 @@ def load(folder: Path) -> Parts:
     return parts
 
 
+def read_description(folder: Path) -> Description:
+    """What the model in a folder says of itself; raises as `load` does."""
+    path = folder / DESCRIPTION
+    content = read_content(path)
+    content.pop("weights", None)
+    try:
+        return DESCRIBED.validate_python(content)
+    except (ValidationError, SettingsError) as error:
+        raise DamagedModel(f"{path}: {one_line(error)}") from error
+
+
 def read_content(path: Path) -> dict[str, Any]:
     """model.json as it was sealed, without seal and format."""
     try:

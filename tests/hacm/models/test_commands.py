@@ -4,15 +4,17 @@ import csv
 import io
 import json
 import sys
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
 import pytest
 
 import hacm
-from hacm.commands import embed, models, predict
+from hacm.commands import embed, inputs, models, predict
 from hacm.errors import UserError
-from hacm.models import folder
+from hacm.models import finding, folder
+from tests.helpers import utd_mhad_mat
 from tests.helpers.small_model import CLASSES, TOPOLOGY, build
 
 
@@ -135,6 +137,42 @@ def test_features_are_written_with_their_names(built, model, recordings, tmp_pat
     np.testing.assert_allclose(arrays["features"][3], hacm.load(model).features(one)[0], atol=1e-5)
     with pytest.raises(UserError, match=r"must end in \.parquet or \.npz"):
         call(embed, monkeypatch, *words, "--out", tmp_path / "f.txt")
+
+
+@pytest.fixture
+def shipped(built, tmp_path, monkeypatch):
+    """Two models in the box: one of Kinect v1's skeleton and one of six joints."""
+    monkeypatch.setattr(finding, "SHIPPED", tmp_path / "shipped")
+    folder.save(tmp_path / "shipped/six", built.parts)
+    return tmp_path / "shipped"
+
+
+def test_the_only_model_in_the_box_is_taken(shipped, recordings, monkeypatch, capsys):
+    assert call(predict, monkeypatch, recordings / "one.npy", "--csv") == 0
+    assert "one,1," in capsys.readouterr().out
+
+
+def test_the_models_in_the_box_are_listed(shipped, monkeypatch, capsys):
+    call(models, monkeypatch)
+    assert capsys.readouterr().out == "six: Made-up, 2 classes, skeleton six-joints, top-1 75.0 %\n"
+
+
+def test_of_several_the_one_of_the_skeleton(built, shipped, recordings, monkeypatch):
+    other = replace(built.parts.description, topology={**built.parts.description.topology, "name": "kinect-v1-20"})
+    folder.save(shipped / "other", replace(built.parts, description=other))
+    (recordings / "a.mat").write_bytes(utd_mhad_mat.mat(d_skel=utd_mhad_mat.numbers()))
+
+    def choose(*words):
+        monkeypatch.setattr(sys, "argv", ["hacm predict", *map(str, words)])
+        options = predict.command_line().parse_args()
+        return inputs.choose_shipped(options.paths, options)
+
+    assert choose(recordings / "a.mat") == "other"
+    assert choose(recordings / "one.npy", "--skeleton", "kinect-v1-20") == "other"
+    with pytest.raises(UserError, match="--model: say which model; shipped are: other, six"):
+        choose(recordings / "one.npy")
+    with pytest.raises(UserError, match="none is of the recordings' skeleton, coco-17; shipped are: other, six"):
+        choose(recordings / "one.npy", "--skeleton", "coco-17")
 
 
 def test_a_card_is_shown(model, monkeypatch, capsys):
