@@ -60,7 +60,8 @@ def _training(model: Description) -> Iterator[str]:
     else:
         yield from ("It has no head: it gives features, and no classes.", "")
     yield from (f"- data version: {origin.data_version}", f"- code: {origin.code or 'not known'}",
-                f"- licence of the recordings: {origin.data_licence or 'not stated'}", "")  # fmt: skip
+                f"- licence of the recordings: {origin.data_licence or 'not stated'}",
+                f"- licence of the weights: {model.licence or 'not stated'}", "")  # fmt: skip
 
 
 def _count_people(subjects: int) -> str:

@@ -108,7 +108,7 @@ class Description:
 
     topology: the skeleton's name and Topology.describe(). absent_bodies: as in training the head. hidden: width of a
     fine-tuned head. classes: their names, in the order of the scores. figures: percent, by name, as in metrics.json.
-    judged_on: whose clips these are; nothing was fitted to them.
+    judged_on: whose clips these are; nothing was fitted to them. licence: of the weights, in words; None: not stated.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Description:
     familiarity: Familiarity | None = None
     figures: Mapping[str, int | float] = field(default_factory=dict)
     judged_on: JudgedOn = "test subjects"
+    licence: str | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
 
     @property

@@ -78,6 +78,7 @@ def fit(
         judged_on=judged_on,
         calibration=calibrate(left_out.scores_NK, left_out.target_N, group_N),
         familiarity=None,
+        licence=describe_licence(base.description),
     )
     return building.learn_distances(building.assemble(description, encoder, result.head), task)
 
@@ -137,6 +138,13 @@ def describe_origin(base: Description, clips: Sequence[Labelled], title: str) ->
         encoder_from=before.encoder_from
         or f"{before.clips} clips of {before.title} (data version {before.data_version}, model {base.name})",
     )
+
+
+def describe_licence(base: Description) -> str | None:
+    """The encoder's; the head is the user's own."""
+    if base.licence is None or base.origin.encoder_from is not None:
+        return base.licence
+    return f"encoder: {base.licence}; head: the user's own"
 
 
 def hash_clips(clips: Sequence[Labelled]) -> str:

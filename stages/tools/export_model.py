@@ -20,7 +20,9 @@ def command_line() -> command.Parser:
         "--protocol", choices=PROTOCOLS, default="linear", help=f"whose head it gets; {NO_HEAD}: features alone"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
+    parser.add_argument("--replace", action="store_true", help="write it in place of a model that is there")
     parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
+    parser.add_argument("--licence", metavar="TEXT", help="of the weights, for the card")
     parser.add_argument(
         "--against",
         nargs="+",
@@ -38,7 +40,7 @@ def command_line() -> command.Parser:
 command.answer_early(command_line, __name__)
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,8 +106,7 @@ class Evaluated:
 
 def main() -> None:
     options = command_line().parse_args()
-    if options.out.exists():
-        raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
+    expect_free(options.out, replacing=options.replace)
     run, device = command.run_of(options), command.choose_device(options.device)
     evaluated = None if options.protocol == NO_HEAD else read_result(run.results(options.protocol), options.protocol)
     encoder = load_encoder(run, device)
@@ -118,10 +119,20 @@ def main() -> None:
         if not options.uncalibrated:
             say(f"calibrating: a head is trained without each of {parts.description.origin.subjects} training subjects")
             parts = building.calibrate(parts, encoder.model, task, evaluated.settings, run.seed, device)
+    parts = replace(parts, description=replace(parts.description, licence=options.licence))
     for name in options.against:
         parts = building.measure_beyond(parts, name, take_all(Model(parts), name))
     folder.save(options.out, parts)
     say(f"{options.out}/{folder.CARD}: what it is; next: hacm predict PATH --model {options.out}")
+
+
+def expect_free(out: Path, *, replacing: bool) -> None:
+    """UserError if something is in the way that may not be replaced: all but a model, if asked for."""
+    if replacing and (out / folder.DESCRIPTION).is_file():
+        return
+    if out.exists():
+        remedy = "it is no model" if replacing else "name a new folder, or --replace the model"
+        raise UserError(f"--out {out}: exists; {remedy}")
 
 
 def read_result(result: Path, protocol: str) -> Evaluated:
