@@ -30,6 +30,7 @@ from hacm.recordings import Clip, Identity, Recording
 from hacm.recordings.bodies import UPRIGHT, Up, as_bodies
 from hacm.recordings.notes import Kind, reason_of
 from hacm.skeletons.correspondence import JointMap, map_joints
+from hacm.skeletons.recognition import explain_joints
 from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.topology import Topology
 
@@ -315,10 +316,7 @@ class Model:
         return torch.cat(features), torch.cat(scores).cpu().numpy()
 
     def _expect_joints(self, values: Any, source: Topology, name: str) -> None:
-        """ImplausibleRecording for places in a picture, and for another number of joints than the source's.
-
-        It names the skeletons of so many.
-        """
+        """ImplausibleRecording for places in a picture, and for another number of joints than the source's."""
         shape = np.shape(values)
         if len(shape) in (3, 4) and shape[-1] == 2:
             raise ImplausibleRecording(
@@ -327,13 +325,7 @@ class Model:
         counts = {len(source.recorded), len(source.joints)}
         if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-2] in counts:
             return
-        fitting = [one.name for one in TOPOLOGIES.values() if shape[-2] in (len(one.recorded), len(one.joints))]
-        remedy = f"if they are {' or '.join(fitting)}, say so (skeleton={fitting[0]})" if fitting else (
-            f"known skeletons: {', '.join(TOPOLOGIES)}"
-        )  # fmt: skip
-        raise ImplausibleRecording(
-            f"{name}: {shape[-2]} joints, and {source.name} has {len(source.recorded)}; {remedy}"
-        )
+        raise ImplausibleRecording(f"{name}: {explain_joints(shape[-2], source, 'skeleton={}')}")
 
 
 def list_arrays(x: Any) -> Sequence[Any]:

@@ -16,8 +16,11 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, label_table, ntu, ui_prmd, utd_mhad
 from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
+from hacm.recordings.bodies import WrongShape
 from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
 from hacm.recordings.notes import reason_of
+from hacm.skeletons.recognition import explain_joints
+from hacm.skeletons.shipped import TOPOLOGIES
 
 # Names that the readers of data sets take: they ask for one that says who does what, and nobody uses what it says here.
 NTU_NAME, UTD_MHAD_NAME = "S001C001P001R001A001.skeleton", "a1_s1_t1_skeleton.mat"
@@ -27,6 +30,11 @@ LINES = (MSR_ACTION3D_LINES, KARD_LINES)
 TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES))
 KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES])
 """The formats, for messages."""
+
+
+OPTION = "--skeleton {}"
+"""How a skeleton is named on the command line."""
+FLAT = "of two dimensions, and models take places in the room, x, y and z"
 
 
 @dataclass(frozen=True)
@@ -107,12 +115,49 @@ class Finder:
         elif suffix == ".mat":
             recording = utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
         elif suffix in ARRAY_SUFFIXES:
-            recording = self.arrays.parse(raw.main.data, raw.main.path)
+            recording = self._read_array(raw.main)
         elif (lines := next((one for one in LINES if raw.main.path.endswith(one.ending)), None)) is not None:
             recording = lines.parse(raw.main.data, LINES_NAME + lines.ending)
         else:
             recording = next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
         return replace(recording, identity=Identity(raw.name, None, None))
+
+    def _read_array(self, file: RawFile) -> Recording:
+        """BadRecording says what the joints may be instead, where the file shows that."""
+        try:
+            return self.arrays.parse(file.data, file.path)
+        except WrongShape as wrong:
+            raise BadRecording(self._explain_shape(wrong)) from wrong
+        except BadRecording as reason:
+            fitting = self._find_fitting(file)
+            if not fitting:
+                raise
+            raise BadRecording(f"not joints of {self.arrays.topology.name}; {fitting}") from reason
+
+    def _explain_shape(self, wrong: WrongShape) -> str:
+        *_, joints, coordinates = (0, 0, *wrong.shape)
+        if len(wrong.shape) in (3, 4) and 0 not in wrong.shape:
+            if coordinates == 2:
+                return FLAT
+            if coordinates == 3:
+                return explain_joints(joints, self.arrays.topology, OPTION)
+        return str(wrong).partition(";")[0]
+
+    def _find_fitting(self, file: RawFile) -> str | None:
+        """What the file can be read as, in words."""
+        fitting = [name for name, one in TOPOLOGIES.items() if _is_readable(replace(self.arrays, topology=one), file)]
+        if fitting:
+            return f"if they are {' or '.join(fitting)}, say so ({OPTION.format(fitting[0])})"
+        flat = ArrayReader(self.arrays.topology, fps=1.0, dimensions=2, nameless=True)
+        return FLAT if _is_readable(flat, file) else None
+
+
+def _is_readable(reader: ArrayReader, file: RawFile) -> bool:
+    try:
+        reader.parse(file.data, file.path)
+    except BadRecording:
+        return False
+    return True
 
 
 def list_packs(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from hacm.errors import UserError
 from hacm.recordings import Excluded, Recording, ntu, ui_prmd, utd_mhad
 from hacm.recordings.anywhere import Finder
 from hacm.recordings.arrays import ArrayReader
-from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
+from hacm.skeletons.shipped import COCO_17, KINECT_V1, KINECT_V2, UI_PRMD
 from tests.helpers import ntu_text, utd_mhad_mat
 
 FINDER = Finder(ArrayReader(KINECT_V1, fps=30.0, nameless=True))
@@ -155,3 +155,35 @@ def test_nothing_to_read(tmp_path):
     put(tmp_path, {"readme.txt": b"nothing", "m01_s01_e01_angles.txt": ANGLES})
     with pytest.raises(UserError, match="no recording of a known format"):
         list(FINDER.find(tmp_path))
+
+
+def table(topology, axes="xyz", lines=3):
+    names = [f"{joint} {axis}" for joint in topology.recorded for axis in axes]
+    rows = RNG.normal(0, 1, (lines, len(names)))
+    return (",".join(names) + "\n" + "\n".join(",".join(map(str, row)) for row in rows)).encode()
+
+
+def array(*shape):
+    stream = io.BytesIO()
+    np.save(stream, RNG.normal(0, 1, shape))
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("a.npy", array(9, 25, 3), "25 joints, and kinect-v1-20 has 20; if they are kinect-v2-25 or body-25, say so (--skeleton kinect-v2-25)"),
+        ("a.npy", array(2, 9, 24, 3), "24 joints, and kinect-v1-20 has 20; the nearest known skeleton is kinect-v2-25 of 25"),
+        ("a.npy", array(9, 20, 2), "of two dimensions, and models take places in the room, x, y and z"),
+        ("a.npy", array(9, 3), "joints of shape (9, 3) instead of (frames, 20, 3) or (bodies, frames, 20, 3)"),
+        ("a.npy", array(0, 20, 3), "joints of shape (0, 20, 3) instead of (frames, 20, 3) or (bodies, frames, 20, 3)"),
+        ("a.csv", table(COCO_17), "not joints of kinect-v1-20; if they are coco-17, say so (--skeleton coco-17)"),
+        ("a.csv", table(KINECT_V1, "xy"), "not joints of kinect-v1-20; of two dimensions, and models take places in the room, x, y and z"),
+        ("a.csv", table(KINECT_V1).replace(b"head x", b"tail x"), "line 1: no column 'head x' (of 1 missing); found: "),
+    ],
+)  # fmt: skip
+def test_another_skeleton_is_named(tmp_path, name, data, line):
+    (found,) = FINDER.find(put(tmp_path, {name: data}))
+    assert isinstance(found, Excluded)
+    assert str(found.reason).startswith(line)
+    assert "reader" not in str(found.reason)

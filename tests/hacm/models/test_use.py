@@ -122,7 +122,7 @@ def quietly(model, x, **said):
         (np.full((5, 6, 3), np.nan), {}, "recording 0: nobody is seen in it"),
         (np.ones((1, 6, 3)) + np.eye(6, 3), {}, "recording 0: 1 frame: a movement has at least 2"),
         (np.ones((5, 17, 3)), {}, r"recording 0: 17 joints, and six-joints has 6; if they are coco-17 or h36m-17, say so"),
-        (np.ones((5, 7, 3)), {}, "recording 0: 7 joints, and six-joints has 6; known skeletons: kinect-v2-25"),
+        (np.ones((5, 16, 3)), {}, "recording 0: 16 joints, and six-joints has 6; the nearest known skeleton is kard-15 of 15"),
         (np.ones((5, 6, 2)), {}, "recording 0: of two dimensions, and small takes places in the room"),
         (np.ones((5, 6)), {}, r"recording 0: joints of shape \(5, 6\) instead of"),
         (np.full((5, 6, 3), "x"), {}, "recording 0: joints are <U1, not real numbers"),
