@@ -1,7 +1,8 @@
-"""The command `hacm`: the tools around the graph are called `hacm NAME`, its stages `python -m stages.NAME`.
+"""The command `hacm`: what uses a model, and the tools around the graph; its stages are `python -m stages.NAME`.
 
-The tools work on a project, that is in a clone's top folder, and belong to the clone: stages/tools/NAME.py. A wheel
-holds this file without them. hacm must not import stages (the law of imports): a tool is found by its name when called.
+What uses a model works anywhere: hacm/commands/NAME.py. The tools work on a project, that is in a clone's top folder,
+and belong to the clone: stages/tools/NAME.py. A wheel holds this file without them. hacm must not import stages (the
+law of imports): a tool is found by its name when called.
 """
 
 import sys
@@ -18,12 +19,21 @@ from pathlib import Path
 from hacm import __version__
 from hacm.errors import UserError, run_program
 
+COMMANDS = {
+    "embed": "write the features of recordings, with a trained model",
+    "fit": "teach a trained encoder classes of your own",
+    "models": "list the models that are shipped, or show a model's card",
+    "predict": "name what recordings show, with a trained model",
+}
+"""Commands that use a model, each with its line of help; their code is in hacm/commands."""
+
 TOOLS = {
     "activate": "choose the benchmarks, variants, seeds and protocols that the graph covers",
     "audit": "check a data set's version: leakage, duplicates, faulty values; verify it; compare it with another",
     "check": "check params.yaml in full, before anything runs",
     "compare": "compare results of revisions, experiments or runs",
     "export-clips": "write a benchmark's clips in a layout that other codebases read",
+    "export-model": "make a model to use of an evaluated encoder",
     "import-released": "convert a checkpoint that the authors of HA-CM or MAMP released",
     "lineage": "trace where a result comes from, and what depends on an input",
     "migrate": "turn a project worked in at commit aaa4aa5 into one of today's code; nothing computed is lost",
@@ -41,36 +51,46 @@ def main() -> None:
     run_program(lambda: call(words), RESUMES if words[:1] == ["sweep"] else STARTS_AGAIN)
 
 
-def call(words: list[str]) -> None:
-    """Carry out what was typed after `hacm`; UserError for a command that there is not."""
+def call(words: list[str]) -> int:
+    """Carry out what was typed after `hacm`; the exit code. UserError for a command that there is not."""
     if not words or words[0] in ("-h", "--help"):
         print(help_text())
     elif words[0] == "--version":
         print(f"hacm {__version__}")
     elif words[0] in TOOLS:
         call_tool(words[0], words[1:])
+    elif words[0] in COMMANDS:
+        sys.argv = [f"hacm {words[0]}", *words[1:]]
+        return int(importlib.import_module(f"hacm.commands.{words[0]}").main() or 0)
+    elif PARAMS.exists() and has_own_code():
+        call_own_code()  # which may know the command
     else:
         raise UserError(f"{words[0]}: no such command; hacm --help lists them")
+    return 0
 
 
 def help_text() -> str:
     """The commands, a line each."""
-    lines = [f"  {name:<{max(map(len, TOOLS))}}  {line}" for name, line in TOOLS.items()]
+    width = max(map(len, COMMANDS | TOOLS))
+    using, working = ([f"  {name:<{width}}  {line}" for name, line in group.items()] for group in (COMMANDS, TOOLS))
     return "\n".join(
         (
             "usage: hacm COMMAND [--help] …",
             "",
             "Self-supervised skeleton action recognition with HA-CM. The stages of the graph: python -m stages",
             "",
+            "With a trained model, anywhere:",
+            *using,
+            "",
             "On a project (a clone's top folder):",
-            *lines,
+            *working,
             "",
             "  --help       this text; after a command: its options",
             "  --version    the version",
             "",
             "Exit codes: 0 done, 1 a mistake that you can mend, 2 a check that did not pass.",
             "HACM_TRACEBACK=1 shows the traceback of every error.",
-            "example: hacm compare HEAD workspace",
+            "example: hacm predict recordings/ --model FOLDER",
         )
     )
 
@@ -78,7 +98,7 @@ def help_text() -> str:
 def call_tool(name: str, words: list[str]) -> None:
     """Call a tool of the project in the current folder, with the code of that project."""
     expect_project(name)
-    if Path(__file__).resolve() != Path("hacm", "__main__.py").resolve() and Path("hacm", "__main__.py").is_file():
+    if has_own_code():
         call_own_code()
         return
     put_first(Path.cwd())
@@ -97,6 +117,12 @@ def expect_project(name: str) -> None:
         f"hacm {name} works on a project (no {missing} here), and hacm was installed without one: git clone its "
         "repository, run make there, then this command"
     )
+
+
+def has_own_code() -> bool:
+    """Whether there is a copy of this package in the current folder, and it is not this one."""
+    own = Path("hacm", "__main__.py")
+    return own.is_file() and own.resolve() != Path(__file__).resolve()
 
 
 def call_own_code() -> None:

@@ -46,6 +46,10 @@ class DamagedModel(UserError, ValueError):
     """A model's files cannot be used: damaged, of another format, or not what they are said to be."""
 
 
+class ImplausibleRecording(UserError, ValueError):
+    """A recording or an array that a model cannot say anything of. The message says what was seen and what to do."""
+
+
 class NotFinite(UserError, FloatingPointError):
     """Training diverged: a loss or a score is infinite or not a number."""
 

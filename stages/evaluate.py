@@ -19,6 +19,7 @@ from hacm import protocols
 from hacm.errors import NotFinite, SettingsError, UserError
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
+from hacm.models import heads
 from hacm.settings import AugmentSettings
 from stages.shared import box, parameters
 from stages.shared.costs import Meter
@@ -48,7 +49,7 @@ def main() -> None:
 
 
 def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: Any, bootstrap: int) -> None:
-    """Run the protocol on the trained encoder and on one with random weights, and write both."""
+    """Run the protocol on the trained encoder and on one with random weights, and write both, and the trained head."""
     task = benchmark.task(AugmentSettings(**encoder.facts["settings"]["augment"]))
     meter = Meter(encoder.device)
     trained = run_protocol(protocol, "trained", encoder, task, settings)
@@ -65,6 +66,7 @@ def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: An
             **encoder.describe(settings),
             **meter.read(),
         },
+        {heads.FILE: heads.pack(trained.head)},
     )
 
 

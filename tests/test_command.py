@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from hacm import __version__
-from hacm.__main__ import TOOLS
+from hacm.__main__ import COMMANDS, TOOLS
 from tests.conftest import environment, run
 
 PROJECT = Path(__file__).parents[1]
 BOXES = sorted(path.stem for path in (PROJECT / "stages").glob("*.py") if not path.name.startswith("_"))
-PROGRAMS = [*(["python", "-m", f"stages.{name}"] for name in BOXES), *(["hacm", name] for name in TOOLS)]
+PROGRAMS = [*(["python", "-m", f"stages.{name}"] for name in BOXES), *(["hacm", name] for name in COMMANDS | TOOLS)]
 HEAVY = {"torch", "numpy", "polars", "zarr", "dvc", "snakemake", "pydantic"}
 LOADED = "; import json; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})), file=sys.stderr)"
 
@@ -36,8 +36,10 @@ def test_importing_the_method_brings_nothing_of_the_graph():
 def test_help_lists_every_tool_and_nothing_else():
     files = {path.stem for path in (PROJECT / "stages/tools").glob("*.py") if not path.name.startswith("_")}
     assert {name.replace("-", "_") for name in TOOLS} == files
+    commands = {path.stem for path in (PROJECT / "hacm/commands").glob("*.py")} - {"__init__", "inputs"}
+    assert {name.replace("-", "_") for name in COMMANDS} == commands
     shown = run(PROJECT, "hacm", "--help").stdout
-    assert set(re.findall(r"^  ([a-z]\S*)  ", shown, re.MULTILINE)) == set(TOOLS)
+    assert set(re.findall(r"^  ([a-z]\S*)  ", shown, re.MULTILINE)) == set(COMMANDS | TOOLS)
     assert run(PROJECT, "hacm").stdout == shown
     assert not loaded_by("from hacm.__main__ import call; call(['--help'])") & HEAVY
 
@@ -66,6 +68,7 @@ def test_help_comes_before_what_takes_seconds():
         "import contextlib, hacm.__main__ as h\nwith contextlib.suppress(SystemExit): h.call(['compare', '--help'])\n1"
     )
     assert not loaded_by(code) & HEAVY
+    assert not loaded_by(code.replace("compare", "predict")) & HEAVY
 
 
 def test_help_names_what_params_yaml_has():
@@ -121,6 +124,12 @@ def test_the_code_of_the_project_is_what_runs(tmp_path):
     )
     done = run(tmp_path, "hacm", "check", check=False)
     assert (done.returncode, done.stderr) == (7, "error: read\n")
+    # Also a command that only that copy has.
+    main = tmp_path / "hacm/__main__.py"
+    main.write_text(main.read_text().replace("TOOLS = {", 'TOOLS = {\n    "later": "a later tool",', 1))
+    (tmp_path / "stages/tools/later.py").write_text("def main():\n    print('later')\n")
+    assert run(tmp_path, "hacm", "later").stdout == "later\n"
+    assert "no such command" in run(tmp_path, "hacm", "never", check=False).stderr
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +160,7 @@ def test_a_wheel_works_elsewhere_and_says_what_needs_a_clone(wheel, tmp_path):
         code = [sys.executable, "-m", "hacm", *words]
         return subprocess.run(code, cwd=tmp_path, env=isolated, capture_output=True, text=True)
 
-    assert "hacm compare HEAD workspace" in call("--help").stdout
+    assert "hacm predict recordings/" in call("--help").stdout
     done = call("compare", "HEAD", "workspace")
     assert done.returncode == 1
     assert done.stderr.startswith(

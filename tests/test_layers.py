@@ -10,6 +10,7 @@ GROUND = {
     "archives",
     "bootstrap",
     "cleaning",
+    "command_line",
     "cores",
     "errors",
     "files",

@@ -10,14 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
-from torch import Tensor
+from torch import Tensor, nn
 
 from hacm.errors import DamagedModel, SettingsError, UserError
 from hacm.files import is_as_sealed, replace_file, seal
@@ -89,7 +89,14 @@ def load(path_dir: Path, device: str | torch.device = "cpu") -> tuple[HACM, dict
     return model.to(device).eval(), description["facts"]
 
 
-def encoder_hash(model: HACM) -> str:
+class HasEncoder(Protocol):
+    """A model, or what was made of its encoder."""
+
+    @property
+    def encoder(self) -> nn.Module: ...
+
+
+def encoder_hash(model: HasEncoder) -> str:
     """BLAKE2b (16 bytes, hex) over the encoder's weights in name order: names, shapes, little-endian float32 values."""
     state = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(model.encoder.state_dict().items()):

@@ -6,15 +6,15 @@ Shapes: N clips, B sequences, S segments, J token joints, D width.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from hacm.checkpoints.checkpoint import encoder_hash
 from hacm.clips.augment import AbsentBodies, sample_batch
 from hacm.clips.ragged import Clips
-from hacm.model.network import HACM
-from hacm.settings import AugmentSettings
+from hacm.settings import AugmentSettings, ModelSettings
 from hacm.threads import make_pool
 
 # Clips encoded at a time; no figure depends on it beyond rounding.
@@ -23,15 +23,31 @@ BATCH = 128
 PIECE = 8
 
 
+class Encodes(Protocol):
+    """What encodes clips: a whole model, or an encoder that was taken out of one."""
+
+    training: bool
+
+    @property
+    def model_settings(self) -> ModelSettings: ...
+
+    @property
+    def encoder(self) -> nn.Module: ...
+
+    def features(self, x_BTVC: Tensor) -> Tensor: ...
+
+    def train(self, mode: bool = True) -> Any: ...
+
+
 @contextmanager
-def frozen(model: HACM) -> Iterator[None]:
+def frozen(model: Encodes) -> Iterator[None]:
     """Evaluation mode inside, and proof that the encoder was not changed: its weights are hashed before and after.
 
     RuntimeError if they differ. The model's mode is as before afterwards.
     """
     before = encoder_hash(model)
     training = model.training
-    model.eval()
+    model.train(False)
     try:
         yield
     finally:
@@ -41,7 +57,7 @@ def frozen(model: HACM) -> Iterator[None]:
 
 
 def extract(
-    model: HACM,
+    model: Encodes,
     clips: Clips,
     index_N: Tensor,
     augment: AugmentSettings,
@@ -69,7 +85,7 @@ def extract(
 
 
 def encode(
-    model: HACM,
+    model: Encodes,
     clips: Clips,
     index_N: Tensor,
     augment: AugmentSettings,
@@ -105,7 +121,7 @@ def encode(
     return features_ND
 
 
-def pool_tokens(model: HACM, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
+def pool_tokens(model: Encodes, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
     """The mean of each sequence's tokens, (B, D); on a CPU each thread of the pool encodes whole sequences."""
 
     def encode_piece(piece_BTVC: Tensor) -> Tensor:

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from hacm.clips.augment import seeded
 from hacm.errors import SettingsError
 from hacm.evaluation import metrics
-from hacm.evaluation.features import encode
+from hacm.evaluation.features import Encodes, encode
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.settings import ProbeSettings
 from hacm.training.schedules import warmup_cosine
 
@@ -40,7 +39,7 @@ class TrainedProbe:
 
 
 def train_probe(
-    model: HACM,
+    model: Encodes,
     task: Task,
     settings: ProbeSettings,
     seed: int,
@@ -98,7 +97,7 @@ class Views:
 
     def __init__(
         self,
-        model: HACM,
+        model: Encodes,
         task: Task,
         settings: ProbeSettings,
         seed: int,

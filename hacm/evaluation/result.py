@@ -1,10 +1,12 @@
-"""What a protocol hands back: class scores of the test clips. N test clips, K classes."""
+"""What a protocol hands back: class scores of the test clips, and what it trained. N test clips, K classes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hacm.evaluation.metrics import check_scores
 
@@ -33,7 +35,8 @@ class Result:
     accuracies, those in `_map` mean average precisions, both shares of 1: `best_epoch_as_released_top1` is the linear
     probe's optimistic one, chosen on the test split. Others are what the protocol settled by itself, e.g. ridge's
     `strength`. conditions: where the protocol evaluates under several, all of them; scores_NK is then
-    the one that stands for it.
+    the one that stands for it. head: where the protocol trained one classifier that scores_NK are from, its tensors by
+    name, so that it can be used again (hacm.models.heads).
     """
 
     scores_NK: NDArray[np.float32]
@@ -41,6 +44,7 @@ class Result:
     extra: dict[str, float] = field(default_factory=dict)
     conditions: tuple[Condition, ...] = ()
     part: Literal["train", "test"] = "test"
+    head: Mapping[str, Tensor] | None = None
 
     def __post_init__(self) -> None:
         for scores_NK in (self.scores_NK, *(condition.scores_NK for condition in self.conditions)):

@@ -274,4 +274,9 @@ def tune(
             on_epoch(epoch)
     if not best_epoch:
         scores_NK = tuning.score(task.test_index)
-    return Result(scores_NK, target_N, extra={"best_epoch_as_released_top1": best} if best_epoch else {})
+    return Result(
+        scores_NK,
+        target_N,
+        extra={"best_epoch_as_released_top1": best} if best_epoch else {},
+        head=tuning.classifier.state_dict(),
+    )

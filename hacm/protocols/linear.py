@@ -6,16 +6,15 @@ beside it, under that name.
 
 from collections.abc import Callable
 
-from hacm.evaluation.features import frozen
+from hacm.evaluation.features import Encodes, frozen
 from hacm.evaluation.probe import train_probe
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.settings import LinearSettings as Settings
 
 
 def run(
-    model: HACM,
+    model: Encodes,
     task: Task,
     settings: Settings,
     seed: int,
@@ -30,5 +29,8 @@ def run(
     with frozen(model):
         trained = train_probe(model, task, settings, seed, device, on_epoch)
     return Result(
-        trained.scores_NK, trained.target_N, extra={"best_epoch_as_released_top1": trained.best_epoch_top1}
-    )  # fmt: skip
+        trained.scores_NK,
+        trained.target_N,
+        extra={"best_epoch_as_released_top1": trained.best_epoch_top1},
+        head=trained.probe.state_dict(),
+    )

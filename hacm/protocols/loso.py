@@ -15,17 +15,16 @@ import torch
 from hacm.clips.augment import seeded
 from hacm.errors import SettingsError
 from hacm.evaluation import metrics
-from hacm.evaluation.features import encode, frozen
+from hacm.evaluation.features import Encodes, encode, frozen
 from hacm.evaluation.probe import Views, build_probe, probe_optimiser, score, train_epoch
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.protocols.knn import comparable, vote
 from hacm.settings import LosoSettings as Settings
 
 
 def run(
-    model: HACM,
+    model: Encodes,
     task: Task,
     settings: Settings,
     seed: int,

@@ -67,8 +67,8 @@ class ArrayReader:
     most_bodies: more are refused. unseen: a joint whose coordinates are all one of these numbers was not seen
     (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of less was not seen; 0: confidences are not read.
     actions, subjects, cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are
-    numbers. unlabelled: whether a recording need not say its action. A subject is not needed. UserError if the settings
-    are impossible.
+    numbers. unlabelled: whether a recording need not say its action. nameless: nothing that says who does what is read.
+    A subject is not needed. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -85,6 +85,7 @@ class ArrayReader:
     subjects: tuple[str, ...] = ()
     cameras: tuple[str, ...] = ()
     unlabelled: bool = False
+    nameless: bool = False
     unseen: tuple[float, ...] = ()
     least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = (LABELS,)
@@ -221,7 +222,7 @@ class ArrayReader:
         fps, action = facts.pop(FPS), facts.get("action")
         if fps is None or not 0 < fps < math.inf:
             raise BadRecording("fps is not said" if fps is None else f"fps is {fps:g}, not positive")
-        if action is None and not self.unlabelled:
+        if action is None and not (self.unlabelled or self.nameless):
             raise BadRecording(
                 "action is not said, neither by its name nor inside; unlabelled=True, where the reader is defined, "
                 "takes such recordings for pretraining"
@@ -236,7 +237,7 @@ class ArrayReader:
     def _read_npz(self, data: bytes) -> "Content":
         arrays, others = read_arrays(
             data,
-            lambda name: name in (JOINTS, *self._confidences, *SINGLE_NUMBERS) or plain(name) in NUMBERED,
+            lambda name: name in (JOINTS, *self._confidences, *self._single_numbers) or plain(name) in NUMBERED,
             MOST_BYTES,
             IN_WORDS,
         )
@@ -247,7 +248,7 @@ class ArrayReader:
             raise BadRecording(f"{JOINTS} holds {joints.size} numbers, more than {MOST_NUMBERS}")
         confidence = next((arrays.pop(name) for name in self._confidences if name in arrays), None)
         frames = joints.shape[-3] if joints.ndim in (3, 4) else 1
-        singles = {name: arrays.pop(name) for name in SINGLE_NUMBERS if name in arrays}
+        singles = {name: arrays.pop(name) for name in self._single_numbers if name in arrays}
         # A single number is how many frames there are, or when they begin: it says nothing of each.
         numbers = {name: values for name, values in arrays.items() if values.size > 1 or frames == 1}
         chosen = _choose(numbers)
@@ -275,7 +276,7 @@ class ArrayReader:
         axes = "xyz"[: self.dimensions]
         wanted = [plain(f"{joint} {axis}") for joint in self.topology.recorded for axis in axes]
         sure = {plain(f"{joint} {word}"): joint for joint in self.topology.recorded for word in self._confidences}
-        known = {*wanted, *sure, *SINGLE_NUMBERS, *PLACE_COLUMNS}
+        known = {*wanted, *sure, *self._single_numbers, *PLACE_COLUMNS}
         names, table_RK, notes = read_csv(
             data, joints * len(axes), MOST_NUMBERS, lambda name: plain(name) in known, self._number_of
         )
@@ -287,14 +288,14 @@ class ArrayReader:
         missing = [name for name in wanted if name not in place]
         if missing:
             raise BadRecording(f"line 1: no column {missing[0]!r} (of {len(missing)} missing); found: {_listed(names)}")
-        inside = {name: _constant(name, table_RK[:, place[name]]) for name in SINGLE_NUMBERS if name in place}
-        chosen = _choose([name for name in names if plain(name) not in {*wanted, *SINGLE_NUMBERS}])
+        inside = {name: _constant(name, table_RK[:, place[name]]) for name in self._single_numbers if name in place}
+        chosen = _choose([name for name in names if plain(name) not in {*wanted, *self._single_numbers}])
         places = {column: table_RK[:, place[column]] for column in chosen}
         column_of: dict[str, int] = {}
         for name, joint in sure.items():
             if name in place:
                 column_of.setdefault(joint, place[name])
-        read = {*wanted, *(sure if column_of else ()), *SINGLE_NUMBERS, *chosen}
+        read = {*wanted, *(sure if column_of else ()), *self._single_numbers, *chosen}
         others = [name for name in names if plain(name) not in read]
         values_RVC = table_RK[:, [place[name] for name in wanted]].reshape(-1, joints, len(axes))
         lacking = [joint for joint in self.topology.recorded if column_of and joint not in column_of]
@@ -309,6 +310,11 @@ class ArrayReader:
             first_line=2,
             has_confidence=confidence is not None,
         )
+
+    @property
+    def _single_numbers(self) -> tuple[str, ...]:
+        """What single numbers are called that are read."""
+        return (FPS,) if self.nameless else SINGLE_NUMBERS
 
     @property
     def _confidences(self) -> tuple[str, ...]:

@@ -34,6 +34,14 @@ UPRIGHT: dict[Up, tuple[tuple[int, int], ...]] = {
 """For each, of x, y and z the axis of the file that it is and its sign. All are rotations, so that left stays left."""
 
 
+class WrongShape(BadRecording):
+    """Joints of another shape than their skeleton's, with that shape."""
+
+    def __init__(self, reason: str, shape: tuple[int, ...]) -> None:
+        super().__init__(reason)
+        self.shape = shape
+
+
 def as_bodies(
     joints: ArrayLike,
     topology: Topology,
@@ -66,8 +74,8 @@ def as_bodies(
     if values.ndim not in (3, 4) or values.shape[-2:] not in wanted or 0 in values.shape:
         other = 5 - dimensions
         remedy = f"; set dimensions={other} where the reader is defined" if values.shape[-1:] == (other,) else ""
-        raise BadRecording(f"joints of shape {values.shape} instead of (frames, {recorded}, {dimensions}) or "
-                           f"(bodies, frames, {recorded}, {dimensions}){remedy}")  # fmt: skip
+        raise WrongShape(f"joints of shape {values.shape} instead of (frames, {recorded}, {dimensions}) or "
+                         f"(bodies, frames, {recorded}, {dimensions}){remedy}", values.shape)  # fmt: skip
     if dimensions == 2 and up[-1] == "z":
         raise BadRecording(f"up is {up}, but of two dimensions; set up where the reader is defined")
     bodies_MTVC = values.reshape((-1, *values.shape[-3:]))

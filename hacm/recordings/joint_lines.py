@@ -14,6 +14,7 @@ import numpy as np
 from hacm.errors import BadRecording
 from hacm.recordings import Identity, Part, RawRecording, Recording
 from hacm.recordings.bodies import as_bodies
+from hacm.skeletons.shipped import KARD_15, MSR_ACTION3D
 from hacm.skeletons.topology import Topology
 
 # The longest recording of the known data sets has 936 frames.
@@ -93,3 +94,8 @@ class JointLines:
             least_confidence=self.least_confidence,
         )
         return Recording(identity, self.fps, self.topology, bodies_MTVC, notes)
+
+
+MSR_ACTION3D_LINES = JointLines(MSR_ACTION3D, ending="_skeleton3D.txt", fps=15.0, confidence=True)
+KARD_LINES = JointLines(KARD_15, ending="_realworld.txt", fps=30.0, metres=0.001, mirrored=True)
+"""The texts of MSR Action3D and of KARD."""

@@ -1,6 +1,6 @@
 """KARD, Kinect Activity Recognition Dataset, its joints in space (Gaglio, Lo Re, Morana, IEEE THMS 45(5), 2015)."""
 
-from hacm.recordings.joint_lines import JointLines
+from hacm.recordings.joint_lines import KARD_LINES
 from hacm.skeletons.shipped import KARD_15
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.splits import SplitRule
@@ -12,7 +12,7 @@ KARD = DataSet(
     name="kard",
     title="KARD",
     topology=KARD_15,
-    reader=JointLines(KARD_15, ending="_realworld.txt", fps=30.0, metres=0.001, mirrored=True),
+    reader=KARD_LINES,
     sources=(
         (
             Archive(

@@ -1,6 +1,6 @@
 """MSR Action3D, its skeletons in metres (Li, Zhang, Liu, CVPR4HB 2010)."""
 
-from hacm.recordings.joint_lines import JointLines
+from hacm.recordings.joint_lines import MSR_ACTION3D_LINES
 from hacm.skeletons.shipped import MSR_ACTION3D as TOPOLOGY
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.splits import SplitRule
@@ -11,7 +11,7 @@ MSR_ACTION3D = DataSet(
     name="msr-action3d",
     title="MSR Action3D",
     topology=TOPOLOGY,
-    reader=JointLines(TOPOLOGY, ending="_skeleton3D.txt", fps=15.0, confidence=True),
+    reader=MSR_ACTION3D_LINES,
     sources=(
         (
             Archive(

@@ -31,7 +31,9 @@ HASHES = FOLDER / "hashes.json"
 PARAMS_FILE = Path("params.yaml")
 
 SHOWING = (
+    "hacm.command_line",
     "hacm.cores",
+    "hacm.devices",
     "hacm.interrupts",
     "pipeline:<module>",
     "stages:<module>",

@@ -115,6 +115,9 @@ class Examiner:
 
     def _paths(self, declared: Declared, locked: LockedStage) -> str | None:
         outs = {path: locked.outs.get(path) for path in declared.outs}
+        later = [path for path in outs if path not in locked.outs]
+        if later:
+            return f"it did not write {name_some(later)} at {former_project.COMMIT}"
         for path, md5 in (*outs.items(), *((path, locked.deps.get(path)) for path in declared.inputs)):
             if md5 is None:
                 return f"{LOCK_FILE} does not say what {path} was"

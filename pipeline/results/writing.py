@@ -35,8 +35,13 @@ class Summary:
     bootstrap: int
 
 
-def write_results(folder: Path, summary: Summary, details: dict[str, Any]) -> None:
-    """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none."""
+def write_results(
+    folder: Path, summary: Summary, details: dict[str, Any], files: Mapping[str, bytes] | None = None
+) -> None:
+    """Write metrics.json, details.json, predictions.parquet and the tables (.csv) of the same names, all or none.
+
+    files: what else belongs to the result, by name.
+    """
     names = pl.col("label", "predicted").replace_strict(dict(enumerate(summary.classes)), return_dtype=pl.String)
     confusion = summary.predictions.select(names).rename({"label": "actual"})
     with replace_directory(folder) as temporary:
@@ -47,6 +52,8 @@ def write_results(folder: Path, summary: Summary, details: dict[str, Any]) -> No
         if summary.conditions is not None:
             summary.conditions.write_csv(temporary / "conditions.csv")
         summary.predictions.write_parquet(temporary / PREDICTIONS)
+        for name, content in (files or {}).items():
+            (temporary / name).write_bytes(content)
         write_details(temporary, details)
 
 

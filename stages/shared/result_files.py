@@ -1,5 +1,6 @@
 """From a protocol's scores to the files of a result: accuracies with intervals, tables, predictions, sidecar."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -20,10 +21,18 @@ BOOTSTRAP_SEED = 0
 """The same resamples for every result, so that two intervals differ by their results alone."""
 
 
-def write_result(folder: Path, title: str, benchmark: Benchmark, summary: Summary, details: dict[str, Any]) -> None:
+def write_result(
+    folder: Path,
+    title: str,
+    benchmark: Benchmark,
+    summary: Summary,
+    details: dict[str, Any],
+    files: Mapping[str, bytes] | None = None,
+) -> None:
     """Write one result of a benchmark, and say what it is.
 
     title: what the result is called on the screen. details: what it is and how it came about, beside what is told here.
+    files: what else belongs to it, by name.
     """
     known = {
         "dataset": benchmark.dataset.name,
@@ -33,7 +42,7 @@ def write_result(folder: Path, title: str, benchmark: Benchmark, summary: Summar
         "train": len(benchmark.train_index),
         "bootstrap": summary.bootstrap,
     }
-    write_results(folder, summary, {**known, **details, **describe_code(), "machine": describe_machine()})
+    write_results(folder, summary, {**known, **details, **describe_code(), "machine": describe_machine()}, files)
     mark = "" if benchmark.store.dimensions == 3 else f" [{benchmark.store.dimensions}-D]"
     say(f"{title}{mark}: {describe_figures(summary.metrics)}")
 

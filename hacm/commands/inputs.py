@@ -1,0 +1,184 @@
+"""What the commands that use a model share: its choice, how recordings are given, and reading them."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from hacm.errors import MOST_NAMED, UserError
+
+if TYPE_CHECKING:
+    from hacm.models.model import Model, Taken
+
+A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
+T = TypeVar("T")
+UNSAID = "unsaid"
+UP = ("x", "-x", "y", "-y", "z", "-z")
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A recording that could not be read or taken, and why."""
+
+    recording: str
+    reason: str
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Give a command what recordings and a model are given by."""
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="file, folder or archive of recordings")
+    parser.add_argument("--model", metavar="NAME", help=A_MODEL)
+    add_reading(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Give a command what may be said of recordings."""
+    parser.add_argument(
+        "--skeleton", metavar="NAME", help="of .npz, .npy and .csv: whose joints (the model's if not given)"
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        metavar="N",
+        help="of files that do not say: frames per second (as in training if not given)",
+    )
+    parser.add_argument(
+        "--unit", default="m", metavar="UNIT", help="of .npz, .npy and .csv: m, cm, mm, in, ft, or a number of metres"
+    )
+    parser.add_argument(
+        "--up",
+        choices=UP,
+        default="y",
+        help="of .npz, .npy and .csv: the axis that points up (--up=-y where y grows downwards)",
+    )
+    parser.add_argument(
+        "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
+    )
+    parser.add_argument(
+        "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
+    )
+    parser.add_argument(
+        "--people",
+        choices=("together", "apart"),
+        help="several people as one, or one by one (as in training if not given)",
+    )
+    parser.add_argument(
+        "--doubtful", action="store_true", help="also recordings that cannot be what the model was trained on"
+    )
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, not {text!r}")
+    return int(text)
+
+
+def open_model(name: str | None, paths: Sequence[Path], options: argparse.Namespace) -> "Model":
+    """The model of that name; None: the shipped one of the recordings' skeleton (choose_shipped)."""
+    import hacm
+    from hacm.devices import choose_device
+
+    return hacm.load(name or choose_shipped(paths, options), choose_device(options.device))
+
+
+def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
+    """The one shipped model, or of several the one of the skeleton that the first recording has.
+
+    UserError if that is none or several, or if only --skeleton could say which skeleton it is.
+    """
+    from hacm.models.finding import SHIPPED, list_shipped
+    from hacm.models.folder import read_description
+
+    shipped = list_shipped()
+    if len(shipped) == 1:
+        return shipped[0]
+    listed = f"shipped are: {', '.join(shipped) or 'none'}"
+    skeleton = find_skeleton_of_first(paths, options) if shipped else None
+    if skeleton is None:
+        raise UserError(f"--model: say which model; {listed}")
+    fitting = [name for name in shipped if read_description(SHIPPED / name).skeleton.name == skeleton]
+    if len(fitting) != 1:
+        which = f"{', '.join(fitting)} are" if fitting else "none is"
+        raise UserError(f"--model: say which model; {which} of the recordings' skeleton, {skeleton}; {listed}")
+    return fitting[0]
+
+
+def find_skeleton_of_first(paths: Sequence[Path], options: argparse.Namespace) -> str | None:
+    """The skeleton of the first recording that can be read, by its format; of arrays by --skeleton, else None."""
+    from hacm.models.model import find_skeleton
+    from hacm.recordings import Recording
+    from hacm.recordings.anywhere import Finder
+    from hacm.recordings.arrays import ArrayReader
+    from hacm.skeletons.shipped import KINECT_V2
+
+    if options.skeleton is not None:
+        return find_skeleton(options.skeleton).name
+    finder = Finder(ArrayReader(replace(KINECT_V2, name=UNSAID), fps=1.0, nameless=True))
+    found = (one for path in paths for one in finder.find(path) if isinstance(one, Recording))
+    first = next(found, None)
+    return None if first is None or first.topology.name == UNSAID else first.topology.name
+
+
+def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Taken | Unread"]:
+    """Every recording and person as the model takes it, or why it cannot be; in the order of the paths."""
+    from hacm.models.model import Doubt, find_skeleton, metres_of
+    from hacm.recordings import Excluded
+    from hacm.recordings.anywhere import Finder
+    from hacm.recordings.arrays import ArrayReader
+
+    arrays = ArrayReader(
+        topology=model.topology if options.skeleton is None else find_skeleton(options.skeleton),
+        fps=options.fps or model.description.seen.fps,
+        metres=metres_of(parse_unit(options.unit)),
+        up=options.up,
+        mirrored=options.mirrored,
+        nameless=True,
+    )
+    doubt: Doubt = "warn" if options.doubtful else "error"
+    for path in paths:
+        for found in Finder(arrays).find(path):
+            if isinstance(found, Excluded):
+                yield Unread(found.name, str(found.reason))
+                continue
+            groups = model.group(found, options.people)
+            if not groups:
+                yield Unread(found.identity.name, "nobody is seen in it")
+            for tracks in groups:
+                try:
+                    yield model.take_people(found, tracks, turn=options.turn, doubt=doubt)
+                except UserError as error:
+                    yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
+
+
+def counted(title: str, every: Iterable[T]) -> Iterator[T]:
+    """The same one by one; on a terminal it is shown how many there were."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}, {task.completed:.0f}"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        for one in every:
+            yield one
+            progress.advance(task)
+
+
+def parse_unit(text: str) -> str | float:
+    """A unit by its name, or its metres."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def tell_unread(unread: list[Unread]) -> bool:
+    """Say which recordings could not be used and why, a line each for the first; whether there are any."""
+    for one in unread[:MOST_NAMED]:
+        print(f"not used: {one.recording}: {one.reason}", file=sys.stderr)
+    if len(unread) > MOST_NAMED:
+        print(f"not used: {len(unread) - MOST_NAMED} more", file=sys.stderr)
+    return bool(unread)

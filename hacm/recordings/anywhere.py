@@ -1,0 +1,169 @@
+"""Recordings that belong to no data set: what is to be found in any file, folder or archive, without labels.
+
+A file's format is known by its name: `.skeleton` (NTU RGB+D), `.mat` (UTD-MHAD), `m01_s01_e01_positions.txt` with the
+angles beside it (UI-PRMD), `_skeleton3D.txt` (MSR Action3D), `_realworld.txt` (KARD), and arrays as `.npz`, `.npy` and
+`.csv` (hacm.recordings.arrays).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from hacm.archives.members import is_pack, members
+from hacm.archives.raw_file import RawFile
+from hacm.archives.rules import Refused
+from hacm.errors import BadRecording, UserError
+from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, label_table, ntu, ui_prmd, utd_mhad
+from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
+from hacm.recordings.arrays import ArrayReader
+from hacm.recordings.bodies import WrongShape
+from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
+from hacm.recordings.notes import reason_of
+from hacm.skeletons.recognition import explain_joints
+from hacm.skeletons.shipped import TOPOLOGIES
+
+# Names that the readers of data sets take: they ask for one that says who does what, and nobody uses what it says here.
+NTU_NAME, UTD_MHAD_NAME = "S001C001P001R001A001.skeleton", "a1_s1_t1_skeleton.mat"
+LINES_NAME = "a01_s01_e01"
+LINES = (MSR_ACTION3D_LINES, KARD_LINES)
+
+TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES))
+KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES])
+"""The formats, for messages."""
+
+
+OPTION = "--skeleton {}"
+"""How a skeleton is named on the command line."""
+FLAT = "of two dimensions, and models take places in the room, x, y and z"
+
+
+@dataclass(frozen=True)
+class Finder:
+    """Reads recordings wherever they are. arrays: how to read files that say neither skeleton nor unit."""
+
+    arrays: ArrayReader
+
+    def part_of(self, path: str) -> Part | None:
+        """What a file is, by its name; None: nothing that is known."""
+        place = PurePosixPath(path)
+        if place.name.lower() == label_table.FILE:
+            return None
+        if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES):
+            return Part(str(place.with_suffix("")))
+        for lines in LINES:
+            if path.endswith(lines.ending):
+                return Part(path.removesuffix(lines.ending))
+        part = ui_prmd.part_of(path)
+        # Its authors keep positions and angles in folders of these names beside one another.
+        folders = [name for name in place.parts[:-1] if name.lower() not in ("positions", "angles")]
+        return None if part is None else replace(part, recording="/".join([*folders, str(part.recording)]))
+
+    def find(self, path: Path) -> Iterator[Recording | Excluded]:
+        """The recordings in a file, a folder (with the archives in it) or an archive, in the order of names there.
+
+        What cannot be read is Excluded, with the reason. UserError if there is no such path, or nothing of a known
+        format in it.
+        """
+        found = False
+        for pack in list_packs(path):
+            for one in self._read_pack(pack, path):
+                found = True
+                yield one
+        if not found:
+            raise UserError(f"{path}: no recording of a known format in it ({KNOWN})")
+
+    def _read_pack(self, pack: Path, given: Path) -> Iterator[Recording | Excluded]:
+        companions = self._read_companions(pack)
+        for member in members(pack, wanted=lambda name: self._role(name) == MAIN):
+            part = self.part_of(member.path)
+            if part is None or part.role != MAIN:
+                continue
+            inside = pack.relative_to(given) if pack != given else Path()
+            name = (inside / (part.recording or "")).as_posix()
+            source = f"{pack}/{member.path}" if is_pack(pack) else str(pack)
+            if isinstance(member, Refused):
+                yield Excluded(name, source, member.reason)
+                continue
+            raw = RawRecording(name, member, companions.get(part.recording or "", {}))
+            try:
+                yield self.read(raw)
+            except BadRecording as reason:
+                yield Excluded(name, source, reason_of(reason))
+
+    def _role(self, name: str) -> str | None:
+        part = self.part_of(name)
+        return None if part is None else part.role
+
+    def _read_companions(self, pack: Path) -> dict[str, dict[str, RawFile]]:
+        """By recording and role. Of a single file: what lies beside it."""
+        packs: Sequence[Path] = [pack]
+        if not is_pack(pack):
+            packs = [one for one in sorted(pack.parent.iterdir()) if self._role(one.name) not in (None, MAIN)]
+        found: dict[str, dict[str, RawFile]] = {}
+        for one in packs:
+            for member in members(one, wanted=lambda name: self._role(name) not in (None, MAIN)):
+                part = self.part_of(member.path) if isinstance(member, RawFile) else None
+                if isinstance(member, RawFile) and part is not None and part.role != MAIN:
+                    found.setdefault(part.recording or "", {})[part.role] = member
+        return found
+
+    def read(self, raw: RawRecording) -> Recording:
+        """The recording in a raw file; BadRecording if it is damaged."""
+        suffix = PurePosixPath(raw.main.path).suffix
+        if suffix == ntu.SUFFIX:
+            recording = ntu.parse(raw.main.data, NTU_NAME)
+        elif suffix == ".mat":
+            recording = utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
+        elif suffix in ARRAY_SUFFIXES:
+            recording = self._read_array(raw.main)
+        elif (lines := next((one for one in LINES if raw.main.path.endswith(one.ending)), None)) is not None:
+            recording = lines.parse(raw.main.data, LINES_NAME + lines.ending)
+        else:
+            recording = next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
+        return replace(recording, identity=Identity(raw.name, None, None))
+
+    def _read_array(self, file: RawFile) -> Recording:
+        """BadRecording says what the joints may be instead, where the file shows that."""
+        try:
+            return self.arrays.parse(file.data, file.path)
+        except WrongShape as wrong:
+            raise BadRecording(self._explain_shape(wrong)) from wrong
+        except BadRecording as reason:
+            fitting = self._find_fitting(file)
+            if not fitting:
+                raise
+            raise BadRecording(f"not joints of {self.arrays.topology.name}; {fitting}") from reason
+
+    def _explain_shape(self, wrong: WrongShape) -> str:
+        *_, joints, coordinates = (0, 0, *wrong.shape)
+        if len(wrong.shape) in (3, 4) and 0 not in wrong.shape:
+            if coordinates == 2:
+                return FLAT
+            if coordinates == 3:
+                return explain_joints(joints, self.arrays.topology, OPTION)
+        return str(wrong).partition(";")[0]
+
+    def _find_fitting(self, file: RawFile) -> str | None:
+        """What the file can be read as, in words."""
+        fitting = [name for name, one in TOPOLOGIES.items() if _is_readable(replace(self.arrays, topology=one), file)]
+        if fitting:
+            return f"if they are {' or '.join(fitting)}, say so ({OPTION.format(fitting[0])})"
+        flat = ArrayReader(self.arrays.topology, fps=1.0, dimensions=2, nameless=True)
+        return FLAT if _is_readable(flat, file) else None
+
+
+def _is_readable(reader: ArrayReader, file: RawFile) -> bool:
+    try:
+        reader.parse(file.data, file.path)
+    except BadRecording:
+        return False
+    return True
+
+
+def list_packs(path: Path) -> list[Path]:
+    """A file or an archive by itself; a folder, and after it the archives in it. UserError if there is nothing."""
+    if not path.exists():
+        raise UserError(f"{path}: no such file or folder")
+    if not path.is_dir():
+        return [path]
+    return [path, *(one for one in sorted(path.rglob("*")) if one.is_file() and is_pack(one))]
