@@ -1,4 +1,4 @@
-"""Frozen features (hacm.md §6): the evaluation encoder's tokens, averaged into one vector a clip.
+"""Frozen features (hacm.md §6): the evaluation encoder's tokens, read out as one vector per clip.
 
 Shapes: N clips, B sequences, S segments, J token joints, D width.
 """
@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from hacm.checkpoints.checkpoint import encoder_hash
 from hacm.clips.augment import AbsentBodies, sample_batch
 from hacm.clips.ragged import Clips
+from hacm.model.readout import feature_width, read_out
+from hacm.model.transformer import Encoder
 from hacm.settings import AugmentSettings, ModelSettings
 from hacm.threads import make_pool
 
@@ -32,7 +34,7 @@ class Encodes(Protocol):
     def model_settings(self) -> ModelSettings: ...
 
     @property
-    def encoder(self) -> nn.Module: ...
+    def encoder(self) -> Encoder: ...
 
     def features(self, x_BTVC: Tensor) -> Tensor: ...
 
@@ -101,7 +103,8 @@ def encode(
     on_clips: called before each batch with the number of clips done.
     """
     settings = model.model_settings
-    features_ND = torch.empty(len(index_N), settings.dim, device=clips.device)  # made outside inference mode
+    width = feature_width(settings, len(model.encoder.token_joints))
+    features_ND = torch.empty(len(index_N), width, device=clips.device)  # made outside inference mode
     with torch.inference_mode(), make_pool() as pool:
         for start in range(0, len(index_N), batch):
             if on_clips is not None:
@@ -122,11 +125,11 @@ def encode(
 
 
 def pool_tokens(model: Encodes, x_BTVC: Tensor, pool: ThreadPoolExecutor) -> Tensor:
-    """The mean of each sequence's tokens, (B, D); on a CPU each thread of the pool encodes whole sequences."""
+    """Each sequence's tokens, read out, (B, D); on a CPU each thread of the pool encodes whole sequences."""
 
     def encode_piece(piece_BTVC: Tensor) -> Tensor:
         with torch.inference_mode():  # a thread's own
-            return model.features(piece_BTVC).mean((1, 2))
+            return read_out(model.features(piece_BTVC), model.model_settings)
 
     if x_BTVC.device.type != "cpu":
         return encode_piece(x_BTVC)

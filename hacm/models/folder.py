@@ -20,7 +20,8 @@ from hacm.errors import DamagedModel, SettingsError, UserError
 from hacm.evaluation.tuning import Head
 from hacm.files import is_as_sealed, replace_directory, seal
 from hacm.model.geometry import space_of
-from hacm.model.transformer import Encoder
+from hacm.model.readout import feature_width
+from hacm.model.transformer import Encoder, token_joints
 from hacm.models.card import write_card
 from hacm.models.description import Description, shape_of
 from hacm.models.familiarity import Neighbours
@@ -140,10 +141,11 @@ def expect_room(description: Description, size: int) -> None:
     A description may ask for any amount of memory: such a model is not even built.
     """
     settings = description.model
+    width = feature_width(settings, len(token_joints(shape_of(description.skeleton), settings)))
     least = {
         "encoder": 4 * settings.encoder_blocks * settings.dim**2,
         "segments": settings.frames // settings.segment * settings.dim,
-        "head": len(description.classes) * settings.dim if description.head == "linear" else 0,
+        "head": len(description.classes) * width if description.head == "linear" else 0,
         "hidden": description.hidden * settings.dim,
     }
     for name, numbers in least.items():
@@ -157,15 +159,17 @@ def build(description: Description, found: Mapping[str, Tensor]) -> Parts:
     with torch.random.fork_rng(devices=[]):
         space = space_of(settings.hyperbolic, settings.curvature, settings.arithmetic)
         encoder = Encoder(skeleton, settings, space)
+    width = feature_width(settings, len(encoder.token_joints))
     head: nn.Sequential | Head | None = None
     if description.head == "linear":
-        head = build_linear(settings.dim, len(description.classes)).eval()
+        head = build_linear(width, len(description.classes)).eval()
     elif description.head == "finetune":
-        joints = len(encoder.token_joints)
-        head = build_tuned(joints * settings.dim, len(description.classes), description.hidden).eval()
+        head = build_tuned(
+            len(encoder.token_joints) * settings.dim, len(description.classes), description.hidden
+        ).eval()
     neighbours = None
     if description.familiarity is not None:
-        neighbours = read_neighbours(found, settings.dim)
+        neighbours = read_neighbours(found, width)
     return Parts(description, FeatureEncoder(encoder).eval(), head, neighbours)
 
 

@@ -22,6 +22,7 @@ from hacm.errors import BadRecording, ImplausibleRecording, UserError
 from hacm.evaluation.features import BATCH, encode, mean_over_bodies
 from hacm.evaluation.probe import score
 from hacm.evaluation.tuning import Head
+from hacm.model.readout import feature_width, read_out
 from hacm.models import folder
 from hacm.models.calibration import probabilities
 from hacm.models.description import Description
@@ -290,7 +291,9 @@ class Model:
     def run(self, taken: Sequence[Taken]) -> tuple[Tensor, NDArray[np.float32] | None]:
         """Features (N, D), on the model's device, and scores (N, K); None without a head."""
         if not taken:
-            return torch.empty(0, self.description.model.dim), np.empty((0, len(self.classes)), np.float32)
+            return torch.empty(
+                0, feature_width(self.description.model, len(self._encoder.encoder.token_joints))
+            ), np.empty((0, len(self.classes)), np.float32)
         clips = pack_clips(
             [torch.from_numpy(one.clip.bodies_MTVC) for one in taken], [0] * len(taken), parents=self.topology.parents
         ).to(self.device)
@@ -311,7 +314,7 @@ class Model:
                 training=False, absent_bodies=self.description.absent_bodies,
             )  # fmt: skip
             tokens_BSJD = self._encoder.features(batch.x_BTVC)
-            features.append(mean_over_bodies(tokens_BSJD.mean((1, 2)), batch.clip_B, len(index_N)))
+            features.append(mean_over_bodies(read_out(tokens_BSJD, self.description.model), batch.clip_B, len(index_N)))
             scores.append(head(tokens_BSJD, batch.clip_B, len(index_N)))
         return torch.cat(features), torch.cat(scores).cpu().numpy()
 

@@ -13,7 +13,8 @@ class ModelSettings:
     arithmetic: `textbook` corrects the released code's (textbook distance and attention), `released` repeats it.
     frames: T after resampling. segment: r frames a token. prune: take the root set out (§1). hyperbolic: tokens are
     exp_0 of the embedding (§2). decoder: `self_attention` is the published one, over all tokens; in `cross_attention`
-    the predicted tokens look at the kept ones alone (ours, after CrossMAE).
+    the predicted tokens look at the kept ones alone (ours, after CrossMAE). readout: features are the mean over all
+    tokens (§6), or with `joints` one mean per joint (ours).
     """
 
     arithmetic: Literal["textbook", "released"] = "textbook"
@@ -22,6 +23,7 @@ class ModelSettings:
     encoder_blocks: int = 8
     decoder_blocks: int = 3
     decoder: Literal["self_attention", "cross_attention"] = "self_attention"
+    readout: Literal["mean", "joints"] = "mean"
     mlp_ratio: float = 4.0
     frames: int = 72
     segment: int = 3

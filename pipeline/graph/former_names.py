@@ -16,6 +16,7 @@ SETTINGS = {"variant": ("arithmetic", {"paper": "textbook", "released": "release
 
 ADDED = {
     "train.model.decoder": "self_attention",
+    "train.model.readout": "mean",
     "train.loss.target": "motion",
     "train.loss.normalise": "patch",
     "train.loss.weight": "equal",

@@ -56,6 +56,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "encoder_blocks": POSITIVE,
         "decoder_blocks": (-1,),
         "decoder": ("cross", ""),
+        "readout": ("joint", None),
         "mlp_ratio": (*POSITIVE_REAL, 0.001),
         "frames": (*POSITIVE, 71, 3),
         "segment": (*POSITIVE, 5, 72),

@@ -56,10 +56,12 @@ def people(clips: Clips) -> Task:
     return Task(clips, number_N[~test_N], number_N[test_N], 2, augment, subject_N=number_N * 4 // len(clips))
 
 
-def build(protocol: str = "linear", cleaning: CleaningSettings = AS_THEY_ARE, stream: str = "joint") -> Built:
+def build(
+    protocol: str = "linear", cleaning: CleaningSettings = AS_THEY_ARE, stream: str = "joint", readout: str = "mean"
+) -> Built:
     """Evaluate an encoder with random weights by a protocol, and make a model of it."""
     torch.manual_seed(3)
-    encoder = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss).eval()
+    encoder = HACM(SKELETON, replace(SETTINGS.model, readout=readout), SETTINGS.masking, SETTINGS.loss).eval()
     task = people(replace(moving_clips(24), parents=SKELETON.parents))
     task = replace(task, augment=replace(task.augment, stream=stream))
     settings = SETTINGS_OF[protocol]
