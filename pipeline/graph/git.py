@@ -4,6 +4,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+RECORDED_ELSEWHERE = ("params.yaml", "dvc.lock", "fingerprints.json")
+"""Tracked files that are no code: the settings in force stand in details.json, inputs and outputs in dvc.lock."""
+
 
 def ask_git(*arguments: str, given: str | None = None, folder: Path = Path()) -> str | None:
     """What git answers in a folder; None if it fails, or there is no git. given: its standard input."""
@@ -38,9 +41,14 @@ def folder_in_repository() -> str:
 
 
 def describe_code(folder: Path = Path()) -> dict[str, Any]:
-    """The commit that is checked out, and whether tracked files in the folder differ from it."""
+    """The commit that is checked out, and whether tracked files in the folder differ from it.
+
+    Not those of RECORDED_ELSEWHERE: whoever chooses another benchmark changes them, and what they say is known of every
+    result by itself.
+    """
     commit = ask_git("rev-parse", "HEAD", folder=folder)
-    changes = ask_git("status", "--porcelain", "--untracked-files=no", "--", ".", folder=folder)
+    others = [f":(exclude){name}" for name in RECORDED_ELSEWHERE]
+    changes = ask_git("status", "--porcelain", "--untracked-files=no", "--", ".", *others, folder=folder)
     if commit is None or changes is None:
         return {"code": "unknown", "dirty": True}
     return {"code": commit.strip(), "dirty": bool(changes.strip())}

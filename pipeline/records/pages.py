@@ -24,7 +24,7 @@ WAYS = (
     Way("motion-guided masks (MAMP's), same encoder", "motion"),
     Way("random masks, same encoder", "random"),
     Way("HA-CM", "hacm"),
-    Way("PoMo with HA-CM's masks", "pomo-guided"),
+    Way("PoMo with random masks", "pomo-random"),
     RECIPE,
 )
 TABLES: Mapping[str, Callable[[Mapping[str, BenchmarkRecords]], list[str]]] = {

@@ -119,6 +119,10 @@ def test_edits_of_the_project_count_and_those_beside_it_do_not(project):
     if folder_in_repository():
         (top / "beside.txt").write_text("edited")
         assert not describe_code()["dirty"]
+    lock = Path("dvc.lock").read_text()
+    Path("dvc.lock").write_text(lock + "# of another run\n")
+    assert not describe_code()["dirty"]
+    Path("dvc.lock").write_text(lock)
     text = Path("copy.py").read_text()
     Path("copy.py").write_text(text + "# edited\n")
     try:
