@@ -91,13 +91,9 @@ class BenchmarkRecords:
             self._add_predictions(key, results, figures["top1"])
 
     def _add_predictions(self, key: ResultKey, results: ResultSet, top1: float) -> None:
-        results.details(key)  # fetched, for the predictions' checksum is in it
-        table = pl.read_parquet(results.table(key, PREDICTIONS)).sort("name")
-        clips = table.select(CLIP)
+        table = self._read_predictions(key, results)
         if self.clips.is_empty():
-            self.clips = clips
-        elif not clips.equals(self.clips.select(CLIP)):
-            raise UserError(f"{key}: was not measured on the test clips of the other records of {self.benchmark}")
+            self.clips = table.select(CLIP)
         column = {str(key): "predicted", f"{key} {UNTRAINED}": "random_predicted"}
         self.clips = self.clips.with_columns(
             table[source].cast(pl.UInt16).alias(name) for name, source in column.items() if source in table.columns
@@ -105,6 +101,19 @@ class BenchmarkRecords:
         share = 100 * float(self.hits(key).mean())
         if abs(share - top1) > ROUNDING:
             raise UserError(f"{key}: {PREDICTIONS} has {share:.4f} % of its clips right, {METRICS} {top1:.4f} %")
+
+    def hits_of(self, key: ResultKey, results: ResultSet) -> Hits:
+        """Which of the recorded clips a result of somebody's has right; UserError if it is of other clips."""
+        table = self._read_predictions(key, results)
+        found: Hits = (table["predicted"] == table["label"]).to_numpy()
+        return found
+
+    def _read_predictions(self, key: ResultKey, results: ResultSet) -> pl.DataFrame:
+        results.details(key)  # fetched, for the predictions' checksum is in it
+        table = pl.read_parquet(results.table(key, PREDICTIONS)).sort("name")
+        if not self.clips.is_empty() and not table.select(CLIP).equals(self.clips.select(CLIP)):
+            raise UserError(f"{key}: was not measured on the test clips of the other records of {self.benchmark}")
+        return table
 
     @property
     def keys(self) -> list[ResultKey]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -12,9 +13,10 @@ import pytest
 from hacm.errors import UserError
 from pipeline.comparison.naming import ResultKey
 from pipeline.comparison.result_sets import open_result_sets
-from pipeline.records import pages, records, tables
+from pipeline.records import pages, records, reproduction, tables
 from pipeline.records.records import BenchmarkRecords, add_results, parse_key
 from pipeline.results.people import Paired, pool
+from pipeline.results.significance import mcnemar
 from pipeline.results.writing import write_details
 from tests.conftest import PROJECT
 
@@ -24,9 +26,12 @@ SUBJECTS = np.arange(40) % 5
 BENCHMARK = "utd-mhad-xsub"
 
 
-def write_result(key: ResultKey, hit_N, *, order=None, version="v" * 32, dirty=False, top1=None, random_N=None):
+def write_result(
+    key: ResultKey, hit_N, *, order=None, version="v" * 32, dirty=False, top1=None, random_N=None, epochs=3
+):
     """A result whose clips are right or wrong as said, written in some order."""
-    key.folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(key.folder, ignore_errors=True)
+    key.folder.mkdir(parents=True)
     table = {"name": NAMES, "subject": SUBJECTS, "label": LABELS, "predicted": np.where(hit_N, LABELS, 3 - LABELS)}
     if random_N is not None:
         table["random_predicted"] = np.where(random_N, LABELS, 3 - LABELS)
@@ -37,7 +42,7 @@ def write_result(key: ResultKey, hit_N, *, order=None, version="v" * 32, dirty=F
     if random_N is not None:
         figures |= {"random_top1": 100 * float(np.mean(random_N))}
     (key.folder / "metrics.json").write_text(json.dumps(figures))
-    facts = {"dataset": "utd-mhad", "data_version": version, "settings": {"epochs": 3}, "seconds": 2.0}
+    facts = {"dataset": "utd-mhad", "data_version": version, "settings": {"epochs": epochs}, "seconds": 2.0}
     write_details(key.folder, facts | {"code": "c" * 40, "dirty": dirty, "machine": {"processor": "P"}, "extra": 1})
 
 
@@ -159,6 +164,48 @@ def test_a_comparison_takes_the_seeds_that_both_have(project):
     )
     assert count == 1
     assert pooled.value == pytest.approx(draw_hits(1, 0.9).mean() - draw_hits(5, 0.5).mean())
+
+
+def compare_with_records():
+    with open_result_sets(["workspace"]) as (results,):
+        return list(reproduction.compare_with_records(results))
+
+
+def test_a_reproduction_is_told_from_a_different_result(project):
+    hit_N = draw_hits(0, 0.7)
+    write_result(probe(), hit_N)
+    put_down()
+    write_result(probe(seed=9), hit_N)  # published by nobody
+    (same,) = compare_with_records()
+    assert (same.moved, same.differs, same.published) == (0, False, same.here)
+
+    near_N = hit_N.copy()
+    near_N[[3, 5]] ^= True
+    write_result(probe(), near_N)
+    (near,) = compare_with_records()
+    assert (near.moved, near.n, near.differs) == (2, 40, False)
+
+    write_result(probe(), ~hit_N & (LABELS < 2) | hit_N)
+    (other,) = compare_with_records()
+    assert other.differs == (mcnemar(~hit_N & (LABELS < 2) | hit_N, hit_N) < 0.01)
+
+    write_result(probe(), np.zeros(40, dtype=bool))
+    (worse,) = compare_with_records()
+    assert worse.differs
+    assert "different (McNemar's p < 0.0001)" in worse.verdict
+
+
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [({"version": "w" * 32}, "another data version: wwww"), ({"epochs": 4}, "other settings: epochs")],
+)
+def test_other_data_and_other_settings_are_named(project, change, verdict):
+    write_result(probe(), draw_hits(0, 0.7))
+    put_down()
+    write_result(probe(), draw_hits(0, 0.7), **change)
+    (found,) = compare_with_records()
+    assert found.differs
+    assert found.verdict.startswith(verdict)
 
 
 def test_the_docs_tables_are_what_their_records_say(monkeypatch):
