@@ -26,7 +26,7 @@ from pipeline.kinect_sim import SimulatorSettings, clips
 from pipeline.store.store import SkeletonStore
 from pipeline.yaml_tree import editor
 from stages.shared.loading import load_benchmark
-from stages.shared.parameters import BENCHMARK_TRAIN, EVALUATION, Declared, load
+from stages.shared.parameters import BENCHMARK_TRAIN, EVALUATION, TRAIN, Declared, load
 from tests.conftest import PROJECT, shipped_params
 
 DATASETS = {
@@ -218,3 +218,22 @@ def test_a_published_benchmark_runs_from_its_raw_files(benchmark: str, project: 
     settings = read_json(results / "linear" / "details.json")["settings"]
     published = shipped(tmp_path, benchmark, EVALUATION, protocol="linear")
     assert settings == asdict(replace(published, epochs=1, views=1))
+
+
+def test_the_recipe_of_this_project_runs_at_ntus_size(project: Project, tmp_path: Path) -> None:
+    """PoMo at the published size, from raw files: docs/pomo.md."""
+    project.prepare("ntu60")
+    project.run("split", benchmark="ntu60-xsub")
+    project.run("pretrain", benchmark="ntu60-xsub", variant="pomo", device="cpu")
+    project.run("evaluate", benchmark="ntu60-xsub", variant="pomo", protocol="linear", device="cpu")
+
+    model, facts = checkpoint.load(project.folder / "models" / "ntu60-xsub" / "pomo" / "seed-0")
+    recipe = shipped(tmp_path, "ntu60-xsub", TRAIN, variant="pomo")
+    assert facts["settings"] == asdict(replace(recipe, pretrain=replace(recipe.pretrain, epochs=2, warmup_epochs=1)))
+    assert (recipe.model.dim, recipe.model.readout, recipe.model.decoder) == (256, "joints", "cross_attention")
+    assert len(model.encoder.blocks) == 8
+    results = project.folder / "results/benchmarks/ntu60-xsub/pomo/seed-0"
+    loss = read_json(results / "pretrain" / "metrics.json")["loss"]
+    assert math.isfinite(loss)
+    assert loss > 0
+    assert read_json(results / "linear" / "metrics.json")["n"] == 2
