@@ -1,0 +1,1 @@
+"""Long recordings: which movement is seen from when to when."""
