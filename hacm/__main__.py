@@ -24,6 +24,7 @@ COMMANDS = {
     "fit": "teach a trained encoder classes of your own",
     "models": "list the models that are shipped, or show a model's card",
     "predict": "name what recordings show, with a trained model",
+    "search": "find the recordings most alike to one",
 }
 """Commands that use a model, each with its line of help; their code is in hacm/commands."""
 

@@ -1,0 +1,107 @@
+"""Find the recordings most alike to one: nearest in the features of a trained model, with their distances.
+
+Where to look is either features that `hacm embed` wrote, or recordings, which are read and encoded first.
+"""
+
+from pathlib import Path
+
+from hacm.command_line import Parser, add_device, answer_early, parser
+from hacm.commands import inputs
+
+
+def command_line() -> Parser:
+    """What may follow the program's name."""
+    result = parser(__doc__, "query.csv --in features.parquet --model utd-mhad")
+    inputs.add_options(result)
+    result.add_argument(
+        "--in", dest="gallery", type=Path, required=True, metavar="PATH", help="features, or recordings, to look in"
+    )
+    result.add_argument("--top", type=inputs.count, default=5, metavar="N", help="so many of the nearest")
+    result.add_argument("--json", action="store_true", help="print JSON")
+    add_device(result)
+    return result
+
+
+answer_early(command_line, __name__)
+
+import argparse
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from hacm.errors import USER_MISTAKE, UserError
+from hacm.models.building import CLIPS_AT_ONCE, in_batches
+from hacm.models.model import Model, Taken
+from hacm.models.retrieval import FeatureFile, Found, nearest
+
+
+def main() -> int:
+    options = command_line().parse_args()
+    model = inputs.open_model(options.model, options.paths, options)
+    unread: list[inputs.Unread] = []
+    queries, query_QD = encode(model, options.paths, options, unread)
+    gallery, chunks = open_gallery(model, options, unread)
+    if queries:
+        show(queries, nearest(query_QD, chunks, options.top, model.parts.neighbours), gallery, options)
+    return USER_MISTAKE if inputs.tell_unread(unread) else 0
+
+
+def encode(
+    model: Model, paths: list[Path], options: argparse.Namespace, unread: list[inputs.Unread]
+) -> tuple[list[str], Tensor]:
+    """Names and features of recordings; what cannot be read is put down in `unread`."""
+    names: list[str] = []
+    parts: list[Tensor] = []
+    for batch in in_batches(inputs.counted("recordings read", inputs.read(model, paths, options)), CLIPS_AT_ONCE):
+        taken = [one for one in batch if not isinstance(one, inputs.Unread)]
+        unread += [one for one in batch if isinstance(one, inputs.Unread)]
+        names += map(name_of, taken)
+        parts.append(model.run(taken)[0].cpu())
+    return names, torch.cat(parts) if parts else torch.empty(0, 0)
+
+
+def name_of(one: Taken) -> str:
+    """A recording, and which of its people where it is not the first alone."""
+    return one.recording if one.people == (1,) else f"{one.recording}, person {'+'.join(map(str, one.people))}"
+
+
+def open_gallery(
+    model: Model, options: argparse.Namespace, unread: list[inputs.Unread]
+) -> tuple[pl.DataFrame, Iterator[Tensor]]:
+    """The clips to look in, a row each, and their features."""
+    if not FeatureFile.is_one(options.gallery):
+        names, features_ND = encode(model, [options.gallery], options, unread)
+        return pl.DataFrame({"recording": names}), iter([features_ND] if names else [])
+    file = FeatureFile(options.gallery)
+    if file.model not in (None, model.name):
+        raise UserError(f"{options.gallery}: features by {file.model}, not by {model.name}; --model {file.model}")
+    names = [
+        recording if person == "1" else f"{recording}, person {person}"
+        for recording, person in zip(file.rows["recording"], file.rows["person"], strict=True)
+    ]
+    return pl.DataFrame({"recording": names}), file.chunks()
+
+
+def show(queries: list[str], found: list[list[Found]], gallery: pl.DataFrame, options: argparse.Namespace) -> None:
+    """On standard output, a row per neighbour."""
+    rows: list[dict[str, Any]] = [
+        {"query": query, "rank": rank, "recording": gallery["recording"][one.place], "distance": one.distance}
+        for query, neighbours in zip(queries, found, strict=True)
+        for rank, one in enumerate(neighbours, 1)
+    ]
+    if options.json:
+        print(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("query", "rank", "nearest", "distance"):
+        table.add_column(heading, justify="right" if heading in ("rank", "distance") else "left", overflow="fold")
+    for row in rows:
+        query = row["query"] if row["rank"] == 1 else ""
+        table.add_row(query, str(row["rank"]), row["recording"], f"{row['distance']:.3f}")
+    Console().print(table)

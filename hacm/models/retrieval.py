@@ -1,0 +1,121 @@
+"""The nearest of many clips by their features, exactly, in memory that does not grow with their number.
+
+Shapes: Q queries, N clips of a chunk, D width, k neighbours.
+"""
+
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hacm.errors import UserError
+from hacm.models.familiarity import Neighbours
+
+ROWS = 16_384
+"""Clips that are held at a time: at 832 features 55 MB."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A neighbour: its place among all clips, and 1 − cosine."""
+
+    place: int
+    distance: float
+
+
+def nearest(query_QD: Tensor, chunks: Iterable[Tensor], k: int, scale: Neighbours | None = None) -> list[list[Found]]:
+    """The k nearest clips of each query, the nearest first; of equally near ones the earlier.
+
+    chunks: the clips' features, (N, D) each. scale: features are compared less the training clips' mean and over their
+    deviation, where the model knows them.
+    """
+    query_QD = _comparable(query_QD, scale)
+    best_Qk = torch.full((len(query_QD), 0), -torch.inf)
+    place_Qk = torch.zeros(len(query_QD), 0, dtype=torch.long)
+    start = 0
+    for chunk_ND in chunks:
+        similarity_QN = query_QD @ _comparable(chunk_ND, scale).T
+        places_QN = torch.arange(start, start + len(chunk_ND)).expand(len(query_QD), -1)
+        all_Qn, place_Qn = torch.cat([best_Qk, similarity_QN], 1), torch.cat([place_Qk, places_QN], 1)
+        order_Qk = all_Qn.sort(dim=1, descending=True, stable=True).indices[:, :k]
+        best_Qk, place_Qk = all_Qn.gather(1, order_Qk), place_Qn.gather(1, order_Qk)
+        start += len(chunk_ND)
+    return [
+        [Found(place, 1 - value) for place, value in zip(places, values, strict=True)]
+        for places, values in zip(place_Qk.tolist(), best_Qk.tolist(), strict=True)
+    ]
+
+
+def _comparable(features_ND: Tensor, scale: Neighbours | None) -> Tensor:
+    features_ND = features_ND.cpu().float()
+    if scale is not None:
+        features_ND = (features_ND - scale.mean_D) / scale.deviation_D
+    return torch.nn.functional.normalize(features_ND, dim=1)
+
+
+class FeatureFile:
+    """What `hacm embed` wrote: a table of clips, and their features chunk by chunk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.suffix == ".parquet":
+            self._open_parquet()
+        else:
+            self._open_arrays()
+
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Whether a path looks like such a file: a .parquet, or an .npz that holds features; others are recordings."""
+        if path.suffix != ".npz" or not zipfile.is_zipfile(path):
+            return path.suffix == ".parquet"
+        with zipfile.ZipFile(path) as archive:
+            return "features.npy" in archive.namelist()
+
+    def _open_parquet(self) -> None:
+        try:
+            schema = pl.read_parquet_schema(self.path)
+            if not isinstance(schema.get("features"), pl.Array):
+                raise ValueError("it has no column `features` of arrays")
+            columns = [name for name in schema if name != "features"]
+            self.rows = pl.read_parquet(self.path, columns=columns)
+        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
+            raise UserError(
+                f"{self.path}: not features that hacm embed wrote ({str(error).splitlines()[0]})"
+            ) from error
+        self._features: NDArray[np.float32] | None = None
+
+    def _open_arrays(self) -> None:
+        try:
+            with np.load(self.path, allow_pickle=False) as arrays:
+                self._features = arrays["features"].astype(np.float32)
+                columns = {name: arrays[name] for name in arrays.files if name != "features"}
+            if self._features.ndim != 2:
+                raise ValueError(f"its features are {self._features.shape}, not a row per clip")
+            self.rows = pl.DataFrame({name: values.tolist() for name, values in columns.items()})
+        except (OSError, KeyError, ValueError) as error:
+            raise UserError(f"{self.path}: not features that hacm embed wrote ({error})") from error
+
+    @property
+    def model(self) -> str | None:
+        """The name of the model whose features they are, where the file says it."""
+        return str(self.rows["model"][0]) if "model" in self.rows.columns and len(self.rows) else None
+
+    def chunks(self) -> Iterator[Tensor]:
+        """The features, in order, so many rows at a time."""
+        for start in range(0, len(self.rows), ROWS):
+            if self._features is not None:
+                yield torch.from_numpy(self._features[start : start + ROWS])
+                continue
+            part = pl.scan_parquet(self.path).select("features").slice(start, ROWS).collect()
+            yield torch.from_numpy(part["features"].to_numpy().copy())
+
+    def row(self, place: int) -> dict[str, Any]:
+        """What the file says of a clip."""
+        return self.rows.row(place, named=True)
