@@ -59,24 +59,25 @@ def segment(model: Model, recording: Recording, settings: Settings | None = None
         windows = list(seen_windows(recording, tracks, windowing.windows(frames)))
         if not windows:
             raise ImplausibleRecording(f"{recording.identity.name}: nobody is seen in two frames of a window")
-        probability_NK, familiar_N = describe_windows(model, recording, tracks, windows, settings)
-        spans = find_spans(windows, probability_NK, familiar_N, frames, windowing, settings.change)
+        probability_NK, strangeness_N = describe_windows(model, recording, tracks, windows, settings)
+        spans = find_spans(windows, probability_NK, strangeness_N, frames, windowing, settings.change)
         people = tuple(track + 1 for track in tracks)
         yield Segmentation(recording.identity.name, people, recording.fps, model.classes, tuple(spans))
 
 
 def describe_windows(
     model: Model, recording: Recording, tracks: tuple[int, ...], windows: list[Window], settings: Settings
-) -> tuple[NDArray[np.float64], NDArray[np.bool_] | None]:
-    """Probabilities (N, K), and whether each is familiar; None where the model has no threshold."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Probabilities (N, K), and distances over the model's threshold (N,); None where it has none."""
     said = [
         one
         for batch in in_batches(_take(model, recording, tracks, windows, settings), CLIPS_AT_ONCE)
         for one in model.describe(batch)
     ]
-    familiar = [one.familiar for one in said]
-    known_N = None if None in familiar else np.array(familiar, dtype=bool)
-    return np.stack([one.probability_K for one in said]), known_N
+    familiarity = model.description.familiarity
+    distances = [one.distance for one in said if one.distance is not None]
+    strangeness_N = None if familiarity is None or not distances else np.array(distances) / familiarity.threshold
+    return np.stack([one.probability_K for one in said]), strangeness_N
 
 
 def _take(

@@ -17,8 +17,12 @@ from hacm.segmentation.windows import Window, Windowing
 
 FLOOR = 1e-4
 """No class is ruled out altogether: probabilities are at least that."""
-CHANGE = 2.0
-"""What a change of class costs, in nats: e^2 times as likely a cell must be to be worth two changes on its own."""
+CHANGE = 3.0
+"""What a change of class costs, in nats: a cell is worth two changes on its own if it is e^6 times as likely. Chosen on
+joined clips of UTD-MHAD's training subjects (docs/use.md)."""
+STRANGE = 1.5
+"""So many times the model's threshold of distances a cell's nearest window must be away for nothing to be known of it.
+Most windows hold parts of two movements and are farther than a whole one, so the nearest alone counts."""
 NOTHING_KNOWN = None
 """The class of a span that is unlike anything in training."""
 
@@ -39,17 +43,17 @@ class Span:
 def find_spans(
     windows: Sequence[Window],
     probability_NK: NDArray[np.float64],
-    familiar_N: NDArray[np.bool_] | None,
+    strangeness_N: NDArray[np.float64] | None,
     frames: int,
     windowing: Windowing,
     change: float = CHANGE,
 ) -> list[Span]:
     """The spans of a recording of so many frames, without gaps.
 
-    familiar_N: whether a window is within the model's threshold of distances; None: every one is. change: what a change
-    of class costs. Cells that no window covers are of nothing known.
+    strangeness_N: each window's distance over the model's threshold; None: nothing is strange. change: what a change of
+    class costs. Cells that no window covers are of nothing known.
     """
-    evidence_CL = gather(windows, probability_NK, familiar_N, frames, windowing.stride)
+    evidence_CL = gather(windows, probability_NK, strangeness_N, frames, windowing.stride)
     label_C = decode(evidence_CL, change)
     edge_C = np.minimum(np.arange(len(label_C) + 1) * windowing.stride, frames)
     spans = []
@@ -70,29 +74,29 @@ def find_spans(
 def gather(
     windows: Sequence[Window],
     probability_NK: NDArray[np.float64],
-    familiar_N: NDArray[np.bool_] | None,
+    strangeness_N: NDArray[np.float64] | None,
     frames: int,
     stride: int,
 ) -> NDArray[np.float64]:
-    """(C, K + 1): what is known of each cell, summing to 1; the last is the share of "nothing known".
+    """(C, K + 1): the probability of each class in each cell, and of "nothing known", which is 1 or 0.
 
     A window's weight falls linearly from its middle to its ends.
     """
     cells, classes = -(-frames // stride), probability_NK.shape[1]
-    known_N = np.ones(len(windows)) if familiar_N is None else familiar_N.astype(np.float64)
-    said_NL = np.concatenate([probability_NK * known_N[:, None], 1 - known_N[:, None]], axis=1)
-    sum_CL, weight_C = np.zeros((cells, classes + 1)), np.zeros(cells)
+    strangeness_N = np.zeros(len(windows)) if strangeness_N is None else strangeness_N
+    sum_CK, weight_C, nearest_C = np.zeros((cells, classes)), np.zeros(cells), np.full(cells, np.inf)
     middle_C = (np.arange(cells) + 0.5) * stride
-    for window, said_L in zip(windows, said_NL, strict=True):
+    for window, said_K, strangeness in zip(windows, probability_NK, strangeness_N, strict=True):
         first, last = window.start // stride, -(-window.stop // stride)
         half = (window.stop - window.start) / 2
         away_C = np.abs(middle_C[first:last] - (window.start + half))
         weights = np.maximum(1 - away_C / (half + stride / 2), FLOOR)
-        sum_CL[first:last] += weights[:, None] * said_L
+        sum_CK[first:last] += weights[:, None] * said_K
         weight_C[first:last] += weights
-    sum_CL[weight_C == 0, classes] = 1.0
-    weight_C[weight_C == 0] = 1.0
-    return sum_CL / weight_C[:, None]
+        nearest_C[first:last] = np.minimum(nearest_C[first:last], strangeness)
+    unknown_C1 = (nearest_C > STRANGE)[:, None]  # also where no window is
+    share_CK = sum_CK / np.maximum(weight_C, FLOOR)[:, None]
+    return np.concatenate([np.where(unknown_C1, 0.0, share_CK), unknown_C1], axis=1)
 
 
 def decode(evidence_CL: NDArray[np.float64], change: float) -> NDArray[np.int64]:

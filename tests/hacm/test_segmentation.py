@@ -11,7 +11,7 @@ from hacm.models.model import Model
 from hacm.recordings import Identity, Recording
 from hacm.segmentation import scores
 from hacm.segmentation.segmenting import Settings, segment
-from hacm.segmentation.spans import FLOOR, Span, decode, find_spans, gather
+from hacm.segmentation.spans import FLOOR, STRANGE, Span, decode, find_spans, gather
 from hacm.segmentation.windows import Window, Windowing, seen_windows
 from tests.helpers.small_model import TOPOLOGY, build
 
@@ -53,9 +53,10 @@ def test_the_chosen_classes_are_the_best_of_all(seed):
 def test_what_is_gathered_sums_to_one_and_nothing_is_known_where_nobody_looks():
     windows = [Window(0, 8), Window(4, 12)]
     probability_NK = np.array([[0.9, 0.1], [0.2, 0.8]])
-    evidence_CL = gather(windows, probability_NK, np.array([True, False]), 20, 4)
+    evidence_CL = gather(windows, probability_NK, np.array([1.4, 1.6]), 20, 4)
     np.testing.assert_allclose(evidence_CL.sum(1), 1)
     np.testing.assert_allclose(evidence_CL[0], [0.9, 0.1, 0.0])
+    np.testing.assert_allclose(evidence_CL[1], [0.55, 0.45, 0.0])  # both windows are as far from it
     np.testing.assert_allclose(evidence_CL[2], [0, 0, 1])
     np.testing.assert_allclose(evidence_CL[3:], [[0, 0, 1], [0, 0, 1]])
 
@@ -132,7 +133,7 @@ def test_a_recording_as_long_as_a_window_gets_what_predict_says(built):
     (found,) = segment(model, recording, Settings(length=10.0, doubt="warn"))
     (said,) = model.predict(clip, doubt="warn")
     assert len(found.spans) == 1
-    if said.familiar:
+    if said.distance <= STRANGE * model.description.familiarity.threshold:
         assert found.classes[found.spans[0].label] == said.label
         assert found.spans[0].probability == pytest.approx(said.probability)
     else:
