@@ -138,8 +138,9 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         nameless=True,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"
+    prepared = {} if options.skeleton is None else {"prepared": arrays.topology}
     for path in paths:
-        for found in Finder(arrays).find(path):
+        for found in Finder(arrays, **prepared).find(path):
             if isinstance(found, Excluded):
                 yield Unread(found.name, str(found.reason))
                 continue
