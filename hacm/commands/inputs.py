@@ -1,6 +1,7 @@
 """What the commands that use a model share: its choice, how recordings are given, and reading them."""
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +58,21 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
     )
     parser.add_argument(
+        "--unseen",
+        type=number,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="of .npz, .npy and .csv: a joint whose coordinates are all this number was not seen (0, or -1)",
+    )
+    parser.add_argument(
+        "--least-confidence",
+        type=number,
+        default=0.0,
+        metavar="N",
+        help="of .npz and .csv: a joint of less confidence was not seen (confidences are not looked at if not given)",
+    )
+    parser.add_argument(
         "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
     )
     parser.add_argument(
@@ -67,6 +83,17 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--doubtful", action="store_true", help="also recordings that cannot be what the model was trained on"
     )
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return value
 
 
 def count(text: str) -> int:
@@ -136,6 +163,8 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         up=options.up,
         mirrored=options.mirrored,
         nameless=True,
+        unseen=tuple(options.unseen),
+        least_confidence=options.least_confidence,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"
     prepared = {} if options.skeleton is None else {"prepared": arrays.topology}

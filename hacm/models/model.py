@@ -108,9 +108,9 @@ class Said(TypedDict, total=False):
 
     fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a Topology,
     if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many metres it is.
-    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. centre:
-    whether clips are moved so that they begin at the origin (as in training, if not said). turn: degrees about the
-    vertical, from z to x, by which everything is turned so that people face as in training. people: several bodies are
+    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. unseen:
+    a joint whose coordinates are all one of these numbers was not seen, as is one of NaN. centre: whether clips are
+    moved so that they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x, by which everything is turned so that people face as in training. people: several bodies are
     taken `together`, as one clip, or `apart`, one by one; together if training had clips of two people, else apart.
     doubt: `warn` instead of an error where a recording cannot be what the model was trained on.
     """
@@ -120,6 +120,7 @@ class Said(TypedDict, total=False):
     unit: str | float
     up: Up
     mirrored: bool
+    unseen: tuple[float, ...]
     centre: bool | None
     turn: float
     people: People | None
@@ -187,6 +188,7 @@ class Model:
         unit: str | float = "m",
         up: Up = "y",
         mirrored: bool = False,
+        unseen: tuple[float, ...] = (),
         centre: bool | None = None,
         turn: float = 0.0,
         people: People | None = None,
@@ -204,7 +206,7 @@ class Model:
             values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
             self._expect_joints(values, source, name)
             try:
-                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored)
+                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored, unseen=unseen)
             except BadRecording as reason:
                 raise ImplausibleRecording(f"{name}: {reason}") from reason
             recording = Recording(

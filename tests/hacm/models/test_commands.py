@@ -94,6 +94,26 @@ def test_the_forms_say_the_same(model, recordings, tmp_path, monkeypatch, capsys
         np.testing.assert_allclose(row["scores"], stored["scores"], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
+@pytest.mark.parametrize("words", [["--unseen", "-1", "0"], ["--least-confidence", "0.5"]])
+def test_joints_that_were_not_seen_are_filled_as_if_they_were_nan(built, model, tmp_path, monkeypatch, capsys, words):
+    joints = next(clip for clip in built.test_clips() if len(clip) == 1)[0].copy()
+    seen = np.ones(joints.shape[:2])
+    seen[2:4, 3] = 0
+    joints[2:4, 3] = -1
+    np.savez(tmp_path / "a.npz", joints=joints, confidence=seen)
+    unfilled, *_ = hacm.load(model).predict(joints, doubt="warn")
+    joints[2:4, 3] = np.nan
+    expected, *_ = hacm.load(model).predict(joints, doubt="warn")
+    assert call(predict, monkeypatch, tmp_path / "a.npz", "--model", model, "--json", "--doubtful", *words) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(row["scores"], expected.score_K, atol=1e-5)
+    assert abs(unfilled.score_K - expected.score_K).max() > 1e-4
+    joints[2:4, 3] = -1
+    (said,) = hacm.load(model).predict(joints, unseen=(-1,), doubt="warn")
+    np.testing.assert_array_equal(said.score_K, expected.score_K)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
