@@ -110,8 +110,9 @@ class Said(TypedDict, total=False):
     if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many metres it is.
     up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. unseen:
     a joint whose coordinates are all one of these numbers was not seen, as is one of NaN. centre: whether clips are
-    moved so that they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x, by which everything is turned so that people face as in training. people: several bodies are
-    taken `together`, as one clip, or `apart`, one by one; together if training had clips of two people, else apart.
+    moved so that they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x,
+    by which everything is turned so that people face as in training. people: several bodies are taken `together`, as
+    one clip, or `apart`, one by one; together if training had clips of two people, else apart.
     doubt: `warn` instead of an error where a recording cannot be what the model was trained on.
     """
 
