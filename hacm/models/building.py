@@ -161,7 +161,7 @@ def leave_out(model: Encodes, task: Task, settings: ProbeSettings, seed: int, de
     return loso.run(model, task, LosoSettings(**shared), seed, device)
 
 
-def leave_out_tuned(model: HACM, task: Task, settings: FinetuneSettings, seed: int, device: str) -> Result:
+def leave_out_tuned(model: Encodes, task: Task, settings: FinetuneSettings, seed: int, device: str) -> Result:
     """The same by encoder and head that were fine-tuned without the subject: as many fine-tunings as subjects."""
     score_NK = np.empty((len(task.train_index), task.classes), dtype=np.float32)
     folds = loso.list_folds(task, LosoSettings())

@@ -25,8 +25,8 @@ LEFT_OUT = {
 """How a temperature was chosen; {}: Calibration.subjects."""
 
 TRAINED_BY = {
-    "linear": "a linear layer on the frozen encoder",
-    "finetune": "encoder and head trained together on the labels",
+    "linear": "Its head is a linear layer on the frozen encoder.",
+    "finetune": "Encoder and head were trained together on the labels.",
 }
 
 
@@ -45,17 +45,18 @@ def _training(model: Description) -> Iterator[str]:
     origin, settings = model.origin, model.model
     data = f"{origin.clips} clips of {_count_people(origin.subjects)} from {origin.title}"
     own = origin.encoder_from is not None
+    trained = "Encoder and head were then" if model.head == "finetune" else "Its head was"
     yield from (
         "## What it is",
         "",
         f"A skeleton encoder, pretrained without labels by HA-CM (variant {origin.variant}, seed {origin.seed}) on "
         f"{origin.encoder_from if own else f'the training part of {origin.benchmark}: {data}'}. "
         f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks."
-        f"{f' Its head was trained on {data}.' if own else ''}",
+        f"{f' {trained} trained on {data}.' if own else ''}",
         "",
     )
     if model.head is not None:
-        yield from (f"Its head is {TRAINED_BY[model.head]}. It tells {len(model.classes)} classes apart: "
+        yield from (f"{TRAINED_BY[model.head]} It tells {len(model.classes)} classes apart: "
                     f"{', '.join(model.classes)}.", "")  # fmt: skip
     else:
         yield from ("It has no head: it gives features, and no classes.", "")
