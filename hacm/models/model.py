@@ -161,6 +161,11 @@ class Model:
         """The names of its classes, in the order of scores; none without a head."""
         return self.description.classes
 
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return feature_width(self.description.model, len(self._encoder.encoder.token_joints))
+
     def features(self, x: Any, **said: Unpack[Said]) -> NDArray[np.float32]:
         """Features (N, D), one row for each recording and person, as the encoder gives them.
 
@@ -294,9 +299,7 @@ class Model:
     def run(self, taken: Sequence[Taken]) -> tuple[Tensor, NDArray[np.float32] | None]:
         """Features (N, D), on the model's device, and scores (N, K); None without a head."""
         if not taken:
-            return torch.empty(
-                0, feature_width(self.description.model, len(self._encoder.encoder.token_joints))
-            ), np.empty((0, len(self.classes)), np.float32)
+            return torch.empty(0, self.width), np.empty((0, len(self.classes)), np.float32)
         clips = pack_clips(
             [torch.from_numpy(one.clip.bodies_MTVC) for one in taken], [0] * len(taken), parents=self.topology.parents
         ).to(self.device)

@@ -22,6 +22,6 @@ def test_commands_and_code_of_the_page_run(project_copy):
     assert len(rows) == 32
     clips = SkeletonStore.open(project_copy / "data/kinect-sim/clips")
     np.save(project_copy.parent / "waving.npy", clips["S002C001P001R001A023"][0])
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    code, *_ = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     shown = run(project_copy, "python", "-c", code).stdout
     assert any(name in shown for name in ("hand waving", "sit down", "pick up", "shaking hands"))
