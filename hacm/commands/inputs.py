@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -178,9 +179,21 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
                 yield Unread(found.identity.name, "nobody is seen in it")
             for tracks in groups:
                 try:
-                    yield model.take_people(found, tracks, turn=options.turn, doubt=doubt)
+                    taken = model.take_people(found, tracks, turn=options.turn, doubt=doubt)
                 except UserError as error:
-                    yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
+                    reason = str(error).removeprefix(f"{found.identity.name}: ")
+                    yield Unread(found.identity.name, name_options(reason))
+                else:
+                    yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+
+
+def name_options(text: str) -> str:
+    """What the model says to say, as it is said on the command line: unit=mm is --unit=mm."""
+    return (
+        re.sub(r"\b(unit|up|turn|skeleton)=", r"--\1=", text)
+        .replace("say mirrored", "say --mirrored")
+        .replace("or mirrored if", "or --mirrored if")
+    )
 
 
 def counted(title: str, every: Iterable[T]) -> Iterator[T]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -68,7 +69,7 @@ def test_a_row_for_each_recording_also_for_those_that_cannot_be_used(built, mode
         assert rows[name]["probability"] == pytest.approx(expected.probability, abs=1e-4)
         assert rows[name]["familiar"] == expected.familiar
     assert rows["deeper/both"]["person"] == "1+2"
-    assert "say unit=mm" in rows["huge"]["error"]
+    assert "say --unit=mm" in rows["huge"]["error"]
     assert rows["broken"]["class"] is None
     assert [line.split(":")[1].strip() for line in said.err.splitlines()] == ["broken", "huge"]
 
@@ -157,6 +158,44 @@ def test_features_are_written_with_their_names(built, model, recordings, tmp_pat
     np.testing.assert_allclose(arrays["features"][3], hacm.load(model).features(one)[0], atol=1e-5)
     with pytest.raises(UserError, match=r"must end in \.parquet or \.npz"):
         call(embed, monkeypatch, *words, "--out", tmp_path / "f.txt")
+
+
+def array(values):
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+STANDING = np.array([[0, 0, 0], [0, 0.5, 0], [-0.3, 0.5, 0], [-0.3, 0.2, 0], [0.3, 0.5, 0], [0.3, 0.2, 0]])
+"""A body of the six joints."""
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("a.npy", b"", "the file is empty"),
+        ("a.npy", array(np.zeros((0, 6, 3))), r"joints of shape \(0, 6, 3\) instead of \(frames, 6, 3\)"),
+        ("a.npy", array(np.zeros((9, 6, 3))), "nobody is seen in it"),
+        ("a.npy", array(np.full((9, 6, 3), np.nan)), "nobody is seen in it"),
+        ("a.npy", array(np.stack([STANDING])), "1 frame: a movement has at least 2"),
+        ("a.npy", array(np.stack([STANDING + 0.01 * t for t in range(9)])[..., [0, 2, 1]]), "y does not point up: . does, so say --up=."),
+        ("a.npy", array(np.ones((9, 25, 3))), r"25 joints, and six-joints has 6; if they are .*, say so \(--skeleton kinect-v2-25\)"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.npz", b"PK\x03\x04", "not an .npz file, or damaged"),
+        ("a.skeleton", b"3\n1\n", "line 1: announces 3, more than the rest of the file can hold"),
+        ("a.mat", b"MATLAB", "not a MATLAB file: shorter than its header"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_one_row_and_one_line(model, tmp_path, monkeypatch, capsys, name, data, line):
+    """Never a traceback, never a class."""
+    (tmp_path / name).write_bytes(data)
+    assert call(predict, monkeypatch, tmp_path / name, "--model", model, "--json") == 1
+    said = capsys.readouterr()
+    (row,) = json.loads(said.out)
+    assert row["class"] is None
+    assert re.search(line, row["error"]), row["error"]
+    assert "reader" not in row["error"]
+    assert said.err == f"not used: a: {row['error']}\n"
 
 
 @pytest.fixture
