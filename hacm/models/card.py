@@ -49,7 +49,7 @@ def _training(model: Description) -> Iterator[str]:
     yield from (
         "## What it is",
         "",
-        f"A skeleton encoder, pretrained without labels by HA-CM (variant {origin.variant}, seed {origin.seed}) on "
+        f"A skeleton encoder, pretrained without labels (variant {origin.variant}, seed {origin.seed}) on "
         f"{origin.encoder_from if own else f'the training part of {origin.benchmark}: {data}'}. "
         f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks."
         f"{f' {trained} trained on {data}.' if own else ''}",
@@ -109,11 +109,13 @@ def _trust(model: Description) -> Iterator[str]:
         yield from ("Its probabilities are not calibrated.", "")
     if calibration is not None:
         left_out = LEFT_OUT[model.judged_on].format(calibration.subjects)
+        chosen = "the median, over people, of those that suit" if model.judged_on == "test subjects" else "chosen on"
         yield from (
-            f"Probabilities are softmax(scores / {calibration.temperature:.3g}). The temperature was chosen on "
-            f"{calibration.clips} clips {left_out}. The expected calibration error, on {calibration.test_clips} clips "
-            f"({model.judged_on}), is {calibration.ece:.1f} % [{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], "
-            f"without the temperature {calibration.ece_before:.1f} %.",
+            f"Probabilities are softmax(scores / {calibration.temperature:.3g}). The temperature is "
+            f"{chosen} {calibration.clips} clips {left_out}. The expected calibration error, on "
+            f"{calibration.test_clips} clips ({model.judged_on}), is {calibration.ece:.1f} % "
+            f"[{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], without the temperature "
+            f"{calibration.ece_before:.1f} %.",
             "",
         )
     if familiarity is not None:
