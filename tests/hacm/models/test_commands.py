@@ -48,6 +48,12 @@ def recordings(built, tmp_path):
     return place
 
 
+@pytest.fixture
+def empty_box(tmp_path, monkeypatch):
+    """Nothing is shipped."""
+    monkeypatch.setattr(finding, "SHIPPED", tmp_path / "shipped")
+
+
 def call(command, monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["hacm predict", *map(str, words)])
     return command.main()
@@ -132,7 +138,7 @@ def test_mistakes_are_one_line(model, recordings, monkeypatch, words, line):
         call(predict, monkeypatch, *words, "--model", model)
 
 
-def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, monkeypatch):
+def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, empty_box, monkeypatch):
     with pytest.raises(UserError, match="--model: say which model; shipped are: none"):
         call(predict, monkeypatch, recordings)
 
@@ -234,7 +240,7 @@ def test_of_several_the_one_of_the_skeleton(built, shipped, recordings, monkeypa
         choose(recordings / "one.npy", "--skeleton", "coco-17")
 
 
-def test_a_card_is_shown(model, monkeypatch, capsys):
+def test_a_card_is_shown(model, empty_box, monkeypatch, capsys):
     call(models, monkeypatch, model)
     assert capsys.readouterr().out == (model / "card.md").read_text()
     call(models, monkeypatch)
