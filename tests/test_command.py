@@ -172,3 +172,17 @@ def test_a_wheel_works_elsewhere_and_says_what_needs_a_clone(wheel, tmp_path):
         env=os.environ | {"PYTHONPATH": str(wheel)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert where.stdout.strip() == str(wheel / "hacm/__init__.py")
+
+
+def test_a_wheel_names_what_recordings_show_in_any_folder(wheel, tmp_path):
+    """By the models in the box, which are in it."""
+    shutil.copytree(PROJECT / "examples", tmp_path / "recordings")
+    said = []
+    for code in (wheel, PROJECT):
+        call = [sys.executable, "-m", "hacm", "predict", "recordings", "--json"]
+        done = run(tmp_path, *call, PYTHONPATH=str(code))
+        said.append([(row["recording"], row["class"], row["probability"]) for row in json.loads(done.stdout)])
+    assert len(said[0]) == 5
+    assert said[0] == said[1]
+    listed = run(tmp_path, sys.executable, "-m", "hacm", "models", PYTHONPATH=str(wheel)).stdout
+    assert [line.split(":")[0] for line in listed.splitlines()] == ["ui-prmd", "utd-mhad"]

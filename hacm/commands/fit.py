@@ -16,6 +16,11 @@ def command_line() -> Parser:
     result.add_argument("--from", dest="base", metavar="NAME", help=inputs.A_MODEL)
     result.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
     result.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
+    result.add_argument(
+        "--finetune",
+        action="store_true",
+        help="train the encoder as well (a copy): slower, and often better where there are many recordings",
+    )
     inputs.add_reading(result)
     add_device(result)
     return result
@@ -38,8 +43,9 @@ def main() -> int:
     model = inputs.open_model(options.base, [options.folder], options)
     clips, unread = read_classes(model, options)
     fitted = fitting.fit(
-        model.parts, clips, options.name or options.out.name, options.folder.name, device=str(model.device)
-    )
+        model.parts, clips, options.name or options.out.name, options.folder.name,
+        tuned=options.finetune, device=str(model.device),
+    )  # fmt: skip
     folder.save(options.out, fitted)
     found, figures = fitted.description, fitted.description.figures
     print(

@@ -1,6 +1,8 @@
 """What the commands that use a model share: its choice, how recordings are given, and reading them."""
 
 import argparse
+import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -57,6 +59,21 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
         "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
     )
     parser.add_argument(
+        "--unseen",
+        type=number,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="of .npz, .npy and .csv: a joint whose coordinates are all this number was not seen (0, or -1)",
+    )
+    parser.add_argument(
+        "--least-confidence",
+        type=number,
+        default=0.0,
+        metavar="N",
+        help="of .npz and .csv: a joint of less confidence was not seen (confidences are not looked at if not given)",
+    )
+    parser.add_argument(
         "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
     )
     parser.add_argument(
@@ -67,6 +84,17 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--doubtful", action="store_true", help="also recordings that cannot be what the model was trained on"
     )
+
+
+def number(text: str) -> float:
+    """A finite number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"must be a number, not {text!r}")
+    return value
 
 
 def count(text: str) -> int:
@@ -136,10 +164,13 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         up=options.up,
         mirrored=options.mirrored,
         nameless=True,
+        unseen=tuple(options.unseen),
+        least_confidence=options.least_confidence,
     )
     doubt: Doubt = "warn" if options.doubtful else "error"
+    prepared = {} if options.skeleton is None else {"prepared": arrays.topology}
     for path in paths:
-        for found in Finder(arrays).find(path):
+        for found in Finder(arrays, **prepared).find(path):
             if isinstance(found, Excluded):
                 yield Unread(found.name, str(found.reason))
                 continue
@@ -148,9 +179,21 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
                 yield Unread(found.identity.name, "nobody is seen in it")
             for tracks in groups:
                 try:
-                    yield model.take_people(found, tracks, turn=options.turn, doubt=doubt)
+                    taken = model.take_people(found, tracks, turn=options.turn, doubt=doubt)
                 except UserError as error:
-                    yield Unread(found.identity.name, str(error).removeprefix(f"{found.identity.name}: "))
+                    reason = str(error).removeprefix(f"{found.identity.name}: ")
+                    yield Unread(found.identity.name, name_options(reason))
+                else:
+                    yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+
+
+def name_options(text: str) -> str:
+    """What the model says to say, as it is said on the command line: unit=mm is --unit=mm."""
+    return (
+        re.sub(r"\b(unit|up|turn|skeleton)=", r"--\1=", text)
+        .replace("say mirrored", "say --mirrored")
+        .replace("or mirrored if", "or --mirrored if")
+    )
 
 
 def counted(title: str, every: Iterable[T]) -> Iterator[T]:

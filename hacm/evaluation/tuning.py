@@ -22,10 +22,9 @@ from hacm.clips.augment import Batch, sample_batch, seeded
 from hacm.clips.ragged import send
 from hacm.errors import NotFinite, SettingsError
 from hacm.evaluation import metrics
-from hacm.evaluation.features import BATCH, mean_over_bodies
+from hacm.evaluation.features import BATCH, Encodes, mean_over_bodies
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
-from hacm.model.network import HACM
 from hacm.model.transformer import Encoder
 from hacm.settings import TuningSettings
 from hacm.training.optimisers import parameter_groups
@@ -109,11 +108,13 @@ def _transform(block: Any, x_BLD: Tensor) -> Tensor:
 class Classifier(nn.Module):
     """A copy of a model's encoder with a head of its own; the model is left as it is."""
 
-    def __init__(self, model: HACM, classes: int, recipe: TuningSettings, seed: int) -> None:
+    def __init__(self, model: Encodes, classes: int, recipe: TuningSettings, seed: int) -> None:
         super().__init__()
         self.drop_path = recipe.drop_path
         self.encoder = deepcopy(model.encoder).requires_grad_(True)
-        self.head = Head(model.joints * model.model_settings.dim, classes, recipe, seeded(seed, "head", 0))
+        self.head = Head(
+            len(model.encoder.token_joints) * model.model_settings.dim, classes, recipe, seeded(seed, "head", 0)
+        )
 
     def forward(self, batch: Batch, clips: int, seed: int = 0, step: int = 0) -> Tensor:
         """Scores (N, K) of a batch of `clips` clips; what training draws is a function of seed and step."""
@@ -175,7 +176,7 @@ class Tuning:
 
     def __init__(
         self,
-        model: HACM,
+        model: Encodes,
         task: Task,
         index_N: Tensor,
         recipe: TuningSettings,
@@ -249,7 +250,7 @@ class Tuning:
 
 
 def tune(
-    model: HACM,
+    model: Encodes,
     task: Task,
     recipe: TuningSettings,
     seed: int,

@@ -20,7 +20,7 @@ from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import Tuning
 from hacm.model.network import HACM
-from hacm.models.calibration import calibration_error, calibration_interval, fit_temperature, probabilities
+from hacm.models.calibration import calibration_error, calibration_interval, choose_temperature, probabilities
 from hacm.models.description import Calibration, Description, Familiarity, Origin, describe_skeleton
 from hacm.models.familiarity import Neighbours, choose_threshold, distances_left_out
 from hacm.models.folder import Parts, build
@@ -146,7 +146,8 @@ def calibrate(
         left_out = leave_out_tuned(model, task, settings, seed, device)
     else:
         left_out = leave_out(model, task, settings, seed, device)
-    temperature = fit_temperature(left_out.scores_NK, left_out.target_N)
+    subject_N = task.subject_N[task.train_index].cpu().numpy()
+    temperature = choose_temperature(left_out.scores_NK, left_out.target_N, subject_N)
     score_NK = score_part(parts, task, task.test_index)
     calibration = measure_calibration(
         score_NK, task.clips.label_N[task.test_index].numpy(), temperature, int(left_out.extra["subjects"]),
@@ -161,7 +162,7 @@ def leave_out(model: Encodes, task: Task, settings: ProbeSettings, seed: int, de
     return loso.run(model, task, LosoSettings(**shared), seed, device)
 
 
-def leave_out_tuned(model: HACM, task: Task, settings: FinetuneSettings, seed: int, device: str) -> Result:
+def leave_out_tuned(model: Encodes, task: Task, settings: FinetuneSettings, seed: int, device: str) -> Result:
     """The same by encoder and head that were fine-tuned without the subject: as many fine-tunings as subjects."""
     score_NK = np.empty((len(task.train_index), task.classes), dtype=np.float32)
     folds = loso.list_folds(task, LosoSettings())

@@ -49,6 +49,20 @@ def fit_temperature(scores_NK: NDArray[np.floating], target_N: NDArray[np.intege
     return float(1 / found.x)
 
 
+def choose_temperature(
+    scores_NK: NDArray[np.floating], target_N: NDArray[np.integer], subject_N: NDArray[np.integer]
+) -> float:
+    """The median of the temperatures that suit the subjects one by one; ValueError without clips.
+
+    For subjects of many clips each. One temperature for all their clips would be decided by somebody who moves
+    otherwise than the rest and is hardly recognised when left out.
+    """
+    fitting = [fit_temperature(scores_NK[subject_N == one], target_N[subject_N == one]) for one in np.unique(subject_N)]
+    if not fitting:
+        raise ValueError("a temperature needs at least one clip")
+    return float(np.exp(np.median(np.log(fitting))))
+
+
 def calibration_error(probability_NK: Floats, target_N: NDArray[np.integer], bins: int = BINS) -> float:
     """Expected calibration error, a share of 1: over bins of equal width of the greatest probability, the mean distance
     of the share of hits from the mean probability, weighted by clips. It is biased upwards for few clips."""

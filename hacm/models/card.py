@@ -25,8 +25,8 @@ LEFT_OUT = {
 """How a temperature was chosen; {}: Calibration.subjects."""
 
 TRAINED_BY = {
-    "linear": "a linear layer on the frozen encoder",
-    "finetune": "encoder and head trained together on the labels",
+    "linear": "Its head is a linear layer on the frozen encoder.",
+    "finetune": "Encoder and head were trained together on the labels.",
 }
 
 
@@ -45,17 +45,18 @@ def _training(model: Description) -> Iterator[str]:
     origin, settings = model.origin, model.model
     data = f"{origin.clips} clips of {_count_people(origin.subjects)} from {origin.title}"
     own = origin.encoder_from is not None
+    trained = "Encoder and head were then" if model.head == "finetune" else "Its head was"
     yield from (
         "## What it is",
         "",
-        f"A skeleton encoder, pretrained without labels by HA-CM (variant {origin.variant}, seed {origin.seed}) on "
+        f"A skeleton encoder, pretrained without labels (variant {origin.variant}, seed {origin.seed}) on "
         f"{origin.encoder_from if own else f'the training part of {origin.benchmark}: {data}'}. "
         f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks."
-        f"{f' Its head was trained on {data}.' if own else ''}",
+        f"{f' {trained} trained on {data}.' if own else ''}",
         "",
     )
     if model.head is not None:
-        yield from (f"Its head is {TRAINED_BY[model.head]}. It tells {len(model.classes)} classes apart: "
+        yield from (f"{TRAINED_BY[model.head]} It tells {len(model.classes)} classes apart: "
                     f"{', '.join(model.classes)}.", "")  # fmt: skip
     else:
         yield from ("It has no head: it gives features, and no classes.", "")
@@ -108,11 +109,13 @@ def _trust(model: Description) -> Iterator[str]:
         yield from ("Its probabilities are not calibrated.", "")
     if calibration is not None:
         left_out = LEFT_OUT[model.judged_on].format(calibration.subjects)
+        chosen = "the median, over people, of those that suit" if model.judged_on == "test subjects" else "chosen on"
         yield from (
-            f"Probabilities are softmax(scores / {calibration.temperature:.3g}). The temperature was chosen on "
-            f"{calibration.clips} clips {left_out}. The expected calibration error, on {calibration.test_clips} clips "
-            f"({model.judged_on}), is {calibration.ece:.1f} % [{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], "
-            f"without the temperature {calibration.ece_before:.1f} %.",
+            f"Probabilities are softmax(scores / {calibration.temperature:.3g}). The temperature is "
+            f"{chosen} {calibration.clips} clips {left_out}. The expected calibration error, on "
+            f"{calibration.test_clips} clips ({model.judged_on}), is {calibration.ece:.1f} % "
+            f"[{calibration.ece_low:.1f}, {calibration.ece_high:.1f}], without the temperature "
+            f"{calibration.ece_before:.1f} %.",
             "",
         )
     if familiarity is not None:

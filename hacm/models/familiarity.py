@@ -18,7 +18,10 @@ MOST_KEPT = 4096
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The training clips' features on their own scale, float32 (G, D), and that scale: mean_D, deviation_D."""
+    """The training clips' features on their own scale, (G, D), and that scale: mean_D, deviation_D, all float32.
+
+    Of the features only what float16 can hold is kept: three digits are enough, and files are half as large.
+    """
 
     features_GD: Tensor
     mean_D: Tensor
@@ -30,7 +33,8 @@ class Neighbours:
         deviation_D, mean_D = torch.std_mean(features_GD, dim=0, correction=0)
         deviation_D = deviation_D.clamp(min=LEAST_DEVIATION)
         kept_G = torch.linspace(0, len(features_GD) - 1, min(len(features_GD), MOST_KEPT)).round().long()
-        return cls(((features_GD - mean_D) / deviation_D)[kept_G.to(features_GD.device)], mean_D, deviation_D)
+        scaled_GD = ((features_GD - mean_D) / deviation_D)[kept_G.to(features_GD.device)]
+        return cls(scaled_GD.to(torch.float16).to(torch.float32), mean_D, deviation_D)
 
     def distance(self, features_ND: Tensor) -> Tensor:
         """(N,): of each clip, the distance to the nearest training clip."""

@@ -1,4 +1,4 @@
-"""Own classes on a trained encoder: a linear head, with figures from people or recordings that were left out.
+"""Own classes on a trained encoder: a linear head, or encoder and head fine-tuned; figures are of who was left out.
 
 Shapes: N clips, K classes, G groups that are left out.
 """
@@ -22,10 +22,11 @@ from hacm.models.description import Calibration, Description, JudgedOn, Origin
 from hacm.models.folder import Parts
 from hacm.models.model import Taken
 from hacm.models.plausibility import look_at
-from hacm.protocols import linear
-from hacm.settings import LinearSettings
+from hacm.protocols import finetune, linear
+from hacm.settings import FinetuneSettings, LinearSettings
 
-SETTINGS = LinearSettings(views=20, batch=32)
+LINEAR = LinearSettings(views=20, batch=32)
+FINETUNE = FinetuneSettings(epochs=30, hidden=256)
 FOLDS = 5
 """So many parts recordings are left out in where it is not known who is in them."""
 FEWEST = 2
@@ -48,33 +49,35 @@ def fit(
     name: str,
     title: str,
     *,
+    tuned: bool = False,
     seed: int = 0,
     device: str = "cpu",
     on_epoch: Callable[[float], None] | None = None,
 ) -> Parts:
     """A model of the classes that occur, on the encoder of `base`, which is left as it is.
 
-    name, title: what it and its recordings are called. on_epoch: called with the number of epochs done of the final
-    head. UserError if there are too few classes or recordings.
+    name, title: what it and its recordings are called. tuned: the encoder is fine-tuned as well (a copy). on_epoch:
+    called with the number of epochs done of the final head. UserError if there are too few classes or recordings.
     """
     classes = sorted({one.label for one in clips})
     expect_enough(clips, classes)
     group_N, judged_on = group(clips)
     task = make_task(base.description, clips, classes, group_N)
     encoder = base.encoder.to(device)
-    left_out = building.leave_out(encoder, task, SETTINGS, seed, device)
-    result = linear.run(encoder, task, SETTINGS, seed, device, on_epoch)
+    settings = FINETUNE if tuned else LINEAR
+    if isinstance(settings, FinetuneSettings):
+        left_out = building.leave_out_tuned(encoder, task, settings, seed, device)
+        result = finetune.run(encoder, task, settings, seed, device, on_epoch)
+    else:
+        left_out = building.leave_out(encoder, task, settings, seed, device)
+        result = linear.run(encoder, task, settings, seed, device, on_epoch)
     assert result.head is not None
+    figures = measure(left_out.scores_NK, left_out.target_N)
     description = replace(
-        base.description,
+        building.add_head(base.description, settings, classes, figures),
         name=name,
         origin=describe_origin(base.description, clips, title),
         seen=look_at((one.taken.clip.bodies_MTVC for one in clips), base.description.skeleton, find_fps(clips)),
-        absent_bodies=SETTINGS.absent_bodies,
-        head="linear",
-        hidden=0,
-        classes=tuple(classes),
-        figures=measure(left_out.scores_NK, left_out.target_N),
         judged_on=judged_on,
         calibration=calibrate(left_out.scores_NK, left_out.target_N, group_N),
         familiarity=None,

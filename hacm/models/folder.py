@@ -178,9 +178,10 @@ def read_neighbours(found: Mapping[str, Tensor], dim: int) -> Neighbours:
     tensors = [found[f"{NEIGHBOURS}{name}"] for name in NEIGHBOUR_TENSORS]
     for name, tensor in zip(NEIGHBOUR_TENSORS, tensors, strict=True):
         rows = name == "features_GD"
-        if tensor.shape[rows:] != (dim,) or tensor.ndim != 1 + rows or tensor.dtype != torch.float32 or not len(tensor):
+        kept = torch.float16 if rows else torch.float32
+        if tensor.shape[rows:] != (dim,) or tensor.ndim != 1 + rows or tensor.dtype != kept or not len(tensor):
             raise ValueError(f"tensor {NEIGHBOURS}{name} is {tuple(tensor.shape)} {tensor.dtype}, of width {dim}")
-    return Neighbours(*tensors)
+    return Neighbours(*(tensor.to(torch.float32) for tensor in tensors))
 
 
 def tensors_of(parts: Parts) -> dict[str, Tensor]:
@@ -190,4 +191,5 @@ def tensors_of(parts: Parts) -> dict[str, Tensor]:
         tensors |= {f"{HEAD}{name}": tensor for name, tensor in parts.head.state_dict().items()}
     if parts.neighbours is not None:
         tensors |= {f"{NEIGHBOURS}{name}": getattr(parts.neighbours, name) for name in NEIGHBOUR_TENSORS}
+        tensors[f"{NEIGHBOURS}features_GD"] = parts.neighbours.features_GD.to(torch.float16)
     return tensors

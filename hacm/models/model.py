@@ -108,10 +108,11 @@ class Said(TypedDict, total=False):
 
     fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a Topology,
     if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many metres it is.
-    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. centre:
-    whether clips are moved so that they begin at the origin (as in training, if not said). turn: degrees about the
-    vertical, from z to x, by which everything is turned so that people face as in training. people: several bodies are
-    taken `together`, as one clip, or `apart`, one by one; together if training had clips of two people, else apart.
+    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. unseen:
+    a joint whose coordinates are all one of these numbers was not seen, as is one of NaN. centre: whether clips are
+    moved so that they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x,
+    by which everything is turned so that people face as in training. people: several bodies are taken `together`, as
+    one clip, or `apart`, one by one; together if training had clips of two people, else apart.
     doubt: `warn` instead of an error where a recording cannot be what the model was trained on.
     """
 
@@ -120,6 +121,7 @@ class Said(TypedDict, total=False):
     unit: str | float
     up: Up
     mirrored: bool
+    unseen: tuple[float, ...]
     centre: bool | None
     turn: float
     people: People | None
@@ -159,6 +161,11 @@ class Model:
         """The names of its classes, in the order of scores; none without a head."""
         return self.description.classes
 
+    @property
+    def width(self) -> int:
+        """How many features there are."""
+        return feature_width(self.description.model, len(self._encoder.encoder.token_joints))
+
     def features(self, x: Any, **said: Unpack[Said]) -> NDArray[np.float32]:
         """Features (N, D), one row for each recording and person, as the encoder gives them.
 
@@ -187,6 +194,7 @@ class Model:
         unit: str | float = "m",
         up: Up = "y",
         mirrored: bool = False,
+        unseen: tuple[float, ...] = (),
         centre: bool | None = None,
         turn: float = 0.0,
         people: People | None = None,
@@ -204,7 +212,7 @@ class Model:
             values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
             self._expect_joints(values, source, name)
             try:
-                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored)
+                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored, unseen=unseen)
             except BadRecording as reason:
                 raise ImplausibleRecording(f"{name}: {reason}") from reason
             recording = Recording(
@@ -291,9 +299,7 @@ class Model:
     def run(self, taken: Sequence[Taken]) -> tuple[Tensor, NDArray[np.float32] | None]:
         """Features (N, D), on the model's device, and scores (N, K); None without a head."""
         if not taken:
-            return torch.empty(
-                0, feature_width(self.description.model, len(self._encoder.encoder.token_joints))
-            ), np.empty((0, len(self.classes)), np.float32)
+            return torch.empty(0, self.width), np.empty((0, len(self.classes)), np.float32)
         clips = pack_clips(
             [torch.from_numpy(one.clip.bodies_MTVC) for one in taken], [0] * len(taken), parents=self.topology.parents
         ).to(self.device)

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
+from hacm.evaluation.features import Encodes
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.evaluation.tuning import tune
-from hacm.model.network import HACM
 from hacm.settings import FinetuneSettings as Settings
 
 
 def run(
-    model: HACM,
+    model: Encodes,
     task: Task,
     settings: Settings,
     seed: int,

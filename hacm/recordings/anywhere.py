@@ -1,58 +1,87 @@
 """Recordings that belong to no data set: what is to be found in any file, folder or archive, without labels.
 
 A file's format is known by its name: `.skeleton` (NTU RGB+D), `.mat` (UTD-MHAD), `m01_s01_e01_positions.txt` with the
-angles beside it (UI-PRMD), `_skeleton3D.txt` (MSR Action3D), `_realworld.txt` (KARD), and arrays as `.npz`, `.npy` and
-`.csv` (hacm.recordings.arrays).
+angles beside it (UI-PRMD), `_skeleton3D.txt` (MSR Action3D), `_realworld.txt` (KARD), `0002-L.txt` with the labels
+that it is cut by (PKU-MMD), prepared files of other codebases (hacm.recordings.prepared), and arrays as `.npz`, `.npy`
+and `.csv` (hacm.recordings.arrays).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path, PurePosixPath
 
 from hacm.archives.members import is_pack, members
 from hacm.archives.raw_file import RawFile
-from hacm.archives.rules import Refused
+from hacm.archives.rules import Entry, Refused
 from hacm.errors import BadRecording, UserError
-from hacm.recordings import MAIN, Excluded, Identity, Part, RawRecording, Recording, label_table, ntu, ui_prmd, utd_mhad
+from hacm.recordings import (
+    MAIN,
+    Excluded,
+    Identity,
+    Part,
+    RawRecording,
+    Recording,
+    label_table,
+    ntu,
+    pku_mmd,
+    ui_prmd,
+    utd_mhad,
+)
 from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.bodies import WrongShape
 from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
 from hacm.recordings.notes import reason_of
+from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
+from hacm.recordings.prepared.clips import PreparedReader
+from hacm.recordings.prepared.ntu_npz import holds_parts
 from hacm.skeletons.recognition import explain_joints
-from hacm.skeletons.shipped import TOPOLOGIES
+from hacm.skeletons.shipped import KINECT_V2, TOPOLOGIES
+from hacm.skeletons.topology import Topology
 
 # Names that the readers of data sets take: they ask for one that says who does what, and nobody uses what it says here.
 NTU_NAME, UTD_MHAD_NAME = "S001C001P001R001A001.skeleton", "a1_s1_t1_skeleton.mat"
 LINES_NAME = "a01_s01_e01"
 LINES = (MSR_ACTION3D_LINES, KARD_LINES)
 
-TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES))
-KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES])
+TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES), "PKU-MMD's texts")
+KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES, "PYSKL's .pkl"])
 """The formats, for messages."""
 
 
 OPTION = "--skeleton {}"
 """How a skeleton is named on the command line."""
+Companions = dict[str, dict[str, RawFile]]
+"""By recording and role."""
 FLAT = "of two dimensions, and models take places in the room, x, y and z"
 
 
 @dataclass(frozen=True)
 class Finder:
-    """Reads recordings wherever they are. arrays: how to read files that say neither skeleton nor unit."""
+    """Reads recordings wherever they are.
+
+    arrays: how to read files that say neither skeleton nor unit. prepared: the skeleton of prepared files.
+    """
 
     arrays: ArrayReader
+    prepared: Topology = KINECT_V2
 
     def part_of(self, path: str) -> Part | None:
         """What a file is, by its name; None: nothing that is known."""
         place = PurePosixPath(path)
-        if place.name.lower() == label_table.FILE:
+        if place.name.lower() == label_table.FILE or self._stands_beside(place.name):
             return None
+        if self._holds_clips(place.parent.name):
+            return Part(path)
         if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES):
             return Part(str(place.with_suffix("")))
         for lines in LINES:
             if path.endswith(lines.ending):
                 return Part(path.removesuffix(lines.ending))
+        part = pku_mmd.part_of(path)
+        if part is not None:
+            return part if part.recording is not None else None
         part = ui_prmd.part_of(path)
         # Its authors keep positions and angles in folders of these names beside one another.
         folders = [name for name in place.parts[:-1] if name.lower() not in ("positions", "angles")]
@@ -65,18 +94,20 @@ class Finder:
         format in it.
         """
         found = False
-        for pack in list_packs(path):
-            for one in self._read_pack(pack, path):
+        packs = list_packs(path)
+        labels = self._read_labels(packs)
+        for pack in packs:
+            for one in self._read_pack(pack, path, labels):
                 found = True
                 yield one
         if not found:
             raise UserError(f"{path}: no recording of a known format in it ({KNOWN})")
 
-    def _read_pack(self, pack: Path, given: Path) -> Iterator[Recording | Excluded]:
+    def _read_pack(self, pack: Path, given: Path, labels: Companions) -> Iterator[Recording | Excluded]:
         companions = self._read_companions(pack)
-        for member in members(pack, wanted=lambda name: self._role(name) == MAIN):
+        for member in members(pack, wanted=lambda name: self._role(name) == MAIN, opened=self._open):
             part = self.part_of(member.path)
-            if part is None or part.role != MAIN:
+            if part is None or part.role != MAIN or _is_labels(pack, member.path):
                 continue
             inside = pack.relative_to(given) if pack != given else Path()
             name = (inside / (part.recording or "")).as_posix()
@@ -84,9 +115,9 @@ class Finder:
             if isinstance(member, Refused):
                 yield Excluded(name, source, member.reason)
                 continue
-            raw = RawRecording(name, member, companions.get(part.recording or "", {}))
+            beside = (labels if pku_mmd.part_of(member.path) else companions).get(part.recording or "", {})
             try:
-                yield self.read(raw)
+                yield from self.read(RawRecording(name, member, beside))
             except BadRecording as reason:
                 yield Excluded(name, source, reason_of(reason))
 
@@ -94,12 +125,43 @@ class Finder:
         part = self.part_of(name)
         return None if part is None else part.role
 
-    def _read_companions(self, pack: Path) -> dict[str, dict[str, RawFile]]:
+    def _holds_clips(self, name: str) -> bool:
+        """Whether what is called so may be a file of prepared clips."""
+        return any(reader.holds_clips(name) for reader in self._prepared_readers)
+
+    def _stands_beside(self, name: str) -> bool:
+        """Whether what is called so says something of prepared clips, such as their labels."""
+        return any(reader.stands_beside(name) for reader in self._prepared_readers)
+
+    @cached_property
+    def _prepared_readers(self) -> tuple[PreparedReader, ...]:
+        return (
+            StGcnArrays(self.prepared), PysklAnnotations(self.prepared, xsub=None), NtuNpz(self.prepared),
+        )  # fmt: skip
+
+    def _open(self, file: Path) -> Iterator[Entry] | None:
+        """The clips in a prepared file; None for any other."""
+        reader = next((one for one in self._prepared_readers if one.holds_clips(file.name)), None)
+        if reader is None or self._stands_beside(file.name) or (isinstance(reader, NtuNpz) and not holds_parts(file)):
+            return None
+        return _list_clips(reader, file)
+
+    def _read_labels(self, packs: Sequence[Path]) -> Companions:
+        """The labels of PKU-MMD's videos, by video: the two are in folders or archives of their own."""
+        found: Companions = {}
+        for pack in packs:
+            for member in members(pack, wanted=partial(_is_labels, pack)):
+                part = pku_mmd.part_of(member.path)
+                if isinstance(member, RawFile) and part is not None:
+                    found[str(part.recording)] = {pku_mmd.LABELS: member}
+        return found
+
+    def _read_companions(self, pack: Path) -> Companions:
         """By recording and role. Of a single file: what lies beside it."""
         packs: Sequence[Path] = [pack]
         if not is_pack(pack):
             packs = [one for one in sorted(pack.parent.iterdir()) if self._role(one.name) not in (None, MAIN)]
-        found: dict[str, dict[str, RawFile]] = {}
+        found: Companions = {}
         for one in packs:
             for member in members(one, wanted=lambda name: self._role(name) not in (None, MAIN)):
                 part = self.part_of(member.path) if isinstance(member, RawFile) else None
@@ -107,20 +169,29 @@ class Finder:
                     found.setdefault(part.recording or "", {})[part.role] = member
         return found
 
-    def read(self, raw: RawRecording) -> Recording:
-        """The recording in a raw file; BadRecording if it is damaged."""
-        suffix = PurePosixPath(raw.main.path).suffix
-        if suffix == ntu.SUFFIX:
-            recording = ntu.parse(raw.main.data, NTU_NAME)
-        elif suffix == ".mat":
-            recording = utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
-        elif suffix in ARRAY_SUFFIXES:
-            recording = self._read_array(raw.main)
-        elif (lines := next((one for one in LINES if raw.main.path.endswith(one.ending)), None)) is not None:
-            recording = lines.parse(raw.main.data, LINES_NAME + lines.ending)
+    def read(self, raw: RawRecording) -> Iterator[Recording | Excluded]:
+        """The recordings in a raw file, one but for PKU-MMD's videos; BadRecording if it is damaged."""
+        if pku_mmd.part_of(raw.main.path) is not None:
+            for found in pku_mmd.cut(replace(raw, name=PurePosixPath(raw.name).name), {}):
+                yield found if isinstance(found, Excluded) else _unlabelled(found, found.identity.name)
         else:
-            recording = next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
-        return replace(recording, identity=Identity(raw.name, None, None))
+            yield _unlabelled(self._read_one(raw), raw.name)
+
+    def _read_one(self, raw: RawRecording) -> Recording:
+        place = PurePosixPath(raw.main.path)
+        reader = next((one for one in self._prepared_readers if one.holds_clips(place.parent.name)), None)
+        if reader is not None:
+            return next(reader.read(raw))
+        if place.suffix == ntu.SUFFIX:
+            return ntu.parse(raw.main.data, NTU_NAME)
+        if place.suffix == ".mat":
+            return utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
+        if place.suffix in ARRAY_SUFFIXES:
+            return self._read_array(raw.main)
+        lines = next((one for one in LINES if raw.main.path.endswith(one.ending)), None)
+        if lines is not None:
+            return lines.parse(raw.main.data, LINES_NAME + lines.ending)
+        return next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
 
     def _read_array(self, file: RawFile) -> Recording:
         """BadRecording says what the joints may be instead, where the file shows that."""
@@ -150,6 +221,24 @@ class Finder:
             return f"if they are {' or '.join(fitting)}, say so ({OPTION.format(fitting[0])})"
         flat = ArrayReader(self.arrays.topology, fps=1.0, dimensions=2, nameless=True)
         return FLAT if _is_readable(flat, file) else None
+
+
+def _unlabelled(recording: Recording, name: str) -> Recording:
+    return replace(recording, identity=Identity(name, None, None))
+
+
+def _is_labels(pack: Path, name: str) -> bool:
+    """Whether it is a file of PKU-MMD's labels, which the folder or the archive says that it is in."""
+    part = pku_mmd.part_of(name if pack.is_dir() else f"{pack.name}/{name}")
+    return part is not None and part.role == pku_mmd.LABELS
+
+
+def _list_clips(reader: PreparedReader, file: Path) -> Iterator[Entry]:
+    """The clips of a prepared file; one that cannot be used is a clip that is refused."""
+    try:
+        yield from reader.list_clips(file)
+    except BadRecording as reason:
+        yield Entry(file.name, str(reason_of(reason)), bytes)
 
 
 def _is_readable(reader: ArrayReader, file: RawFile) -> bool:

@@ -6,7 +6,7 @@ Shape suffixes: M bodies, T frames, V joints, C coordinates.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -63,7 +63,11 @@ def read(raw: RawRecording) -> Iterator[Recording | Excluded]:
 
     BadRecording if the video or its file of labels is absent or damaged; UserError for a split file.
     """
-    parts = {rule: _find_part(raw, rule) for rule in SPLITS.values()}
+    yield from cut(raw, {rule: _find_part(raw, rule) for rule in SPLITS.values()})
+
+
+def cut(raw: RawRecording, parts: Mapping[str, str]) -> Iterator[Recording | Excluded]:
+    """The same, where it is known, or does not matter, which parts of the splits the video is in."""
     labels = raw.companion(LABELS)
     lines = _read_lines(labels)
     bodies_MTVC = _read_bodies(raw.main)
@@ -79,7 +83,7 @@ def read(raw: RawRecording) -> Iterator[Recording | Excluded]:
             yield Recording(identity, FRAMES_PER_SECOND, KINECT_V2, clip_MTVC, notes)
 
 
-def _identify(video: str, name: str, action: int, parts: dict[str, str]) -> Identity:
+def _identify(video: str, name: str, action: int, parts: Mapping[str, str]) -> Identity:
     """setup: the session, which the three views share. Who performs is not said."""
     match = _VIDEO.fullmatch(video)
     if match is None:
@@ -91,8 +95,8 @@ def _identify(video: str, name: str, action: int, parts: dict[str, str]) -> Iden
         action=action,
         camera=VIEWS[match[2]],
         setup=session,
-        xsub_part=parts["xsub"],
-        xview_part=parts["xview"],
+        xsub_part=parts.get("xsub"),
+        xview_part=parts.get("xview"),
     )
 
 

@@ -1,10 +1,14 @@
-"""docs/use.md: its commands run in a finished project, its Python as well."""
+"""docs/use.md: its commands run in a finished project, its Python as well; DVC brings versions of models."""
 
 import re
+import shutil
 
 import numpy as np
 import polars as pl
+import yaml
 
+from hacm.files import hash_tree
+from hacm.models.finding import SHIPPED
 from pipeline.store.store import SkeletonStore
 from tests.conftest import PROJECT, run, shell_lines
 
@@ -12,7 +16,7 @@ PAGE = (PROJECT / "docs" / "use.md").read_text(encoding="utf-8")
 
 
 def test_commands_and_code_of_the_page_run(project_copy):
-    lines = shell_lines(PAGE, "1. From a benchmark to a model") + shell_lines(PAGE, "2. From the shell")
+    lines = shell_lines(PAGE, "2. From a benchmark to a model") + shell_lines(PAGE, "3. From the shell")
     assert [line.split()[1] for line in lines] == ["export-model", "models", "predict", "embed"]
     outputs = [run(project_copy, "sh", "-ec", line).stdout for line in lines]
     assert "# kinect-model" in outputs[1]
@@ -22,6 +26,30 @@ def test_commands_and_code_of_the_page_run(project_copy):
     assert len(rows) == 32
     clips = SkeletonStore.open(project_copy / "data/kinect-sim/clips")
     np.save(project_copy.parent / "waving.npy", clips["S002C001P001R001A023"][0])
-    (code,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    code, *_ = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     shown = run(project_copy, "python", "-c", code).stdout
     assert any(name in shown for name in ("hand waving", "sit down", "pick up", "shaking hands"))
+
+
+def test_dvc_brings_the_version_that_a_tag_names(tmp_path):
+    """From a repository of its own, to a folder without one."""
+    repository, place = tmp_path / "repository", "hacm/models/shipped"
+    shutil.copytree(SHIPPED, repository / place)
+    listed = {"artifacts": yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["artifacts"]}
+    (repository / "dvc.yaml").write_text(yaml.safe_dump(listed))
+    me = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+    run(repository, "git", "init", "-q")
+    run(repository, "dvc", "init", "-q")
+    for version in ("first", "second"):
+        (repository / place / "utd-mhad/card.md").write_text(version)
+        run(repository, "git", "add", "--all")
+        run(repository, "git", *me, "commit", "-qm", version)
+        if version == "first":
+            before = hash_tree(repository / place / "utd-mhad")
+            run(repository, "git", *me, "tag", "--annotate", "utd-mhad@v1.0.0", "--message", "first")
+    command = re.findall(r"^\$ (dvc artifacts get .*)$", PAGE, re.MULTILINE)[0]
+    address = "https://example.org/you/this-repository"
+    assert address in command
+    run(tmp_path, *command.replace(address, str(repository)).split())
+    assert hash_tree(tmp_path / "utd-mhad") == before
+    assert (tmp_path / "utd-mhad/card.md").read_text() == "first"

@@ -1,6 +1,7 @@
 """Recordings of no data set: any format, in files, folders and archives, without labels."""
 
 import io
+import pickle
 import tarfile
 import zipfile
 
@@ -12,7 +13,8 @@ from hacm.recordings import Excluded, Recording, ntu, ui_prmd, utd_mhad
 from hacm.recordings.anywhere import Finder
 from hacm.recordings.arrays import ArrayReader
 from hacm.skeletons.shipped import COCO_17, KINECT_V1, KINECT_V2, UI_PRMD
-from tests.helpers import ntu_text, utd_mhad_mat
+from tests.helpers import ntu_text, prepared_files, utd_mhad_mat
+from tests.helpers.pku_text import pku_texts
 
 FINDER = Finder(ArrayReader(KINECT_V1, fps=30.0, nameless=True))
 NTU = ntu_text.write([[("7", ntu_text.body(0.5))], [("7", ntu_text.body(0.6))]])
@@ -187,3 +189,62 @@ def test_another_skeleton_is_named(tmp_path, name, data, line):
     assert isinstance(found, Excluded)
     assert str(found.reason).startswith(line)
     assert "reader" not in str(found.reason)
+
+
+def two_clips():
+    """Of one body and of two, of 5 and 7 frames, on a skeleton of 25 joints."""
+    return [
+        (RNG.normal(0, 1, (bodies, frames, 25, 3)).astype("f2").astype("f4"), label)
+        for bodies, frames, label in ((1, 5, 3), (2, 7, 0))
+    ]
+
+
+def test_prepared_files(tmp_path):
+    """Clip by clip, in a skeleton of their own; labels and parts are not looked at."""
+    clips = two_clips()
+    prepared_files.write_ntu_npz(tmp_path / "NTU60_CS.npz", {"train": clips[:1], "test": clips[1:]}, length=9)
+    prepared_files.write_pyskl(
+        tmp_path / "ntu.pkl", {"walk": clips[0], "S001.x": clips[1]}, {"one": ["walk"], "two": ["S001.x"]}
+    )
+    prepared_files.write_st_gcn(tmp_path / "stgcn", "val", {"a": clips[0], "b": clips[1]}, frames=True, length=9)
+    found = {one.identity.name: one for one in FINDER.find(tmp_path)}
+    expected = {
+        "NTU60_CS.npz/train-000000": 0, "NTU60_CS.npz/test-000000": 1, "ntu.pkl/walk": 0, "ntu.pkl/S001.x": 1,
+        "stgcn/val_data.npy/a": 0, "stgcn/val_data.npy/b": 1,
+    }  # fmt: skip
+    assert found.keys() == expected.keys()
+    for name, number in expected.items():
+        np.testing.assert_array_equal(found[name].bodies_MTVC, clips[number][0])
+        assert found[name].topology == KINECT_V2
+        assert found[name].identity.action is found[name].identity.xsub_part is None
+    alone = [one.identity.name for one in FINDER.find(tmp_path / "NTU60_CS.npz")]
+    assert alone == ["NTU60_CS.npz/train-000000", "NTU60_CS.npz/test-000000"]
+
+
+def test_a_pickle_of_something_else_is_one_line(tmp_path):
+    put(tmp_path, {"walk.skeleton": NTU, "other.pkl": pickle.dumps([1, 2])})
+    refused, read = FINDER.find(tmp_path)
+    assert str(refused.reason) == "is not PYSKL's: it holds no list of annotations"
+    assert read.identity.name == "walk"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_videos_are_cut_by_their_labels(tmp_path, packed):
+    """Which are in a folder or an archive of their own; there are no split files."""
+    videos, labels = pku_texts()
+    if packed:
+        put(tmp_path, {"skeletons.zip": zipped(videos), "labels.zip": zipped(labels)})
+    else:
+        put(tmp_path, {f"skeleton/{name}": data for name, data in videos.items()})
+        put(tmp_path, {f"label/{name}": data for name, data in labels.items()})
+    found = list(FINDER.find(tmp_path))
+    read = [one for one in found if isinstance(one, Recording)]
+    assert [one.identity.name for one in read][:3] == ["0002-L-001", "0002-L-002", "0002-L-003"]
+    assert [one.bodies_MTVC.shape for one in read][:3] == [(2, 90, 25, 3), (1, 100, 25, 3), (2, 330, 25, 3)]
+    assert len(read) + sum(isinstance(one, Excluded) for one in found) == 16
+
+
+def test_a_video_without_labels_is_refused(tmp_path):
+    videos, _ = pku_texts()
+    found = list(FINDER.find(put(tmp_path, videos)))
+    assert {str(one.reason) for one in found} == {"its label file is not among the raw files"}

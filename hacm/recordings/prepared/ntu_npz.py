@@ -137,3 +137,12 @@ def _read_labels(
     whole = np.asarray(labels, dtype=np.float64).reshape(-1)
     fit = (whole >= 0) & (whole < 2**31) & (whole == np.floor(whole))
     return np.where(fit, whole, -1).astype(np.int64)
+
+
+def holds_parts(file: Path) -> bool:
+    """Whether an `.npz` is one of these: other formats are called so as well."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return not {f"x_{part}{SUFFIX}" for part in PARTS}.isdisjoint(archive.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False

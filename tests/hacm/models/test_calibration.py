@@ -7,6 +7,7 @@ from scipy.special import softmax
 from hacm.models.calibration import (
     calibration_error,
     calibration_interval,
+    choose_temperature,
     fit_temperature,
     negative_log_likelihood,
     probabilities,
@@ -26,6 +27,19 @@ def draw(clips: int, temperature: float, classes: int = 5):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 def test_the_temperature_that_made_the_classes_is_found(temperature):
     assert fit_temperature(*draw(20_000, temperature)) == pytest.approx(temperature, rel=0.05)
+
+
+def test_somebody_who_moves_otherwise_does_not_decide_the_temperature():
+    """One of five is recognised by chance alone, whatever the scores say."""
+    parts = [draw(4_000, temperature) for temperature in (0.9, 1.0, 1.1, 1.2)]
+    scores_NK, _ = draw(4_000, 1.0)
+    parts.append((scores_NK, RNG.integers(5, size=4_000)))
+    scores_NK, target_N = (np.concatenate(one) for one in zip(*parts, strict=True))
+    subject_N = np.repeat(np.arange(5), 4_000)
+    assert choose_temperature(scores_NK, target_N, subject_N) == pytest.approx(1.1, rel=0.1)
+    assert fit_temperature(scores_NK, target_N) > 1.5
+    alone = choose_temperature(scores_NK[:4_000], target_N[:4_000], subject_N[:4_000])
+    assert alone == pytest.approx(fit_temperature(scores_NK[:4_000], target_N[:4_000]))
 
 
 def test_no_other_temperature_is_more_likely():

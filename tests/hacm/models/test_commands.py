@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -47,6 +48,12 @@ def recordings(built, tmp_path):
     return place
 
 
+@pytest.fixture
+def empty_box(tmp_path, monkeypatch):
+    """Nothing is shipped."""
+    monkeypatch.setattr(finding, "SHIPPED", tmp_path / "shipped")
+
+
 def call(command, monkeypatch, *words):
     monkeypatch.setattr(sys, "argv", ["hacm predict", *map(str, words)])
     return command.main()
@@ -68,7 +75,7 @@ def test_a_row_for_each_recording_also_for_those_that_cannot_be_used(built, mode
         assert rows[name]["probability"] == pytest.approx(expected.probability, abs=1e-4)
         assert rows[name]["familiar"] == expected.familiar
     assert rows["deeper/both"]["person"] == "1+2"
-    assert "say unit=mm" in rows["huge"]["error"]
+    assert "say --unit=mm" in rows["huge"]["error"]
     assert rows["broken"]["class"] is None
     assert [line.split(":")[1].strip() for line in said.err.splitlines()] == ["broken", "huge"]
 
@@ -94,6 +101,26 @@ def test_the_forms_say_the_same(model, recordings, tmp_path, monkeypatch, capsys
         np.testing.assert_allclose(row["scores"], stored["scores"], rtol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
+@pytest.mark.parametrize("words", [["--unseen", "-1", "0"], ["--least-confidence", "0.5"]])
+def test_joints_that_were_not_seen_are_filled_as_if_they_were_nan(built, model, tmp_path, monkeypatch, capsys, words):
+    joints = next(clip for clip in built.test_clips() if len(clip) == 1)[0].copy()
+    seen = np.ones(joints.shape[:2])
+    seen[2:4, 3] = 0
+    joints[2:4, 3] = -1
+    np.savez(tmp_path / "a.npz", joints=joints, confidence=seen)
+    unfilled, *_ = hacm.load(model).predict(joints, doubt="warn")
+    joints[2:4, 3] = np.nan
+    expected, *_ = hacm.load(model).predict(joints, doubt="warn")
+    assert call(predict, monkeypatch, tmp_path / "a.npz", "--model", model, "--json", "--doubtful", *words) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    np.testing.assert_allclose(row["scores"], expected.score_K, atol=1e-5)
+    assert abs(unfilled.score_K - expected.score_K).max() > 1e-4
+    joints[2:4, 3] = -1
+    (said,) = hacm.load(model).predict(joints, unseen=(-1,), doubt="warn")
+    np.testing.assert_array_equal(said.score_K, expected.score_K)
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
@@ -111,7 +138,7 @@ def test_mistakes_are_one_line(model, recordings, monkeypatch, words, line):
         call(predict, monkeypatch, *words, "--model", model)
 
 
-def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, monkeypatch):
+def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, empty_box, monkeypatch):
     with pytest.raises(UserError, match="--model: say which model; shipped are: none"):
         call(predict, monkeypatch, recordings)
 
@@ -137,6 +164,44 @@ def test_features_are_written_with_their_names(built, model, recordings, tmp_pat
     np.testing.assert_allclose(arrays["features"][3], hacm.load(model).features(one)[0], atol=1e-5)
     with pytest.raises(UserError, match=r"must end in \.parquet or \.npz"):
         call(embed, monkeypatch, *words, "--out", tmp_path / "f.txt")
+
+
+def array(values):
+    stream = io.BytesIO()
+    np.save(stream, values)
+    return stream.getvalue()
+
+
+STANDING = np.array([[0, 0, 0], [0, 0.5, 0], [-0.3, 0.5, 0], [-0.3, 0.2, 0], [0.3, 0.5, 0], [0.3, 0.2, 0]])
+"""A body of the six joints."""
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "line"),
+    [
+        ("a.npy", b"", "the file is empty"),
+        ("a.npy", array(np.zeros((0, 6, 3))), r"joints of shape \(0, 6, 3\) instead of \(frames, 6, 3\)"),
+        ("a.npy", array(np.zeros((9, 6, 3))), "nobody is seen in it"),
+        ("a.npy", array(np.full((9, 6, 3), np.nan)), "nobody is seen in it"),
+        ("a.npy", array(np.stack([STANDING])), "1 frame: a movement has at least 2"),
+        ("a.npy", array(np.stack([STANDING + 0.01 * t for t in range(9)])[..., [0, 2, 1]]), "y does not point up: . does, so say --up=."),
+        ("a.npy", array(np.ones((9, 25, 3))), r"25 joints, and six-joints has 6; if they are .*, say so \(--skeleton kinect-v2-25\)"),
+        ("a.csv", b"", "the file is empty"),
+        ("a.npz", b"PK\x03\x04", "not an .npz file, or damaged"),
+        ("a.skeleton", b"3\n1\n", "line 1: announces 3, more than the rest of the file can hold"),
+        ("a.mat", b"MATLAB", "not a MATLAB file: shorter than its header"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_one_row_and_one_line(model, tmp_path, monkeypatch, capsys, name, data, line):
+    """Never a traceback, never a class."""
+    (tmp_path / name).write_bytes(data)
+    assert call(predict, monkeypatch, tmp_path / name, "--model", model, "--json") == 1
+    said = capsys.readouterr()
+    (row,) = json.loads(said.out)
+    assert row["class"] is None
+    assert re.search(line, row["error"]), row["error"]
+    assert "reader" not in row["error"]
+    assert said.err == f"not used: a: {row['error']}\n"
 
 
 @pytest.fixture
@@ -175,7 +240,7 @@ def test_of_several_the_one_of_the_skeleton(built, shipped, recordings, monkeypa
         choose(recordings / "one.npy", "--skeleton", "coco-17")
 
 
-def test_a_card_is_shown(model, monkeypatch, capsys):
+def test_a_card_is_shown(model, empty_box, monkeypatch, capsys):
     call(models, monkeypatch, model)
     assert capsys.readouterr().out == (model / "card.md").read_text()
     call(models, monkeypatch)

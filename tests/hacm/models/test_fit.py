@@ -16,7 +16,7 @@ from hacm.models.building import take_clips
 from hacm.models.fitting import Labelled, group
 from hacm.models.model import Taken
 from hacm.recordings import Clip, Identity
-from hacm.settings import LinearSettings
+from hacm.settings import FinetuneSettings, LinearSettings
 from tests.helpers.small_model import TOPOLOGY, build
 
 pytestmark = pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
@@ -35,7 +35,8 @@ def base(built, tmp_path):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(fitting, "SETTINGS", LinearSettings(epochs=12, views=2, batch=8))
+    monkeypatch.setattr(fitting, "LINEAR", LinearSettings(epochs=12, views=2, batch=8))
+    monkeypatch.setattr(fitting, "FINETUNE", FinetuneSettings(epochs=12, warmup_epochs=1, lr=0.003, batch=8, hidden=16))
 
 
 @pytest.fixture
@@ -83,6 +84,21 @@ def test_from_a_folder_to_predictions(base, recordings, tmp_path, monkeypatch, c
     named = [row["class"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))]
     assert len(named) == 12
     assert named.count("fast") > 8
+
+
+def test_the_encoder_is_trained_as_well_when_asked(base, recordings, tmp_path, monkeypatch, capsys):
+    """A copy of it: the model it is from stays as it is."""
+    before = (base / "weights.safetensors").read_bytes()
+    assert call(monkeypatch, fit, recordings, "--from", base, "--out", tmp_path / "mine", "--finetune") == 0
+    assert (base / "weights.safetensors").read_bytes() == before
+    first, tuned = (folder.tensors_of(folder.load(path)) for path in (base, tmp_path / "mine"))
+    names = [name for name in first if name.startswith("encoder.")]
+    assert any(not torch.equal(first[name], tuned[name]) for name in names)
+    model = hacm.load(tmp_path / "mine")
+    assert (model.description.head, model.classes, model.description.figures["n"]) == ("finetune", ("fast", "slow"), 24)
+    assert "Encoder and head were then trained on 24 clips of 4 people" in (tmp_path / "mine/card.md").read_text()
+    assert call(monkeypatch, predict, recordings / "fast", "--model", tmp_path / "mine", "--csv") == 0
+    capsys.readouterr()
 
 
 def test_the_same_again_is_the_same(base, recordings, tmp_path, monkeypatch):

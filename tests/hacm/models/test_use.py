@@ -194,7 +194,7 @@ def test_probabilities_and_distances(built, model):
         assert one.probability == one.probability_K.max()
         assert one.familiar == (one.distance <= built.parts.description.familiarity.threshold)
     trained = list(take_clips(built.task.clips, built.task.train_index[:2]))
-    assert [one.distance for one in model.predict(trained)] == pytest.approx([0, 0], abs=1e-4)
+    assert [one.distance for one in model.predict(trained)] == pytest.approx([0, 0], abs=1e-3)
 
 
 def test_a_model_without_a_head_gives_features_only(built, tmp_path):
