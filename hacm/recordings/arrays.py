@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hacm.archives.raw_file import RawFile
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording, label_table
-from hacm.recordings.bodies import MOST_BODIES, UPRIGHT, Up, as_bodies
+from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies, check_settings
 from hacm.recordings.csv_table import read_csv
 from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
 from hacm.recordings.names import IDENTITY, IN_WORDS, NamePattern, Vocabulary, plain
@@ -93,24 +93,20 @@ class ArrayReader:
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise UserError(f"ArrayReader: fps {self.fps} must be positive")
-        if not 0 < self.metres < math.inf:
-            raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
-        if self.up not in UPRIGHT:
-            raise UserError(f"ArrayReader: up {self.up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
-        if self.dimensions not in (2, 3):
-            raise UserError(f"ArrayReader: dimensions {self.dimensions} must be 2 or 3")
-        if self.dimensions == 2 and (self.metres != 1 or self.up[-1] == "z"):
-            raise UserError("ArrayReader: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
+        check_settings(
+            "ArrayReader",
+            metres=self.metres,
+            up=self.up,
+            dimensions=self.dimensions,
+            unseen=self.unseen,
+            least_confidence=self.least_confidence,
+        )
         if self.folders < 0 or (self.folders and self.names is not None):
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
             )
         if self.most_bodies < 1:
             raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
-        if not isinstance(self.unseen, tuple) or not all(isinstance(number, int | float) for number in self.unseen):
-            raise UserError(f"ArrayReader: unseen {self.unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
-        if not 0 <= self.least_confidence < math.inf:
-            raise UserError(f"ArrayReader: least_confidence {self.least_confidence} must be at least 0")
         self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:

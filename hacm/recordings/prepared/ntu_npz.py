@@ -84,14 +84,15 @@ class NtuNpz(PreparedReader):
                 yield clip_entry(called, clip, partial(read, number))
 
     def _clip_shape(self, header: Header, name: str) -> tuple[int, ...]:
-        """(T, M, V, 3)."""
-        joints = len(self.topology.recorded)
-        if len(header.shape) != 3 or header.shape[2] % (joints * 3) or 0 in header.shape[1:]:
+        """(T, M, V, C)."""
+        joints, axes = len(self.topology.recorded), self.dimensions
+        if len(header.shape) != 3 or header.shape[2] % (joints * axes) or 0 in header.shape[1:]:
             shown = str(header.shape)[:80]
-            raise BadRecording(f"{name} has shape {shown} instead of (clips, frames, bodies × {joints} joints × 3)")
+            wanted = f"(clips, frames, bodies × {joints} joints × {axes})"
+            raise BadRecording(f"{name} has shape {shown} instead of {wanted}")
         if header.fortran:
             raise BadRecording(f"{name} is in Fortran's order, clip after clip is not; save a copy made with order='C'")
-        return header.shape[1], header.shape[2] // (joints * 3), joints, 3
+        return header.shape[1], header.shape[2] // (joints * axes), joints, axes
 
 
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:
