@@ -120,9 +120,9 @@ class ArrayReader:
         """The one recording of a file; BadRecording if it is damaged or does not say what it must."""
         yield self.parse(raw.main.data, raw.main.path, raw.companions.get(LABELS))
 
-    def listed(self, file: RawFile) -> frozenset[str]:
-        """The recordings that the table of labels names."""
-        return label_table.named_in(file)
+    def in_vain(self, file: RawFile, paths: Iterable[str]) -> list[str]:
+        """The lines of the table of labels that speak of none of the recordings at these paths."""
+        return label_table.lines_in_vain(file, ((path, "_".join(self._named(PurePosixPath(path)))) for path in paths))
 
     def parse(self, data: bytes, path: str, table: RawFile | None = None) -> Recording:
         """The recording in a file's content; what is not read of it is noted. table: of labels, beside the files."""

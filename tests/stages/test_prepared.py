@@ -152,6 +152,9 @@ def test_people_in_pictures_come_to_the_end(define, capsys):
     assert "[2-D]" in capsys.readouterr().err
     told = read_json(place / "results/datasets/theirs/audit/audit.json")
     assert (told["benchmarks"]["xsub"]["train"], told["benchmarks"]["xsub"]["test"]) == (8, 4)
+    reader = "PysklAnnotations(up='-y', dimensions=2, least_confidence=0.3, xsub=('train', 'val'))"
+    assert told["provenance"]["reading"] == reader
+    assert f"read by `{reader}`" in (place / "results/datasets/theirs/audit/audit.md").read_text()
     assert not [one["text"] for one in told["findings"] if one["kind"] in ("upright", "mirrored", "picture", "unseen")]
 
 
