@@ -98,6 +98,7 @@ class ArrayReader:
             metres=self.metres,
             up=self.up,
             dimensions=self.dimensions,
+            most_bodies=self.most_bodies,
             unseen=self.unseen,
             least_confidence=self.least_confidence,
         )
@@ -105,8 +106,6 @@ class ArrayReader:
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
             )
-        if self.most_bodies < 1:
-            raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
         self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:

@@ -48,6 +48,7 @@ def check_settings(
     metres: float = 1.0,
     up: str = "y",
     dimensions: int = 3,
+    most_bodies: int = MOST_BODIES,
     unseen: Sequence[float] = (),
     least_confidence: float = 0.0,
 ) -> None:
@@ -60,6 +61,8 @@ def check_settings(
         raise UserError(f"{reader}: dimensions {dimensions} must be 2 or 3")
     if dimensions == 2 and (metres != 1 or up[-1] == "z"):
         raise UserError(f"{reader}: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
+    if most_bodies < 1:
+        raise UserError(f"{reader}: most_bodies {most_bodies} must be at least 1")
     if not isinstance(unseen, tuple) or not all(isinstance(number, int | float) for number in unseen):
         raise UserError(f"{reader}: unseen {unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
     if not 0 <= least_confidence < math.inf:

@@ -401,6 +401,10 @@ FILES = {
     "another layout": (npz(x_train=np.zeros((2, 3, 9, 25, 2), "f4")), r"x_train has shape \(2, 3, 9, 25, 2\) instead"),
     "objects": (npz(y_train=np.array([{}, {}])), "y_train holds objects, not real numbers"),
     "words": (npz(x_train=np.array(["a"])), "x_train holds text, not real numbers"),
+    "frames before the first": (npz(frames_train=np.array([9, -1])), "frames_train does not say a number of frames"),
+    "no frames": (npz(frames_train=np.array([0, 9])), "frames_train does not say a number of frames"),
+    "frames unknown": (npz(frames_train=np.array([9, np.nan])), "frames_train does not say a number of frames"),
+    "a name of nothing": (npz(names_train=np.array(["a", "\a\b"])), r"a clip is called '\\x07\\x08', which is no name"),
     "another order": (npz(x_train=np.asfortranarray(np.zeros((2, 9, 150), "f4"))), "x_train is in Fortran's order"),
 }  # fmt: skip
 
@@ -454,6 +458,12 @@ def test_arrays_without_what_belongs_beside_them(raw: Path) -> None:
     ):
         ingest(raw, StGcnArrays(UI_PRMD))
     content = (raw / "train_data.npy").read_bytes()
+    for shape in ((7, 2, 300, 25, 3), (7, 300, 3, 25, 2), (7, 3, 300, 2, 25)):  # axes in another order
+        np.save(raw / "train_data.npy", np.zeros(shape, dtype="f4"))
+        with pytest.raises(
+            UserError, match=rf"has shape \(7, {shape[1]}, .* instead of \(clips, 3, frames, 25 joints, bod"
+        ):
+            ingest(raw, StGcnArrays(KINECT_V2))
     (raw / "train_data.npy").write_bytes(content[:-5])
     with pytest.raises(UserError, match="its header says shape"):
         ingest(raw, StGcnArrays(KINECT_V2))
@@ -603,6 +613,7 @@ def test_impossible_settings() -> None:
         ({"fps": 0}, "must be positive"),
         ({"metres": -1}, "must be positive"),
         ({"up": "+y"}, "up"),
+        ({"most_bodies": 0}, "must be at least 1"),
         ({"dimensions": 4}, "must be 2 or 3"),
         ({"unseen": 0}, "must be a tuple"),
         ({"least_confidence": -1}, "must be at least 0"),

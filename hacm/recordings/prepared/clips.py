@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hacm.archives.rules import LIMIT_BYTES, Entry
 from hacm.errors import BadRecording, UserError, in_one_line
 from hacm.recordings import Identity, Part, RawRecording, Recording
-from hacm.recordings.bodies import Up, as_bodies, check_settings
+from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies, check_settings
 from hacm.recordings.names import NamePattern
 from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import Topology
@@ -105,7 +105,7 @@ def tidy_name(name: str) -> str:
     """A clip's name in a prepared file, without folders and the endings of raw files; BadRecording if it is none."""
     base = PurePosixPath(name.strip().replace("\\", "/")).name.removesuffix(".skeleton")
     if not base or not base.isprintable() or len(base) > LONGEST_NAME:
-        raise BadRecording(f"a clip is called {in_one_line(ValueError(name))!r}, which is no name")
+        raise BadRecording(f"a clip is called {name[:80]!a}, which is no name")
     return base
 
 
@@ -123,7 +123,7 @@ class PreparedReader:
     topology: the skeleton, whose order the joints have. fps: frames per second, which such files do not say. names:
     what the clips' own names look like, such as `S{setup}C{camera}P{subject}R{replication}A{action}`; None: they say
     nothing. metres: the unit of coordinates. up: the axis that points up. first_action: the number of the first action
-    in names; labels in files count from 0. dimensions, mirrored, unseen, least_confidence: as of
+    in names; labels in files count from 0. dimensions, mirrored, most_bodies, unseen, least_confidence: as of
     hacm.recordings.arrays.ArrayReader. UserError if the settings are impossible.
     """
 
@@ -135,6 +135,7 @@ class PreparedReader:
     first_action: int = 1
     dimensions: int = 3
     mirrored: bool = False
+    most_bodies: int = MOST_BODIES
     unseen: tuple[float, ...] = ()
     least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
@@ -149,6 +150,7 @@ class PreparedReader:
             metres=self.metres,
             up=self.up,
             dimensions=self.dimensions,
+            most_bodies=self.most_bodies,
             unseen=self.unseen,
             least_confidence=self.least_confidence,
         )
@@ -234,6 +236,7 @@ class PreparedReader:
             up=self.up,
             dimensions=self.dimensions,
             mirrored=self.mirrored,
+            most_bodies=self.most_bodies,
             unseen=self.unseen,
             confidence=None if confidence_MTV is None else confidence_MTV[:, :frames],
             least_confidence=self.least_confidence,
