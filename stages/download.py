@@ -17,11 +17,12 @@ command.answer_early(command_line, __name__)
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from hacm.archives.folders import check_link
-from hacm.archives.members import UNREAD_SUFFIXES
+from hacm.archives.members import UNREAD_SUFFIXES, is_called_like_an_archive
 from hacm.archives.rules import DamagedFile, Refused
 from hacm.cores import count_cores
 from hacm.errors import UserError, name_some
@@ -252,10 +253,13 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
     known = dataset.member_checksums() if verify else {}
     digests, seen, recordings = {}, set(), set()
     refused: list[str] = []
+    packs: dict[str, None] = {}
+    tables: list[RawFile] = []
+    paths: list[str] = []
     with Work("verifying", None, "recordings") as work:
         for path in files:
             contents = hashlib.sha256()
-            found = members_of(path, dataset, partial(_belongs, dataset, path))
+            found = members_of(path, dataset, partial(_belongs_or_is_pack, dataset, path, packs))
             files_inside = _pass_on(found, dataset, path, refused)
             for member, digest in map_ahead(hash_content, files_inside, count_cores()):
                 name = member.path.rsplit("/", 1)[-1]
@@ -265,15 +269,20 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
                     raise DamagedFile(
                         path, f"{name} differs from the known copy", f"fetch the archive again, or {accept}"
                     )
-                part = dataset.part_of(locate(path, member.path))
+                place = locate(path, member.path)
+                part = dataset.part_of(place)
                 if part is not None and part.role == MAIN:
                     recordings.add(part.recording)
                     work.advance()
+                    paths += [place] if dataset.finds_in_vain else []
+                elif part is not None and part.recording is None and dataset.finds_in_vain:
+                    tables.append(replace(member, path=place))
                 seen.add(name)
             digests[path.name] = contents.hexdigest() if path.is_dir() else hash_file(path)
     told = f" ({len(refused)} refused: {name_some(refused)})" if refused else ""
+    inside = _describe_packs(list(packs), files[0].parent)
     if not recordings:
-        advice = advise_unpacking(files[0].parent)
+        advice = inside or advise_unpacking(files[0].parent)
         raise DamagedFile(files[0], f"holds no recording of {dataset.title}{told}", f"is it the right one?{advice}")
     missing = sorted(set(known) - seen)
     if missing:
@@ -281,7 +290,28 @@ def check_members(files: list[Path], dataset: DataSet, *, verify: bool) -> tuple
         raise DamagedFile(files[0], reason, "fetch it again")
     if refused:
         say(f"{dataset.name}: refused, and left out of what is parsed ({len(refused)}): {name_some(refused)}")
+    if packs:
+        say(f"{dataset.name}: {inside.removeprefix('; ')}")
+    for table in tables:
+        vain = dataset.in_vain(table, paths)
+        if vain:
+            lines = f"{len(vain)} {'line speaks' if len(vain) == 1 else 'lines speak'}"
+            say(f"{dataset.name}: {table.path}: {lines} of no recording here: {name_some(vain)}")
     return digests, len(recordings)
+
+
+def _belongs_or_is_pack(dataset: DataSet, file: Path, packs: dict[str, None], name: str) -> bool:
+    """Whether a member is read; one that is an archive itself, and is not, is put down."""
+    belongs = _belongs(dataset, file, name)
+    if not belongs and is_called_like_an_archive(name):
+        packs[f"{file.name}/{name}"] = None
+    return belongs
+
+
+def _describe_packs(packs: Sequence[str], folder: Path) -> str:
+    """The end of a message about archives within archives or folders; nothing if there are none."""
+    are = "archive within another or in a folder is" if len(packs) == 1 else "archives within others or in folders are"
+    return f"; {len(packs)} {are} not read: {name_some(packs)}; put into {folder} itself" if packs else ""
 
 
 def _pass_on(found: Iterable[RawFile | Refused], dataset: DataSet, path: Path, refused: list[str]) -> Iterator[RawFile]:

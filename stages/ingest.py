@@ -62,6 +62,8 @@ def main() -> None:
     facts = {"kind": "recordings", "partial": limit is not None or shard is not None, "reader": hash_reader(dataset)}
     if dataset.dimensions != 3:
         facts["dimensions"] = dataset.dimensions
+    if (settings_of_reader := dataset.describe_reader()) is not None:
+        facts["reading"] = settings_of_reader
     receipt = read_json(find_receipt(places.raw(dataset.name), dataset.name))
     check_verified(places.raw(dataset.name), receipt["files"], dataset)
     files = [places.raw(dataset.name) / file for file in receipt["files"]]

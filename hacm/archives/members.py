@@ -15,6 +15,7 @@ from hacm.archives.tars import TAR_OPENERS, tar_entries
 from hacm.archives.zips import zip_entries
 from hacm.errors import UserError
 
+READ_SUFFIXES = (".zip", ".7z", *TAR_OPENERS)
 UNREAD_SUFFIXES = (".rar",)
 """Packings that people use for recordings and that can only be read here once they are unpacked."""
 
@@ -97,4 +98,9 @@ def _entries(
 
 def is_pack(path: Path) -> bool:
     """Whether `members` takes it for a folder or an archive, judged by what it is called."""
-    return path.is_dir() or path.name.lower().endswith((".zip", ".7z", *TAR_OPENERS))
+    return path.is_dir() or path.name.lower().endswith(READ_SUFFIXES)
+
+
+def is_called_like_an_archive(name: str) -> bool:
+    """Whether a file of that name is an archive, be it of a kind that is read here or not."""
+    return name.lower().endswith((*READ_SUFFIXES, *UNREAD_SUFFIXES))

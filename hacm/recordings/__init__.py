@@ -6,6 +6,7 @@ A reader is a module, or any object, with
     read(raw)               → iterator over the recordings in a RawRecording, with those left out as Excluded;
                             BadRecording if none of it can be used
     listed(file)            → the recordings that a file which belongs to all of them names (if it has such files)
+    in_vain(file, paths)    → what such a file says of none of the recordings at these paths, in words (if it is told)
     entries(file)           → the recordings in a file that holds too many to be read whole, as members of it
                             (hacm.archives.rules); None: it is no such file (if there are such files)
     dimensions              2 where its files hold places in a picture: of all joints z is 0

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from hacm.archives.raw_file import RawFile
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording, label_table
-from hacm.recordings.bodies import MOST_BODIES, UPRIGHT, Up, as_bodies
+from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies, check_settings
 from hacm.recordings.csv_table import read_csv
 from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
 from hacm.recordings.names import IDENTITY, IN_WORDS, NamePattern, Vocabulary, plain
@@ -93,24 +93,19 @@ class ArrayReader:
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:
             raise UserError(f"ArrayReader: fps {self.fps} must be positive")
-        if not 0 < self.metres < math.inf:
-            raise UserError(f"ArrayReader: metres {self.metres} must be positive; 0.001 for millimetres")
-        if self.up not in UPRIGHT:
-            raise UserError(f"ArrayReader: up {self.up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
-        if self.dimensions not in (2, 3):
-            raise UserError(f"ArrayReader: dimensions {self.dimensions} must be 2 or 3")
-        if self.dimensions == 2 and (self.metres != 1 or self.up[-1] == "z"):
-            raise UserError("ArrayReader: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
+        check_settings(
+            "ArrayReader",
+            metres=self.metres,
+            up=self.up,
+            dimensions=self.dimensions,
+            most_bodies=self.most_bodies,
+            unseen=self.unseen,
+            least_confidence=self.least_confidence,
+        )
         if self.folders < 0 or (self.folders and self.names is not None):
             raise UserError(
                 f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
             )
-        if self.most_bodies < 1:
-            raise UserError(f"ArrayReader: most_bodies {self.most_bodies} must be at least 1")
-        if not isinstance(self.unseen, tuple) or not all(isinstance(number, int | float) for number in self.unseen):
-            raise UserError(f"ArrayReader: unseen {self.unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
-        if not 0 <= self.least_confidence < math.inf:
-            raise UserError(f"ArrayReader: least_confidence {self.least_confidence} must be at least 0")
         self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:
@@ -124,9 +119,9 @@ class ArrayReader:
         """The one recording of a file; BadRecording if it is damaged or does not say what it must."""
         yield self.parse(raw.main.data, raw.main.path, raw.companions.get(LABELS))
 
-    def listed(self, file: RawFile) -> frozenset[str]:
-        """The recordings that the table of labels names."""
-        return label_table.named_in(file)
+    def in_vain(self, file: RawFile, paths: Iterable[str]) -> list[str]:
+        """The lines of the table of labels that speak of none of the recordings at these paths."""
+        return label_table.lines_in_vain(file, ((path, "_".join(self._named(PurePosixPath(path)))) for path in paths))
 
     def parse(self, data: bytes, path: str, table: RawFile | None = None) -> Recording:
         """The recording in a file's content; what is not read of it is noted. table: of labels, beside the files."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hacm.errors import BadRecording
+from hacm.errors import BadRecording, UserError
 from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import Topology
 
@@ -40,6 +40,33 @@ class WrongShape(BadRecording):
     def __init__(self, reason: str, shape: tuple[int, ...]) -> None:
         super().__init__(reason)
         self.shape = shape
+
+
+def check_settings(
+    reader: str,
+    *,
+    metres: float = 1.0,
+    up: str = "y",
+    dimensions: int = 3,
+    most_bodies: int = MOST_BODIES,
+    unseen: Sequence[float] = (),
+    least_confidence: float = 0.0,
+) -> None:
+    """UserError, naming the reader, for settings of its that `as_bodies` cannot take."""
+    if not 0 < metres < math.inf:
+        raise UserError(f"{reader}: metres {metres} must be positive; 0.001 for millimetres")
+    if up not in UPRIGHT:
+        raise UserError(f"{reader}: up {up!r} must be one of {', '.join(map(repr, UPRIGHT))}")
+    if dimensions not in (2, 3):
+        raise UserError(f"{reader}: dimensions {dimensions} must be 2 or 3")
+    if dimensions == 2 and (metres != 1 or up[-1] == "z"):
+        raise UserError(f"{reader}: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
+    if most_bodies < 1:
+        raise UserError(f"{reader}: most_bodies {most_bodies} must be at least 1")
+    if not isinstance(unseen, tuple) or not all(isinstance(number, int | float) for number in unseen):
+        raise UserError(f"{reader}: unseen {unseen!r} must be a tuple of numbers, such as (0,) or (-1,)")
+    if not 0 <= least_confidence < math.inf:
+        raise UserError(f"{reader}: least_confidence {least_confidence} must be at least 0")
 
 
 def as_bodies(

@@ -11,9 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from hacm.errors import BadRecording
+from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording
-from hacm.recordings.bodies import as_bodies
+from hacm.recordings.bodies import as_bodies, check_settings
 from hacm.skeletons.shipped import KARD_15, MSR_ACTION3D
 from hacm.skeletons.topology import Topology
 
@@ -34,6 +34,7 @@ class JointLines:
     coordinates. mirrored: x grows to the sensor's right, so that it is turned about for left to stay left. confidence:
     each line ends in one, between 0 and 1. least_confidence: a joint of less was not seen. By default confidence is
     checked and otherwise ignored: 0 mostly says that a joint was inferred, and its coordinates are as good as others.
+    unseen: as of hacm.recordings.arrays.ArrayReader. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -43,7 +44,14 @@ class JointLines:
     mirrored: bool = False
     confidence: bool = False
     least_confidence: float = 0.0
+    unseen: tuple[float, ...] = ()
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
+
+    def __post_init__(self) -> None:
+        reader = type(self).__name__
+        check_settings(reader, metres=self.metres, unseen=self.unseen, least_confidence=self.least_confidence)
+        if self.least_confidence > 0 and not self.confidence:
+            raise UserError(f"{reader}: least_confidence needs confidence=True, a number at the end of each line")
 
     def part_of(self, path: str) -> Part | None:
         """Every file of the ending is a recording."""
@@ -90,6 +98,7 @@ class JointLines:
             self.topology,
             metres=self.metres,
             mirrored=self.mirrored,
+            unseen=self.unseen,
             confidence=lines_RK[:, CONFIDENCE].reshape(-1, joints) if self.confidence else None,
             least_confidence=self.least_confidence,
         )

@@ -9,7 +9,7 @@ columns: those of IDENTITY, in numbers or words; an empty field says nothing. Co
 """
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -31,11 +31,7 @@ def read_labels(table: RawFile, path: str, name: str, vocabulary: Vocabulary) ->
     UserError naming the table's line for what cannot be read there, and if two lines speak of the recording.
     """
     lines = _read_lines(table)
-    parts = PurePosixPath(path).parts
-    ends = {"/".join(parts[at:]) for at in range(len(parts))}
-    without = PurePosixPath(path).with_suffix("").parts
-    ends |= {"/".join(without[at:]) for at in range(len(without))} | {name}
-    found = sorted(lines[end] for end in ends if end in lines)
+    found = sorted(lines[called] for called in _ways_to_call(path, name) if called in lines)
     if len(found) > 1:
         numbers = " and ".join(str(number) for number, _ in found)
         raise UserError(f"{table.path}: lines {numbers} both speak of {path}; keep one")
@@ -48,9 +44,18 @@ def read_labels(table: RawFile, path: str, name: str, vocabulary: Vocabulary) ->
         raise UserError(f"{table.path}: line {number}: {reason}; {REMEDY}") from reason
 
 
-def named_in(table: RawFile) -> frozenset[str]:
-    """The recordings that the table has lines for, as they are called there, without endings and folders."""
-    return frozenset(PurePosixPath(name).stem for name in _read_lines(table))
+def lines_in_vain(table: RawFile, recordings: Iterable[tuple[str, str]]) -> list[str]:
+    """The lines that speak of no recording, as `line 4: take 9`. recordings: path and name of each there is."""
+    spoken_of = {called for path, name in recordings for called in _ways_to_call(path, name)}
+    return [f"line {number}: {name}" for name, (number, _) in _read_lines(table).items() if name not in spoken_of]
+
+
+def _ways_to_call(path: str, name: str) -> set[str]:
+    """A recording's name, and every end of its path, with and without its ending."""
+    ways = {name}
+    for parts in (PurePosixPath(path).parts, PurePosixPath(path).with_suffix("").parts):
+        ways |= {"/".join(parts[at:]) for at in range(len(parts))}
+    return ways
 
 
 @lru_cache(maxsize=4)

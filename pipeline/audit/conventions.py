@@ -42,6 +42,9 @@ PICTURE = (-0.25, 1.25)
 WHOLE_PICTURE = 1.0
 """What bodies span less of in shares of a picture; people in metres span more."""
 
+FEW_VALUES = 0.5
+"""Coordinates that take fewer values than this share of their number are whole numbers of something."""
+
 WHERE = "where the reader is defined"
 
 
@@ -173,23 +176,36 @@ def find_repeated_point(bodies_MTVC: NDArray[np.float64]) -> tuple[tuple[float, 
 
     That is a point that two joints take to the last bit, or one joint again after having left it, for two frames on end
     somewhere; or once, if it is one number three times, signs aside. A joint in which everything is centred never
-    leaves its point.
+    leaves its point. Whole numbers, as pixels are, come back by themselves: of these only one number three times says
+    anything; of two dimensions (z is 0) one number twice, at a corner of all that the recording holds.
     """
     still_MTV = np.zeros(bodies_MTVC.shape[:3], bool)
     still_MTV[:, 1:] = (bodies_MTVC[:, 1:] == bodies_MTVC[:, :-1]).all(axis=3)
     if not still_MTV.any():
         return None
     points, counts = np.unique(bodies_MTVC[still_MTV], axis=0, return_counts=True)
-    for number in np.argsort(-counts)[:8]:
+    finite_PC = bodies_MTVC[np.isfinite(bodies_MTVC).all(axis=3)]
+    whole = len(np.unique(finite_PC[:, 0])) < FEW_VALUES * len(finite_PC)
+    one_number_P = _are_one_number(points, finite_PC)
+    order = np.argsort(-counts, kind="stable")
+    for number in (order[one_number_P[order]] if whole else order)[:8]:
         at_MTV = (bodies_MTVC == points[number]).all(axis=3)
         begins_MTV = at_MTV.copy()
         begins_MTV[:, 1:] &= ~at_MTV[:, :-1]
-        of_one_number = len(set(np.abs(points[number]).tolist())) == 1
         always = (at_MTV == np.isfinite(bodies_MTVC).all(axis=3)).all(axis=1)[at_MTV.any(axis=1)].all()
-        if np.count_nonzero(begins_MTV) > 1 or (of_one_number and not always):
+        if (np.count_nonzero(begins_MTV) > 1 and not whole) or (one_number_P[number] and not always):
             x, y, z = (float(value) for value in points[number])
             return (x, y, z), int(np.count_nonzero(at_MTV))
     return None
+
+
+def _are_one_number(points_PC: NDArray[np.float64], all_PC: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points are one number again and again, signs aside; of two dimensions those in a corner of all."""
+    sizes_PC = np.abs(points_PC)
+    if all_PC[:, 2].any():
+        return np.asarray((sizes_PC == sizes_PC[:, :1]).all(axis=1))
+    ends_PC = (points_PC == all_PC.min(axis=0)) | (points_PC == all_PC.max(axis=0))
+    return np.asarray((sizes_PC[:, 0] == sizes_PC[:, 1]) & ends_PC.all(axis=1))
 
 
 def _find_fallen(seen: Seen, up: str | None) -> list[Finding]:

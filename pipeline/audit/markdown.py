@@ -61,6 +61,8 @@ def _provenance(facts: dict[str, Any]) -> Iterator[str]:
         yield f"- archive `{one['file']}`, SHA-256 `{one['sha256']}` ({stated})"
     yield f"- raw store of version `{facts['recordings_version']}`"
     yield f"- {facts['raw_files']} raw files, {facts['raw_files_of_known_content']} clips from files of known checksum"
+    if facts.get("reading"):
+        yield f"- read by `{facts['reading']}`"
     if "traced_to_recordings" in facts:
         yield f"- {facts['traced_to_recordings']} clips agree with their recordings"
 

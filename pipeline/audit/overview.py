@@ -44,4 +44,6 @@ def _splits(facts: dict[str, Any], title: str) -> Table:
         )
         rows.append((rule, *found, *subjects))
     headings = ("split", "train", "test", "training subjects", "test subjects")
-    return Table(title, headings, rows, [facts["registered"]["text"]], numbers=5)
+    reading = facts["provenance"].get("reading")
+    notes = [facts["registered"]["text"], *([f"read by {reading}"] if reading else [])]
+    return Table(title, headings, rows, notes, numbers=5)

@@ -56,6 +56,7 @@ def trace_provenance(store: SkeletonStore, dataset: DataSet, origin: Origin) -> 
         "raw_files_of_known_content": checked,
     }
     if origin.recordings is not None:
+        facts["reading"] = origin.recordings.facts.get("reading")
         traced, broken = _trace_to_recordings(store, origin.recordings)
         facts["traced_to_recordings"] = traced
         findings += broken

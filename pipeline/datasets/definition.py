@@ -8,7 +8,7 @@ import importlib
 import re
 import traceback
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -169,6 +169,31 @@ class DataSet:
         """The recordings that a file which belongs to all of them names; none where the reader cannot tell."""
         names: frozenset[str] = getattr(self.reader_object, "listed", lambda _: frozenset())(file)
         return names
+
+    @property
+    def finds_in_vain(self) -> bool:
+        """Whether its reader can tell what a file that belongs to all recordings says of none."""
+        return hasattr(self.reader_object, "in_vain")
+
+    def in_vain(self, file: RawFile, paths: Sequence[str]) -> list[str]:
+        """What such a file says of none of the recordings at these paths, in words."""
+        said: list[str] = self.reader_object.in_vain(file, paths)
+        return said
+
+    def describe_reader(self) -> str | None:
+        """Its reader's settings other than those that everybody has: `ArrayReader(fps=25, unseen=(0,))`.
+
+        None where the reader is a module, which has none.
+        """
+        reader = self.reader_object
+        if not is_dataclass(reader) or isinstance(reader, type):
+            return None
+        said = [
+            f"{one.name}={getattr(reader, one.name)!r}"
+            for one in fields(reader)
+            if one.name != "topology" and getattr(reader, one.name) != one.default
+        ]
+        return f"{type(reader).__name__}({', '.join(said)})"
 
     @property
     def layout(self) -> Layout | None:

@@ -15,6 +15,8 @@ from pipeline.sweeps.points import Point
 from pipeline.text_tables import Table
 
 PANEL = (420, 190)
+UNDER_CORRUPTION = "corrupted_mean_top1"
+"""What protocols that corrupt test clips say of all their conditions together."""
 
 
 def gather_results(sweep: str, points: Sequence[Point], found: Mapping[str, str]) -> dict[str, Any]:
@@ -38,7 +40,7 @@ def gather_results(sweep: str, points: Sequence[Point], found: Mapping[str, str]
 
 def _results(results: ResultSet) -> list[dict[str, Any]]:
     """Top-1 per benchmark, variant and protocol: of one seed with its bootstrap interval, of several seeds their mean
-    and standard deviation."""
+    and standard deviation; and its mean over the corruptions, where a protocol has any."""
     groups: dict[tuple[str, str, str], list[ResultKey]] = {}
     for key in results.keys:
         if key.protocol != PRETRAIN:
@@ -53,6 +55,10 @@ def _results(results: ResultSet) -> list[dict[str, Any]]:
              "n": metrics[0]["n"], "top1": mean, "deviation": deviation, "interval": interval
 }
         )  # fmt: skip
+        if all(UNDER_CORRUPTION in one for one in metrics):
+            mean, deviation = over_seeds([one[UNDER_CORRUPTION] for one in metrics])
+            under = {"protocol": f"{protocol} corrupted", "top1": mean, "deviation": deviation, "interval": None}
+            found.append(found[-1] | under)
     return found
 
 
@@ -96,6 +102,8 @@ def tabulate_sweep(facts: Mapping[str, Any]) -> Table:
 def _cell(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "–"
+    if row["interval"] is None and row["deviation"] is None:
+        return f"{row['top1']:.1f}"
     if row["interval"] is None:
         return f"{row['top1']:.1f} ± {row['deviation']:.1f} ({row['seeds']} seeds)"
     return f"{row['top1']:.1f} [{row['interval'][0]:.1f}, {row['interval'][1]:.1f}]"

@@ -179,6 +179,23 @@ def test_a_missing_joint_may_read_as_it_did_in_the_frames_around(how: Missing, l
     assert left > 0
 
 
+@pytest.mark.parametrize("by_frame", [False, True])
+def test_the_same_joints_are_lost_whatever_is_read_in_their_place(by_frame: bool) -> None:
+    """Where `zeros` leaves a joint as it was, every other setting does; a joint that is never seen stays at zero."""
+
+    def rows(missing: Missing, longest_gap: int = 10) -> Tensor:
+        corruption = MissingJoints(0.4, 1, by_frame, CRAB, missing, longest_gap)
+        return corrupt(crab_clips(), torch.arange(5), corruption, 3).joints_RVC
+
+    before, zeros = crab_clips().joints_RVC, rows("zeros")
+    kept_RV = (zeros == before).all(-1)
+    assert 0.3 < float(kept_RV.float().mean()) < 0.8
+    ways: tuple[Missing, ...] = ("parent", "interpolate", "hold")
+    for how in ways:
+        assert torch.equal(rows(how)[kept_RV], before[kept_RV])
+        assert torch.equal(rows(how), zeros) == (how != "parent" and not by_frame)
+
+
 def test_a_hidden_limb_is_missing_from_both_bodies_throughout() -> None:
     (claw, *_) = find_limbs_by_branching(CRAB)
     for before, after in pairs(MissingLimb(claw, CRAB)):

@@ -10,7 +10,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 Bodies = NDArray[np.float32]
-"""(M, T, V, 3), where V is 25."""
+"""(M, T, V, 3), where V is 25; of two dimensions (M, T, 17, 2)."""
 
 
 def write_ntu_npz(
@@ -82,12 +82,20 @@ def write_pyskl(
     *,
     dtype: str = "f2",
     protocol: int = 4,
+    scores: Mapping[str, NDArray[np.float32]] | None = None,
+    img_shape: tuple[int, int] = (1080, 1920),
 ) -> None:
-    """PYSKL's annotation format (tools/data/README.md)."""
+    """PYSKL's annotation format (tools/data/README.md). Of two dimensions, with scores (M, T, V)."""
     annotations = [
         {"frame_dir": name, "label": label, "keypoint": bodies.astype(dtype), "total_frames": bodies.shape[1]}
         for name, (bodies, label) in clips.items()
     ]
+    for annotation in annotations if scores is not None else ():
+        annotation |= {
+            "img_shape": img_shape,
+            "original_shape": img_shape,
+            "keypoint_score": scores[annotation["frame_dir"]].astype(dtype),
+        }
     with open(path, "wb") as file:
         pickle.dump(
             {"split": {key: list(names) for key, names in split.items()}, "annotations": annotations}, file, protocol

@@ -217,10 +217,7 @@ TABLE = "name,action,subject,camera\ntake 1,Wave,anna,\nday 2/take 7.npz,kick,be
 
 def test_a_table_of_labels() -> None:
     assert WORDS.part_of("raw/labels.csv") == Part(None, "labels")
-    assert (WORDS.COMPANIONS, WORDS.listed(RawFile("labels.csv", TABLE.encode()))) == (
-        ("labels",),
-        {"take 1", "take 7"},
-    )
+    assert WORDS.COMPANIONS == ("labels",)
     for separator in (",", ";", "\t"):
         table = TABLE.replace(",", separator)
         for path, numbers in {
@@ -229,6 +226,16 @@ def test_a_table_of_labels() -> None:
             identity = labelled(table, path)
             assert (identity.subject, identity.action, identity.camera) == numbers
     assert labelled("file,subject\ntake 1,ben", "take 1.npz", action=1).subject == 2
+
+
+def test_lines_that_speak_of_no_recording_are_told() -> None:
+    table = RawFile("labels.csv", f"{TABLE}take 2,kick,,\nsit_take 3,kick,,\n".encode())
+    reader = replace(WORDS, names=None, folders=1)
+    paths = ["raw/take 1.npz", "raw/day 3/take 7.csv", "raw/day 2/take 7.npz", "raw/sit/take 3.npy"]
+    assert reader.in_vain(table, paths) == ["line 6: take 2"]
+    assert reader.in_vain(table, paths[1:2]) == [
+        "line 2: take 1", "line 3: day 2/take 7.npz", "line 6: take 2", "line 7: sit_take 3",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

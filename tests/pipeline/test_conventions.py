@@ -174,6 +174,22 @@ def test_what_estimators_write_in_a_picture(tmp_path: Path, topology: Topology) 
         assert all("set up='-y'" in one.text for one in found)
 
 
+@pytest.mark.parametrize(("number", "remedy"), [(0, "unseen=(0,)"), (-1, "unseen=(-1,)"), (None, "")])
+def test_pixels_come_back_by_themselves(tmp_path: Path, number: float | None, remedy: str) -> None:
+    """People who stand still, in whole pixels: only what lies in the corner, before all others, says something."""
+    names = COCO_17.recorded
+    walk = np.cumsum(np.random.default_rng(1).normal(0, 0.3, (60, len(names), 2)), axis=0)
+    low = [any(word in name for word in ("knee", "ankle")) for name in names]
+    joints = np.round(500 + walk + np.where(low, 300, 0)[:, np.newaxis] * (0, 1))
+    joints[20:30, 3] = 502  # on the diagonal, among the others
+    if number is not None:
+        joints[[7, 8, 9, 15, 16], 4] = number
+    reader = ArrayReader(COCO_17, fps=FPS, dimensions=2, up="-y")
+    found = findings(tmp_path, {"1-1": joints}, reader, COCO_17, dimensions=2)
+    assert [one.kind for one in found] == ([] if number is None else ["unseen"])
+    assert all(remedy in one.text and "most: 5 times" in one.text for one in found)
+
+
 CASES = Path(__file__).parents[2].parent / "shared" / "cases" / "own"
 
 

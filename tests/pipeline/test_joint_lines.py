@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hacm.errors import BadRecording
+from hacm.errors import BadRecording, UserError
 from hacm.recordings import Part, RawFile, RawRecording
 from hacm.recordings.joint_lines import MOST_FRAMES, JointLines
 from hacm.skeletons.topology import Topology
@@ -85,6 +85,18 @@ def test_a_joint_that_is_not_finite_was_not_seen(bad: str) -> None:
     assert np.argwhere(np.isnan(recording.bodies_MTVC[0]).all(axis=2)).tolist() == [[0, 0]]
     infinite = "joints with infinite or too large coordinates taken as not seen: 1"
     assert said(recording) == (() if bad == "nan" else (infinite,))
+
+
+def test_numbers_that_mean_not_seen_are_a_setting() -> None:
+    reader = replace(PLAIN, unseen=(0, -1), metres=0.001)
+    bodies = reader.parse(b"1 2 3\n-1 -1 -1\n0 0 0\n0 0 1\n-1 -1 0\n5 5 5\n", NAME).bodies_MTVC
+    assert np.isnan(bodies).all(axis=3).tolist() == [[[False, True, True], [False, False, False]]]
+
+
+@pytest.mark.parametrize("wrong", [{"unseen": 0}, {"metres": 0}, {"least_confidence": -1}, {"least_confidence": 0.5}])
+def test_impossible_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"JointLines: {next(iter(wrong))}"):
+        replace(PLAIN, **wrong)
 
 
 def test_a_threshold_of_confidence_is_a_setting() -> None:

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import NDArray
 
 from hacm.cleaning import CleaningSettings, clean
 from hacm.errors import UserError
 from hacm.recordings import Excluded, RawFile, RawRecording, Recording
+from hacm.recordings.bodies import as_bodies
 from hacm.recordings.notes import Kind
 from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
 from hacm.recordings.prepared.clips import PreparedReader
-from hacm.skeletons.shipped import KINECT_V2, UI_PRMD
+from hacm.skeletons.shipped import COCO_17, KINECT_V2, UI_PRMD
 from pipeline.datasets import DataSet, SplitRule
 from pipeline.exports import LabelledClips, ntu_npz, pyskl
 from pipeline.ingest.gathering import find_files, find_unread, hash_raw, member_names_of, read_raw
@@ -138,6 +140,132 @@ def test_annotations_of_pyskl(raw: Path, dtype: str, protocol: int) -> None:
         assert identity.xview_part == ("train" if number % 2 == 0 else "test")
 
 
+def filmed(bodies: int, frames: int, seed: int) -> tuple[Bodies, NDArray[np.float32]]:
+    """Pixels of COCO's 17 joints (M, T, 17, 2), y downwards, and their scores; joints of score 0 stand at 0, 0."""
+    chance = np.random.default_rng(seed)
+    pixels = np.round(chance.uniform((300, 200), (700, 900), (bodies, frames, 17, 2))).astype(np.float32)
+    scores = chance.uniform(0.5, 1, (bodies, frames, 17)).astype(np.float32)
+    lost = chance.random(scores.shape) < 0.1
+    pixels[lost], scores[lost] = 0, 0
+    return pixels, scores
+
+
+def in_metres(pixels: Bodies, scores: NDArray[np.float32], least: float) -> Bodies:
+    """What a file of such pixels says, joint by joint: 1.7 m is the median of what bodies span, and y grows upwards."""
+    spans = []
+    for body, frame in np.ndindex(pixels.shape[:2]):
+        there = [tuple(map(float, pixels[body, frame, j])) for j in range(17) if scores[body, frame, j] >= least]
+        spans.append(max(max(axis) - min(axis) for axis in zip(*there, strict=True)))
+    unit = 1.7 / float(np.median(spans))
+    found = np.full((*pixels.shape[:2], 19, 3), np.nan)
+    for body, frame, joint in np.ndindex(scores.shape):
+        if scores[body, frame, joint] >= least:
+            x, y = pixels[body, frame, joint]
+            found[body, frame, joint] = (float(x) * unit, -float(y) * unit, 0)
+    found[:, :, 17] = (found[:, :, 5] + found[:, :, 6]) / 2  # the neck, between the shoulders
+    found[:, :, 18] = (found[:, :, 11] + found[:, :, 12]) / 2  # the mid hip
+    return found.astype(np.float32)
+
+
+FILMED = PysklAnnotations(COCO_17, dimensions=2, up="-y", xsub=("train", "val"), least_confidence=0.3)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+def test_annotations_of_pyskl_of_two_dimensions(raw: Path, dtype: str) -> None:
+    """Whole numbers of pixels are the same in half precision."""
+    made = {f"clip{number}": filmed(*shape, number) for number, shape in enumerate([(1, 20), (2, 9), (1, 1), (2, 40)])}
+    scores = {name: scores for name, (_, scores) in made.items()}
+    split = {"train": ["clip0", "clip2"], "val": ["clip1", "clip3"]}
+    clips = {name: (pixels, number) for number, (name, (pixels, _)) in enumerate(made.items())}
+    write_pyskl(raw / "hrnet.pkl", clips, split, dtype=dtype, scores=scores)
+    found = ingest(raw, FILMED)
+    assert list(found) == list(made)
+    for name, (pixels, label) in clips.items():
+        one = found[name]
+        assert isinstance(one, Recording)
+        np.testing.assert_allclose(one.bodies_MTVC, in_metres(pixels, scores[name], 0.3), rtol=2e-6, atol=1e-6)
+        assert np.isnan(one.bodies_MTVC[:, :, :17]).any(axis=3).sum() == (scores[name] == 0).sum()
+        assert (one.identity.action, one.identity.xsub_part) == (label, "train" if name in split["train"] else "test")
+        assert (one.topology, one.notes) == (COCO_17, ())
+
+
+def test_scores_are_read_where_they_are_asked_for_and_fit(raw: Path) -> None:
+    pixels, scores = filmed(1, 9, 1)
+    wrong = {"few": scores[:, :8], "flat": scores[0], "words": "0.9"}
+    annotations = [
+        {"frame_dir": name, "label": 0, "keypoint": pixels, "keypoint_score": one, "total_frames": 9}
+        for name, one in ({"fine": scores} | wrong).items()
+    ]
+    annotations.append({"frame_dir": "none", "label": 0, "keypoint": pixels, "total_frames": 9})
+    names = [one["frame_dir"] for one in annotations]
+    (raw / "a.pkl").write_bytes(pickle.dumps({"split": {"train": names, "val": []}, "annotations": annotations}))
+    faults = {name: str(one.reason) for name, one in ingest(raw, FILMED).items() if isinstance(one, Excluded)}
+    assert faults == {
+        "few": "its keypoint_score of shape (1, 8, 17) does not fit keypoint of (1, 9, 17, 2)",
+        "flat": "its annotation has no array keypoint_score of the axes bodies, frames, joints",
+        "words": "its annotation has no array keypoint_score of the axes bodies, frames, joints",
+        "none": "no confidence of its joints is there, which least_confidence needs",
+    }
+    ignored = ingest(raw, replace(FILMED, least_confidence=0.0))
+    for name, one in ignored.items():
+        assert isinstance(one, Recording)
+        unread = [] if name == "none" else [(Kind.NOT_READ, "keypoint_score")]
+        assert [(note.kind, note.words) for note in one.notes] == unread
+        assert np.isfinite(one.bodies_MTVC).all()
+
+
+def test_what_coordinates_mean_may_be_said_of_any_prepared_file(raw: Path) -> None:
+    """Mirrored, with −1 for what was not seen: in an .npz and in arrays as in as_bodies."""
+    bodies = moving(1, 12, 1)
+    bodies[0, 3, 7], bodies[0, 4] = -1, -1
+    write_ntu_npz(raw / "x.npz", {"train": [(bodies, 0)], "test": [(bodies, 1)]})
+    write_st_gcn(raw, "train", {"a": (bodies, 0)})
+    expected, _ = as_bodies(bodies, KINECT_V2, mirrored=True, unseen=(-1,))
+    assert np.isnan(expected).all(axis=3).sum() == 1 + 25
+    for reader, name in (
+        (NtuNpz(KINECT_V2, mirrored=True, unseen=(-1,)), "train-000000"),
+        (StGcnArrays(KINECT_V2, mirrored=True, unseen=(-1,)), "a"),
+    ):
+        one = ingest(raw, reader)[name]
+        assert isinstance(one, Recording)
+        np.testing.assert_array_equal(one.bodies_MTVC, expected)
+
+
+def test_an_npz_of_two_dimensions(raw: Path) -> None:
+    pixels, _ = filmed(2, 9, 1)
+    pixels[pixels == 0] = 500
+    rows = np.concatenate(
+        [np.concatenate([frame.reshape(-1) for frame in both]) for both in pixels.transpose(1, 0, 2, 3)]
+    )
+    x = np.concatenate([rows.reshape(1, 9, 68), np.zeros((1, 3, 68))], axis=1).astype(np.float32)
+    np.savez(raw / "x.npz", x_train=x, y_train=np.eye(1, 2), x_test=x, y_test=np.eye(1, 2))
+    one = ingest(raw, NtuNpz(COCO_17, dimensions=2, up="-y"))["train-000000"]
+    assert isinstance(one, Recording)
+    np.testing.assert_allclose(one.bodies_MTVC, in_metres(pixels, np.ones((2, 9, 17)), 0), rtol=2e-6, atol=1e-6)
+
+
+CASE = Path(__file__).parents[2].parent / "shared" / "cases" / "own" / "32-coco17" / "coco17.pkl"
+
+
+@pytest.mark.real
+@pytest.mark.skipif(not CASE.exists(), reason="the cases are not here")
+def test_a_file_of_coco_17_that_somebody_made(raw: Path) -> None:
+    (raw / CASE.name).write_bytes(CASE.read_bytes())
+    reader = replace(FILMED, names="P{subject}_A{action}_{replication}", first_action=0)
+    found = ingest(raw, reader)
+    theirs = {one["frame_dir"]: one for one in pickle.loads(CASE.read_bytes())["annotations"]}
+    assert (len(found), set(found)) == (36, set(theirs))
+    lost = 0
+    for name, one in found.items():
+        assert isinstance(one, Recording)
+        pixels, scores = theirs[name]["keypoint"].astype(np.float32), theirs[name]["keypoint_score"]
+        np.testing.assert_allclose(one.bodies_MTVC, in_metres(pixels, scores, 0.3), rtol=2e-6, atol=1e-6)
+        assert (one.identity.subject, one.identity.action) == (int(name[1]), theirs[name]["label"])
+        assert one.identity.xsub_part == ("test" if name.startswith("P3") else "train")
+        lost += int(np.isnan(one.bodies_MTVC[..., :17, 0]).sum())
+    assert lost == sum(int((one["keypoint_score"] < 0.3).sum()) for one in theirs.values()) > 0
+
+
 def test_arrays_of_st_gcn(raw: Path) -> None:
     clips = made_up()
     train, val = dict(list(clips.items())[:5]), dict(list(clips.items())[5:])
@@ -233,13 +361,14 @@ def test_what_is_wrong_with_one_annotation_is_said_of_it(raw: Path) -> None:
     found = ingest(raw, PysklAnnotations(KINECT_V2))
     faults = {name: str(one.reason) for name, one in found.items() if isinstance(one, Excluded)}
     assert faults == {
-        "flat": "has 2 coordinates a joint; only files of x, y and z are read",
+        "flat": "joints of shape (1, 9, 25, 2) instead of (frames, 25, 3) or (bodies, frames, 25, 3); set dimensions=2 where "
+        "the reader is defined",
         "more": "has 9 frames, but says total_frames 10",
         "words": "its annotation says no class (label)",
         "no label": "its annotation says no class (label)",
-        "axes": "its annotation has no keypoint of four axes (bodies, frames, joints, coordinates)",
+        "axes": "its annotation has no array keypoint of the axes bodies, frames, joints, coordinates",
         "few": "joints of shape (1, 9, 17, 3) instead of (frames, 25, 3) or (bodies, frames, 25, 3)",
-        "no keypoint": "its annotation has no keypoint of four axes (bodies, frames, joints, coordinates)",
+        "no keypoint": "its annotation has no array keypoint of the axes bodies, frames, joints, coordinates",
         "gone": "is in a part of the split, but has no annotation",
     }
 
@@ -272,6 +401,10 @@ FILES = {
     "another layout": (npz(x_train=np.zeros((2, 3, 9, 25, 2), "f4")), r"x_train has shape \(2, 3, 9, 25, 2\) instead"),
     "objects": (npz(y_train=np.array([{}, {}])), "y_train holds objects, not real numbers"),
     "words": (npz(x_train=np.array(["a"])), "x_train holds text, not real numbers"),
+    "frames before the first": (npz(frames_train=np.array([9, -1])), "frames_train does not say a number of frames"),
+    "no frames": (npz(frames_train=np.array([0, 9])), "frames_train does not say a number of frames"),
+    "frames unknown": (npz(frames_train=np.array([9, np.nan])), "frames_train does not say a number of frames"),
+    "a name of nothing": (npz(names_train=np.array(["a", "\a\b"])), r"a clip is called '\\x07\\x08', which is no name"),
     "another order": (npz(x_train=np.asfortranarray(np.zeros((2, 9, 150), "f4"))), "x_train is in Fortran's order"),
 }  # fmt: skip
 
@@ -325,6 +458,12 @@ def test_arrays_without_what_belongs_beside_them(raw: Path) -> None:
     ):
         ingest(raw, StGcnArrays(UI_PRMD))
     content = (raw / "train_data.npy").read_bytes()
+    for shape in ((7, 2, 300, 25, 3), (7, 300, 3, 25, 2), (7, 3, 300, 2, 25)):  # axes in another order
+        np.save(raw / "train_data.npy", np.zeros(shape, dtype="f4"))
+        with pytest.raises(
+            UserError, match=rf"has shape \(7, {shape[1]}, .* instead of \(clips, 3, frames, 25 joints, bod"
+        ):
+            ingest(raw, StGcnArrays(KINECT_V2))
     (raw / "train_data.npy").write_bytes(content[:-5])
     with pytest.raises(UserError, match="its header says shape"):
         ingest(raw, StGcnArrays(KINECT_V2))
@@ -473,6 +612,11 @@ def test_impossible_settings() -> None:
     for wrong, reason in (
         ({"fps": 0}, "must be positive"),
         ({"metres": -1}, "must be positive"),
+        ({"up": "+y"}, "up"),
+        ({"most_bodies": 0}, "must be at least 1"),
+        ({"dimensions": 4}, "must be 2 or 3"),
+        ({"unseen": 0}, "must be a tuple"),
+        ({"least_confidence": -1}, "must be at least 0"),
         ({"names": "x"}, "names 'x'"),
     ):
         with pytest.raises(UserError, match=reason):

@@ -1,11 +1,14 @@
 """Points of sweeps: what they are called, and what they do to params.yaml."""
 
 import itertools
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from hacm.errors import UserError
-from pipeline.sweeps import experiments, variant_points
+from pipeline.comparison.naming import ResultKey
+from pipeline.sweeps import experiments, sweep_results, variant_points
 from pipeline.sweeps.points import Point, apply_settings, expect_in_force, name_points, parse_grid, read_list
 from pipeline.yaml_tree import editor, plain, read_yaml
 from stages.shared.parameters import check_file
@@ -83,6 +86,23 @@ def test_points_become_variants_once(params):
     with pytest.raises(UserError, match="masking"):  # and params.yaml stays as it was
         variant_points.add_variants([Point("bad", {"train.masking.ratio": 7})], params, check_file)
     assert params.read_text() == once
+
+
+def test_corrupted_clips_have_a_column_of_their_own():
+    """Settings of a corruption change nothing of the clean clips' accuracy."""
+
+    def results(corrupted: float) -> list[dict[str, object]]:
+        metrics = {"top1": 70.7, "top1_low": 66.5, "top1_high": 74.9, "n": 430, "corrupted_mean_top1": corrupted}
+        key = ResultKey("gym-xsub", "hacm", 0, "robustness")
+        return sweep_results._results(cast("Any", SimpleNamespace(keys=[key], metrics=lambda _: metrics)))
+
+    points = [
+        {"name": f"m-{way}", "settings": {"missing": way}, "done": True, "seconds": 1.0, "results": results(corrupted)}
+        for way, corrupted in (("zeros", 45.47), ("hold", 61.28))
+    ]
+    table = sweep_results.tabulate_sweep({"sweep": "m", "points": points})
+    assert table.headings[2:4] == ("gym-xsub hacm robustness", "gym-xsub hacm robustness corrupted")
+    assert [row[2:4] for row in table.rows] == [("70.7 [66.5, 74.9]", "45.5"), ("70.7 [66.5, 74.9]", "61.3")]
 
 
 def test_values_are_written_as_dvc_reads_them(params):

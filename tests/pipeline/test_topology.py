@@ -84,8 +84,11 @@ def test_known_ones_are_found_and_described() -> None:
         find_topology("stick")
 
 
-# As their makers list them: OpenPose (doc/02_output.md, POSE_BODY_25_BODY_PARTS), AlphaPose (Halpe-FullBody, README),
-# the COCO keypoint task, and Human3.6M's 17 of VideoPose3D and MotionBERT. L and R stand for left and right.
+# As their makers list them; L and R stand for left and right. Each was compared on 2026-11-30 with
+#   body-25    CMU-Perceptual-Computing-Lab/openpose 0e341c83, doc/02_output.md: POSE_BODY_25_BODY_PARTS
+#   halpe-26   Fang-Haoshu/Halpe-FullBody 5b4887d9, README.md, and open-mmlab/mmpose 537bd8e5, configs/_base_/datasets/halpe26.py
+#   coco-17    facebookresearch/detectron2 0dd2b657, detectron2/data/datasets/builtin_meta.py: COCO_PERSON_KEYPOINT_NAMES
+#   h36m-17    Walter0807/MotionBERT 20db205a, lib/data/dataset_action.py: coco2h36m; and sides and parents below
 ORDERS = {
     BODY_25: "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist MidHip RHip RKnee RAnkle LHip LKnee LAnkle REye "
     "LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
@@ -96,7 +99,7 @@ ORDERS = {
     H36M_17: "Hip RHip RKnee RAnkle LHip LKnee LAnkle Spine Thorax Nose Head LShoulder LElbow LWrist RShoulder RElbow "
     "RWrist",
 }
-# MediaPipe's enumeration PoseLandmark.
+# google-ai-edge/mediapipe 017c1dc7, mediapipe/python/solutions/pose.py: PoseLandmark; compared on the same day.
 LANDMARKS = """NOSE LEFT_EYE_INNER LEFT_EYE LEFT_EYE_OUTER RIGHT_EYE_INNER RIGHT_EYE RIGHT_EYE_OUTER LEFT_EAR RIGHT_EAR
 MOUTH_LEFT MOUTH_RIGHT LEFT_SHOULDER RIGHT_SHOULDER LEFT_ELBOW RIGHT_ELBOW LEFT_WRIST RIGHT_WRIST LEFT_PINKY RIGHT_PINKY
 LEFT_INDEX RIGHT_INDEX LEFT_THUMB RIGHT_THUMB LEFT_HIP RIGHT_HIP LEFT_KNEE RIGHT_KNEE LEFT_ANKLE RIGHT_ANKLE LEFT_HEEL
@@ -112,6 +115,31 @@ def test_joints_are_in_the_order_of_the_estimators(topology: Topology) -> None:
 
 def test_mediapipe_in_the_order_of_its_enumeration() -> None:
     assert MEDIAPIPE_33.recorded == tuple(word.lower().replace("_", " ") for word in LANDMARKS.split())
+
+
+def test_human36m_as_it_comes_from_its_32_joints() -> None:
+    """facebookresearch/VideoPose3D 11e90ad9, common/h36m_dataset.py: parents and sides of the 32, and which are dropped.
+
+    An early open-mmlab/mmpose (0570890f, configs/_base_/datasets/h36m.py) calls the legs the other way round; Human3.6M's
+    own joints 1 to 3 are the right leg's.
+    """
+    parents = [-1, 0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 13, 14, 12, 16, 17, 18, 19, 20, 19, 22, 12, 24, 25, 26, 27,
+               28, 27, 30]  # fmt: skip
+    left = {6, 7, 8, 9, 10, 16, 17, 18, 19, 20, 21, 22, 23}
+    right = {1, 2, 3, 4, 5, 24, 25, 26, 27, 28, 29, 30, 31}
+    dropped = {4, 5, 9, 10, 11, 16, 20, 21, 22, 23, 24, 28, 29, 30, 31}
+    kept = [joint for joint in range(32) if joint not in dropped]
+    sides = ["left" if joint in left else "right" if joint in right else "" for joint in kept]
+    assert [name.partition(" ")[0] if " " in name else "" for name in H36M_17.joints] == sides
+
+    def parent_of(joint: int) -> int:
+        """The nearest that is kept."""
+        above = parents[joint]
+        return above if above in kept or above < 0 else parent_of(above)
+
+    expected = [-1 if joint == 0 else kept.index(parent_of(joint)) for joint in kept]
+    expected[11] = expected[14] = 8  # there the shoulders are hung on the thorax afterwards
+    assert H36M_17.parents == tuple(expected)
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=TOPOLOGIES)

@@ -42,7 +42,10 @@ def define(tmp_path, monkeypatch) -> Iterator[Callable[..., Path]]:
             "cleaning": {},
             "tree_split": "xsub",
         }
-        changes = {"datasets": {"theirs": section}, "benchmarks": {"theirs-xsub": {"train": train or {}}}}
+        changes = {
+            "datasets": {"theirs": section},
+            "benchmarks": {"theirs-xsub": {"train": train or {}, "evaluate": {}}},
+        }
         with open("params.yaml", "w") as stream:
             editor().dump(merge(editor().load(shipped_params()), changes), stream)
         (tmp_path / "data/theirs/raw").mkdir(parents=True, exist_ok=True)

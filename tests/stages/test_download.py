@@ -546,6 +546,28 @@ def test_where_they_are_to_be_had_is_said_and_a_rar_is_to_be_unpacked(place, dat
     assert refused(place, dataset).endswith("; unpack MSRAction3DSkeletonReal3D.rar first")
 
 
+@pytest.mark.parametrize("packing", ["zip", "folder"])
+def test_archives_within_archives_are_named_with_the_remedy(place, packing):
+    """Alone, or beside recordings that are read."""
+    take_any_recordings(place, "kard")
+    raw = place / "data/kard/raw"
+    inner = {"KARD/S01.tar": b"any", "KARD/more/S02.rar": b"Rar!"}
+    for texts in ({}, joint_lines("kard")):
+        shutil.rmtree(raw, ignore_errors=True)
+        if packing == "folder":
+            write_tree(raw, inner | texts)
+        else:
+            write_zip(raw / "KARD.zip", inner | texts)
+        names = [f"{'KARD.zip/' if packing == 'zip' else ''}{name}" for name in inner]
+        found = ", ".join(sorted(names) if packing == "zip" else names)
+        told = f"2 archives within others or in folders are not read: {found}; put into data/kard/raw itself"
+        if texts:
+            done = stage(place, "download", "kard")
+            assert (done.returncode, f"kard: {told}" in done.stderr) == (0, True), done.stderr
+        else:
+            assert told in refused(place, "kard")
+
+
 def test_a_recording_of_msr_action3d_that_differs_from_the_known_copy(place):
     write_tree(place / "data/msr-action3d/raw", joint_lines("msr-action3d"))
     assert "a01_s01_e01_skeleton3D.txt differs from the known copy" in refused(place, "msr-action3d")

@@ -55,6 +55,14 @@ def place(define):
     return folder
 
 
+def test_a_line_that_speaks_of_no_recording_is_told(place, capsys):
+    with open(place / "data/theirs/raw/labels.csv", "a") as table:
+        table.write("train9;sit;anna\n")
+    (place / "data/theirs/raw/receipt.json").unlink()
+    assert end_of(download.main, "--dataset", "theirs") == ""
+    assert "theirs: labels.csv: 1 line speaks of no recording here: line 11: train9" in capsys.readouterr().err
+
+
 def test_they_are_pretrained_on_and_never_tested_on(place, capsys):
     assert end_of(split.main, "--benchmark", "theirs-xsub") == ""
     said = capsys.readouterr().err

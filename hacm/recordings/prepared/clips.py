@@ -7,6 +7,7 @@ Shape suffixes: M bodies, T frames, V joints, C coordinates.
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 from hacm.archives.rules import LIMIT_BYTES, Entry
 from hacm.errors import BadRecording, UserError, in_one_line
 from hacm.recordings import Identity, Part, RawRecording, Recording
-from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies
+from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies, check_settings
 from hacm.recordings.names import NamePattern
 from hacm.recordings.notes import Kind, Note
 from hacm.skeletons.topology import Topology
@@ -36,7 +37,8 @@ class PreparedClip:
 
     axes: the order of the values' axes, of M, T, V and C. label: the class, from 0. frames: how many the clip had
     before it was padded or cut to the file's length; None: it ends with its last value that is not 0. xsub_part,
-    xview_part: as in Identity. unread: what else is in the file, and is not read.
+    xview_part: as in Identity. unread: what else is in the file, and is not read. confidence: the type of the joints'
+    confidences, (M, T, V), which follow the values if it is said.
     """
 
     axes: str
@@ -47,6 +49,7 @@ class PreparedClip:
     xsub_part: str | None = None
     xview_part: str | None = None
     unread: tuple[str, ...] = ()
+    confidence: str | None = None
 
     def pack(self, values: bytes) -> bytes:
         """The clip as a raw file."""
@@ -54,14 +57,21 @@ class PreparedClip:
         return json.dumps(said, sort_keys=True).encode() + b"\n" + values
 
     @classmethod
-    def unpack(cls, data: bytes) -> tuple["PreparedClip", NDArray[Any]]:
-        """The inverse, values as (M, T, V, C); BadRecording if it is no such raw file."""
+    def unpack(cls, data: bytes) -> tuple["PreparedClip", NDArray[Any], NDArray[Any] | None]:
+        """The inverse, values as (M, T, V, C) and confidences, if any, as (M, T, V).
+
+        BadRecording if it is no such raw file.
+        """
         heading, _, values = data.partition(b"\n")
         try:
             said = json.loads(heading)
             clip = cls(**{**said, "shape": tuple(said["shape"]), "unread": tuple(said["unread"])})
-            array = np.frombuffer(values, dtype=clip.dtype).reshape(clip.shape)
-            return clip, array.transpose([clip.axes.index(axis) for axis in "MTVC"])
+            size = math.prod(clip.shape) * np.dtype(clip.dtype).itemsize
+            array = np.frombuffer(memoryview(values)[:size], dtype=clip.dtype).reshape(clip.shape)
+            values_MTVC = array.transpose([clip.axes.index(axis) for axis in "MTVC"])
+            rest = np.frombuffer(memoryview(values)[size:], dtype=clip.confidence or "u1")
+            confidence_MTV = rest.reshape(values_MTVC.shape[:3] if clip.confidence else (0,))
+            return clip, values_MTVC, confidence_MTV if clip.confidence else None
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise BadRecording(f"not a clip of a prepared file ({in_one_line(error)})") from error
 
@@ -95,7 +105,7 @@ def tidy_name(name: str) -> str:
     """A clip's name in a prepared file, without folders and the endings of raw files; BadRecording if it is none."""
     base = PurePosixPath(name.strip().replace("\\", "/")).name.removesuffix(".skeleton")
     if not base or not base.isprintable() or len(base) > LONGEST_NAME:
-        raise BadRecording(f"a clip is called {in_one_line(ValueError(name))!r}, which is no name")
+        raise BadRecording(f"a clip is called {name[:80]!a}, which is no name")
     return base
 
 
@@ -113,7 +123,8 @@ class PreparedReader:
     topology: the skeleton, whose order the joints have. fps: frames per second, which such files do not say. names:
     what the clips' own names look like, such as `S{setup}C{camera}P{subject}R{replication}A{action}`; None: they say
     nothing. metres: the unit of coordinates. up: the axis that points up. first_action: the number of the first action
-    in names; labels in files count from 0. UserError if the settings are impossible.
+    in names; labels in files count from 0. dimensions, mirrored, most_bodies, unseen, least_confidence: as of
+    hacm.recordings.arrays.ArrayReader. UserError if the settings are impossible.
     """
 
     topology: Topology
@@ -122,12 +133,27 @@ class PreparedReader:
     metres: float = 1.0
     up: Up = "y"
     first_action: int = 1
+    dimensions: int = 3
+    mirrored: bool = False
+    most_bodies: int = MOST_BODIES
+    unseen: tuple[float, ...] = ()
+    least_confidence: float = 0.0
     COMPANIONS: ClassVar[tuple[str, ...]] = ()
     REMEDY: ClassVar[str] = "make it again, or copy it again"
 
     def __post_init__(self) -> None:
-        if not 0 < self.fps < float("inf") or not 0 < self.metres < float("inf"):
-            raise UserError(f"{type(self).__name__}: fps {self.fps} and metres {self.metres} must be positive")
+        reader = type(self).__name__
+        if not 0 < self.fps < math.inf:
+            raise UserError(f"{reader}: fps {self.fps} must be positive")
+        check_settings(
+            reader,
+            metres=self.metres,
+            up=self.up,
+            dimensions=self.dimensions,
+            most_bodies=self.most_bodies,
+            unseen=self.unseen,
+            least_confidence=self.least_confidence,
+        )
         self._pattern  # noqa: B018  (a pattern that cannot be is told now)
 
     @cached_property
@@ -169,9 +195,9 @@ class PreparedReader:
         """The one recording of a clip."""
         if self.holds_clips(PurePosixPath(raw.main.path).name):
             raise BadRecording("is read clip by clip, which cannot be done inside an archive; take it out of there")
-        clip, values_MTVC = PreparedClip.unpack(raw.main.data)
+        clip, values_MTVC, confidence_MTV = PreparedClip.unpack(raw.main.data)
         identity = self._identify(raw.name, clip)
-        bodies_MTVC, notes = self._read_bodies(clip, values_MTVC)
+        bodies_MTVC, notes = self._read_bodies(clip, values_MTVC, confidence_MTV)
         yield Recording(identity, self.fps, self.topology, bodies_MTVC, notes)
 
     def _identify(self, name: str, clip: PreparedClip) -> Identity:
@@ -194,11 +220,9 @@ class PreparedReader:
         )
 
     def _read_bodies(
-        self, clip: PreparedClip, values_MTVC: NDArray[Any]
+        self, clip: PreparedClip, values_MTVC: NDArray[Any], confidence_MTV: NDArray[Any] | None
     ) -> tuple[NDArray[np.float32], tuple[Note, ...]]:
         """The bodies without the padding after the clip's end."""
-        if values_MTVC.shape[3] != 3:
-            raise BadRecording(f"has {values_MTVC.shape[3]} coordinates a joint; only files of x, y and z are read")
         held_MT = (values_MTVC != 0).any(axis=(2, 3))
         filled = np.flatnonzero(held_MT.any(axis=0))
         if len(filled) == 0:
@@ -206,7 +230,16 @@ class PreparedReader:
         length = values_MTVC.shape[1]
         frames = int(filled[-1]) + 1 if clip.frames is None else min(clip.frames, length)
         bodies_MTVC, notes = as_bodies(
-            values_MTVC[:, :frames], self.topology, metres=self.metres, up=self.up, most_bodies=MOST_BODIES
+            values_MTVC[:, :frames],
+            self.topology,
+            metres=self.metres,
+            up=self.up,
+            dimensions=self.dimensions,
+            mirrored=self.mirrored,
+            most_bodies=self.most_bodies,
+            unseen=self.unseen,
+            confidence=None if confidence_MTV is None else confidence_MTV[:, :frames],
+            least_confidence=self.least_confidence,
         )
         if clip.frames is not None and clip.frames > length:
             cut = f"cut at {length} of {clip.frames} frames when the file was made"

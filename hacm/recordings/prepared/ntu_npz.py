@@ -69,7 +69,7 @@ class NtuNpz(PreparedReader):
             count = header.shape[0]
             labels = _read_labels(archive, infos, part, count)
             names = _read_beside(archive, infos, f"names_{part}", count, text=True)
-            frames = _read_beside(archive, infos, f"frames_{part}", count)
+            frames = _read_frames(archive, infos, f"frames_{part}", count)
             for number in range(count):
                 called = f"{part}-{number:06}" if names is None else tidy_name(str(names[number]))
                 label = int(labels[number])
@@ -84,14 +84,15 @@ class NtuNpz(PreparedReader):
                 yield clip_entry(called, clip, partial(read, number))
 
     def _clip_shape(self, header: Header, name: str) -> tuple[int, ...]:
-        """(T, M, V, 3)."""
-        joints = len(self.topology.recorded)
-        if len(header.shape) != 3 or header.shape[2] % (joints * 3) or 0 in header.shape[1:]:
+        """(T, M, V, C)."""
+        joints, axes = len(self.topology.recorded), self.dimensions
+        if len(header.shape) != 3 or header.shape[2] % (joints * axes) or 0 in header.shape[1:]:
             shown = str(header.shape)[:80]
-            raise BadRecording(f"{name} has shape {shown} instead of (clips, frames, bodies × {joints} joints × 3)")
+            wanted = f"(clips, frames, bodies × {joints} joints × {axes})"
+            raise BadRecording(f"{name} has shape {shown} instead of {wanted}")
         if header.fortran:
             raise BadRecording(f"{name} is in Fortran's order, clip after clip is not; save a copy made with order='C'")
-        return header.shape[1], header.shape[2] // (joints * 3), joints, 3
+        return header.shape[1], header.shape[2] // (joints * axes), joints, axes
 
 
 def _check_member(info: zipfile.ZipInfo, name: str) -> None:
@@ -119,6 +120,16 @@ def _read_beside(
     if array.shape != (count,):
         raise BadRecording(f"{name} has shape {str(array.shape)[:80]} instead of ({count},), one per clip")
     return array
+
+
+def _read_frames(
+    archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], name: str, count: int
+) -> NDArray[Any] | None:
+    """How many frames each clip has; None if it is not said."""
+    frames = _read_beside(archive, infos, name, count)
+    if frames is not None and not ((frames >= 1) & (frames < 2**31) & (frames == np.floor(frames))).all():
+        raise BadRecording(f"{name} does not say a number of frames for each clip")
+    return frames
 
 
 def _read_labels(

@@ -1,11 +1,12 @@
-"""PYSKL's and mmaction2's annotations of 3-D skeletons: ntu60_3danno.pkl and its like, a pickle read as data.
+"""PYSKL's and mmaction2's annotations of skeletons: ntu60_3danno.pkl, ntu60_hrnet.pkl and their like, read as data.
 
 split         {name: [frame_dir]}, such as xsub_train and xsub_val
-annotations   a list of {frame_dir: name, total_frames: T, label: class, keypoint: (M, T, V, 3)}
+annotations   a list of {frame_dir: name, total_frames: T, label: class, keypoint: (M, T, V, C)}, where C is 3, or 2 for
+              places in a picture; with these keypoint_score: (M, T, V), the joints' confidences
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from hacm.recordings.pickles import PickledArray, Span, read_pickle
 from hacm.recordings.prepared.clips import PreparedClip, PreparedReader, as_label, clip_entry, read_exactly, tidy_name
 
 TRAIN, TEST = "train", "test"
+SCORE = "keypoint_score"
+AXES = ("bodies", "frames", "joints")
 
 Parts = dict[str, str]
 """A clip's name → the part that it is in."""
@@ -40,10 +43,10 @@ class PysklAnnotations(PreparedReader):
         seen = set()
         with open(file, "rb") as stream:
 
-            def read(content: Span | bytes) -> bytes:
-                if isinstance(content, bytes):
-                    return content
-                return read_exactly(stream, content.start, content.length)
+            def read(contents: list[Span | bytes]) -> bytes:
+                return b"".join(
+                    one if isinstance(one, bytes) else read_exactly(stream, one.start, one.length) for one in contents
+                )
 
             for number, annotation in enumerate(held["annotations"]):
                 if not isinstance(annotation, dict) or not isinstance(annotation.get("frame_dir"), str):
@@ -52,13 +55,39 @@ class PysklAnnotations(PreparedReader):
                 name = tidy_name(said)
                 seen.add(said)
                 try:
-                    clip, content = _describe(annotation, xsub.get(said), xview.get(said))
+                    clip, contents = self._describe(annotation, xsub.get(said), xview.get(said))
                 except BadRecording as reason:
                     yield Entry(name, str(reason), bytes)
                 else:
-                    yield clip_entry(name, clip, partial(read, content))
+                    yield clip_entry(name, clip, partial(read, contents))
         for said in sorted((xsub.keys() | xview.keys()) - seen):
             yield Entry(tidy_name(said), "is in a part of the split, but has no annotation", bytes)
+
+    def _describe(
+        self, annotation: dict[str, Any], xsub: str | None, xview: str | None
+    ) -> tuple[PreparedClip, list[Span | bytes]]:
+        """A clip, and where its values are."""
+        keypoint = _values_of(annotation, "keypoint", *AXES, "coordinates")
+        label = as_label(annotation.get("label"))
+        if label is None:
+            raise BadRecording("its annotation says no class (label)")
+        frames = as_label(annotation.get("total_frames", keypoint.shape[1]))
+        if frames != keypoint.shape[1]:
+            raise BadRecording(f"has {keypoint.shape[1]} frames, but says total_frames {frames}")
+        clip = PreparedClip("MTVC", keypoint.shape, keypoint.dtype.str, label, frames, xsub, xview)
+        contents = [keypoint.content]
+        if SCORE in annotation and self.least_confidence > 0:
+            score = _values_of(annotation, SCORE, *AXES)
+            if score.shape != keypoint.shape[:3]:
+                raise BadRecording(f"its {SCORE} of shape {score.shape} does not fit keypoint of {keypoint.shape}")
+            clip = replace(clip, confidence=score.dtype.str)
+            contents.append(score.content)
+        elif SCORE in annotation:
+            clip = replace(clip, unread=(SCORE,))
+        size = sum(map(_size, contents))
+        if size > LIMIT_BYTES:
+            raise BadRecording(f"{size} bytes, over the limit of {LIMIT_BYTES}")
+        return clip, contents
 
 
 def _read_split(split: Any, wanted: tuple[str, str] | None) -> Parts:
@@ -77,19 +106,15 @@ def _read_split(split: Any, wanted: tuple[str, str] | None) -> Parts:
     return parts
 
 
-def _describe(annotation: dict[str, Any], xsub: str | None, xview: str | None) -> tuple[PreparedClip, Span | bytes]:
-    keypoint, label = annotation.get("keypoint"), as_label(annotation.get("label"))
-    if not isinstance(keypoint, PickledArray) or len(keypoint.shape) != 4:
-        raise BadRecording("its annotation has no keypoint of four axes (bodies, frames, joints, coordinates)")
-    if keypoint.fortran or keypoint.dtype.kind == "b":
-        raise BadRecording("its keypoint is in Fortran's order, or not of numbers")
-    if label is None:
-        raise BadRecording("its annotation says no class (label)")
-    frames = as_label(annotation.get("total_frames", keypoint.shape[1]))
-    if frames != keypoint.shape[1]:
-        raise BadRecording(f"has {keypoint.shape[1]} frames, but says total_frames {frames}")
-    size = keypoint.content.length if isinstance(keypoint.content, Span) else len(keypoint.content)
-    if size > LIMIT_BYTES:
-        raise BadRecording(f"{size} bytes, over the limit of {LIMIT_BYTES}")
-    clip = PreparedClip("MTVC", keypoint.shape, keypoint.dtype.str, label, frames, xsub, xview)
-    return clip, keypoint.content
+def _values_of(annotation: dict[str, Any], key: str, *axes: str) -> PickledArray:
+    """An array of an annotation, its axes as named; BadRecording if it is none that can be read."""
+    array = annotation.get(key)
+    if not isinstance(array, PickledArray) or len(array.shape) != len(axes):
+        raise BadRecording(f"its annotation has no array {key} of the axes {', '.join(axes)}")
+    if array.fortran or array.dtype.kind == "b":
+        raise BadRecording(f"its {key} is in Fortran's order, or not of numbers")
+    return array
+
+
+def _size(content: Span | bytes) -> int:
+    return content.length if isinstance(content, Span) else len(content)

@@ -48,8 +48,13 @@ class StGcnArrays(PreparedReader):
             header = read_header(stream.read(LONGEST_BEGINNING), file.name)
             joints = len(self.topology.recorded)
             shown = str(header.shape)[:80]
-            if len(header.shape) != 5 or header.shape[3] != joints or 0 in header.shape[1:]:
-                raise BadRecording(f"has shape {shown} instead of (clips, 3, frames, {joints} joints, bodies)")
+            if (
+                len(header.shape) != 5
+                or (header.shape[1], header.shape[3]) != (self.dimensions, joints)
+                or 0 in header.shape[1:]
+            ):
+                wanted = f"(clips, {self.dimensions}, frames, {joints} joints, bodies)"
+                raise BadRecording(f"has shape {shown} instead of {wanted}")
             if header.fortran:
                 raise BadRecording("is in Fortran's order, clip after clip is not; save a copy made with order='C'")
             check_size(header, file.stat().st_size - header.start, file.name)
