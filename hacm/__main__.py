@@ -25,6 +25,7 @@ COMMANDS = {
     "models": "list the models that are shipped, or show a model's card",
     "predict": "name what recordings show, with a trained model",
     "search": "find the recordings most alike to one",
+    "segment": "find which movements a long recording shows, and when",
 }
 """Commands that use a model, each with its line of help; their code is in hacm/commands."""
 

@@ -43,7 +43,7 @@ def main() -> int:
     model = inputs.open_model(options.model, options.paths, options)
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
-    features = [np.empty((0, model.description.model.dim), np.float32)]
+    features: list[np.ndarray] = []
     for part in in_batches(
         inputs.counted("recordings read", inputs.read(model, options.paths, options)), CLIPS_AT_ONCE
     ):
@@ -53,7 +53,7 @@ def main() -> int:
         features.append(model.run(taken)[0].cpu().numpy())
     if rows:
         write(options.out, model, rows, np.concatenate(features))
-        print(f"{options.out}: {len(rows)} rows of {model.description.model.dim} features by {model.name}")
+        print(f"{options.out}: {len(rows)} rows of {features[0].shape[1]} features by {model.name}")
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from hacm.errors import MOST_NAMED, UserError
 
 if TYPE_CHECKING:
-    from hacm.models.model import Model, Taken
+    from hacm.models.model import Doubt, Model, Taken
+    from hacm.recordings import Recording
 
 A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
 T = TypeVar("T")
@@ -150,9 +151,9 @@ def find_skeleton_of_first(paths: Sequence[Path], options: argparse.Namespace) -
     return None if first is None or first.topology.name == UNSAID else first.topology.name
 
 
-def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Taken | Unread"]:
-    """Every recording and person as the model takes it, or why it cannot be; in the order of the paths."""
-    from hacm.models.model import Doubt, find_skeleton, metres_of
+def find(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Recording | Unread"]:
+    """Every recording as its file says it, or why it cannot be read; in the order of the paths."""
+    from hacm.models.model import find_skeleton, metres_of
     from hacm.recordings import Excluded
     from hacm.recordings.anywhere import Finder
     from hacm.recordings.arrays import ArrayReader
@@ -167,24 +168,39 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
         unseen=tuple(options.unseen),
         least_confidence=options.least_confidence,
     )
-    doubt: Doubt = "warn" if options.doubtful else "error"
     prepared = {} if options.skeleton is None else {"prepared": arrays.topology}
     for path in paths:
         for found in Finder(arrays, **prepared).find(path):
-            if isinstance(found, Excluded):
-                yield Unread(found.name, str(found.reason))
-                continue
-            groups = model.group(found, options.people)
-            if not groups:
-                yield Unread(found.identity.name, "nobody is seen in it")
-            for tracks in groups:
-                try:
-                    taken = model.take_people(found, tracks, turn=options.turn, doubt=doubt)
-                except UserError as error:
-                    reason = str(error).removeprefix(f"{found.identity.name}: ")
-                    yield Unread(found.identity.name, name_options(reason))
-                else:
-                    yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+            yield Unread(found.name, str(found.reason)) if isinstance(found, Excluded) else found
+
+
+def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Taken | Unread"]:
+    """Every recording and person as the model takes it, or why it cannot be; in the order of the paths."""
+    for found in find(model, paths, options):
+        if isinstance(found, Unread):
+            yield found
+            continue
+        groups = model.group(found, options.people)
+        if not groups:
+            yield Unread(found.identity.name, "nobody is seen in it")
+        for tracks in groups:
+            try:
+                taken = model.take_people(found, tracks, turn=options.turn, doubt=doubt_of(options))
+            except UserError as error:
+                yield refused(found, error)
+            else:
+                yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+
+
+def doubt_of(options: argparse.Namespace) -> "Doubt":
+    """What is done with a recording that cannot be what the model was trained on."""
+    return "warn" if options.doubtful else "error"
+
+
+def refused(recording: "Recording", error: UserError) -> Unread:
+    """Why a recording cannot be used, with its remedy as an option."""
+    name = recording.identity.name
+    return Unread(name, name_options(str(error).removeprefix(f"{name}: ")))
 
 
 def name_options(text: str) -> str:
