@@ -1,5 +1,6 @@
 """docs/use.md: its commands run in a finished project, its Python as well; DVC brings versions of models."""
 
+import json
 import re
 import shutil
 
@@ -16,14 +17,18 @@ PAGE = (PROJECT / "docs" / "use.md").read_text(encoding="utf-8")
 
 
 def test_commands_and_code_of_the_page_run(project_copy):
-    lines = shell_lines(PAGE, "2. From a benchmark to a model") + shell_lines(PAGE, "3. From the shell")
-    assert [line.split()[1] for line in lines] == ["export-model", "models", "predict", "embed"]
+    headings = ("2. From a benchmark to a model", "3. From the shell", "7. Long recordings, and recordings alike")
+    lines = [line for heading in headings for line in shell_lines(PAGE, heading)]
+    assert [line.split()[1] for line in lines] == ["export-model", "models", "predict", "embed", "segment", "search"]
     outputs = [run(project_copy, "sh", "-ec", line).stdout for line in lines]
     assert "# kinect-model" in outputs[1]
     rows = pl.read_csv(project_copy.parent / "predictions.csv")
     features = pl.read_parquet(project_copy.parent / "features.parquet")
     assert rows["recording"].to_list() == features["recording"].to_list()
     assert len(rows) == 32
+    spans = json.loads((project_copy.parent / "spans.json").read_text())
+    assert [row["recording"] for row in spans if row["start"] == 0] == rows["recording"].to_list()
+    assert outputs[5].count("0.000") >= 32  # every recording is nearest to itself
     clips = SkeletonStore.open(project_copy / "data/kinect-sim/clips")
     np.save(project_copy.parent / "waving.npy", clips["S002C001P001R001A023"][0])
     code, *_ = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
