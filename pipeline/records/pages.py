@@ -21,6 +21,7 @@ RECIPE = Way("PoMo", "pomo")
 WAYS = (
     RIDGE,
     RANDOM_WEIGHTS,
+    Way("random weights, joints kept apart as in PoMo", "pomo", untrained=True),
     Way("motion-guided masks (MAMP's), same encoder", "motion"),
     Way("random masks, same encoder", "random"),
     Way("HA-CM", "hacm"),
