@@ -23,6 +23,12 @@ def command_line() -> Parser:
     result.add_argument(
         "--change", type=float, metavar="NATS", help="what a change of class costs: more gives fewer, longer spans"
     )
+    result.add_argument(
+        "--follow",
+        action="store_true",
+        help="PATH is a growing file, or - for standard input, of one frame as JSON per line: print a line of JSON per "
+        "window as it is complete",
+    )
     result.add_argument("--picture", type=Path, metavar="FILE", help="draw a timeline (.svg)")
     forms = result.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print JSON")
@@ -38,6 +44,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -46,6 +53,7 @@ from rich.table import Table
 from hacm.errors import USER_MISTAKE, UserError
 from hacm.files import replace_file
 from hacm.models.model import Model
+from hacm.segmentation import following
 from hacm.segmentation.segmenting import Segmentation, Settings, segment
 from hacm.segmentation.spans import CHANGE
 from hacm.segmentation.timeline import draw
@@ -58,6 +66,9 @@ def main() -> int:
     options = command_line().parse_args()
     if options.picture is not None and options.picture.suffix != ".svg":
         raise UserError(f"--picture {options.picture}: must end in .svg")
+    if options.follow:
+        follow_one(options)
+        return 0
     model = inputs.open_model(options.model, options.paths, options)
     unread: list[inputs.Unread] = []
     found = list(find_all(model, options, unread))
@@ -68,9 +79,22 @@ def main() -> int:
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
-def find_all(model: Model, options: argparse.Namespace, unread: list[inputs.Unread]) -> Iterator[Segmentation]:
-    """The spans of every recording and person; what cannot be used is put down in `unread`."""
-    settings = Settings(
+def follow_one(options: argparse.Namespace) -> None:
+    """Print what every window of a growing recording shows, until it ends or Ctrl-C."""
+    if len(options.paths) != 1 or options.model is None:
+        raise UserError("--follow: takes one PATH, or - for standard input, and --model")
+    model = inputs.open_model(options.model, [], options)
+    (path,) = options.paths
+    lines = iter(sys.stdin) if str(path) == "-" else following.growing_lines(path)
+    frames = following.read_frames(lines, len(model.topology.joints), str(path))
+    fps = options.fps or model.description.seen.fps
+    for moment in following.follow(model, frames, fps, settings_of(options)):
+        print(json.dumps(asdict(moment), ensure_ascii=False), flush=True)
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """As the options say."""
+    return Settings(
         length=options.window,
         stride=options.stride,
         change=CHANGE if options.change is None else options.change,
@@ -78,6 +102,11 @@ def find_all(model: Model, options: argparse.Namespace, unread: list[inputs.Unre
         people=options.people,
         doubt=inputs.doubt_of(options),
     )
+
+
+def find_all(model: Model, options: argparse.Namespace, unread: list[inputs.Unread]) -> Iterator[Segmentation]:
+    """The spans of every recording and person; what cannot be used is put down in `unread`."""
+    settings = settings_of(options)
     for recording in inputs.counted("recordings read", inputs.find(model, options.paths, options)):
         if isinstance(recording, inputs.Unread):
             unread.append(recording)
