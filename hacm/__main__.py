@@ -20,6 +20,7 @@ from hacm import __version__
 from hacm.errors import UserError, run_program
 
 COMMANDS = {
+    "cluster": "group recordings that are alike, without a label",
     "embed": "write the features of recordings, with a trained model",
     "fit": "teach a trained encoder classes of your own",
     "models": "list the models that are shipped, or show a model's card",

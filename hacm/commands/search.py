@@ -26,10 +26,9 @@ answer_early(command_line, __name__)
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import polars as pl
 import torch
 from rich.console import Console
 from rich.table import Table
@@ -46,9 +45,9 @@ def main() -> int:
     model = inputs.open_model(options.model, options.paths, options)
     unread: list[inputs.Unread] = []
     queries, query_QD = encode(model, options.paths, options, unread)
-    gallery, chunks = open_gallery(model, options, unread)
+    names, chunks = open_gallery(model, options.gallery, options, unread)
     if queries:
-        show(queries, nearest(query_QD, chunks, options.top, model.parts.neighbours), gallery, options)
+        show(queries, nearest(query_QD, chunks, options.top, model.parts.neighbours), names, options)
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
@@ -72,26 +71,39 @@ def name_of(one: Taken) -> str:
 
 
 def open_gallery(
-    model: Model, options: argparse.Namespace, unread: list[inputs.Unread]
-) -> tuple[pl.DataFrame, Iterator[Tensor]]:
-    """The clips to look in, a row each, and their features."""
-    if not FeatureFile.is_one(options.gallery):
-        names, features_ND = encode(model, [options.gallery], options, unread)
-        return pl.DataFrame({"recording": names}), iter([features_ND] if names else [])
-    file = FeatureFile(options.gallery)
+    model: Model, path: Path, options: argparse.Namespace, unread: list[inputs.Unread]
+) -> tuple[list[str], Iterable[Tensor]]:
+    """The names of the clips in features or recordings, and their features, part by part."""
+    if not FeatureFile.is_one(path):
+        names, features_ND = encode(model, [path], options, unread)
+        return names, [features_ND] if names else []
+    file = FeatureFile(path)
     if file.model not in (None, model.name):
-        raise UserError(f"{options.gallery}: features by {file.model}, not by {model.name}; --model {file.model}")
+        raise UserError(f"{path}: features by {file.model}, not by {model.name}; --model {file.model}")
     names = [
         recording if person == "1" else f"{recording}, person {person}"
         for recording, person in zip(file.rows["recording"], file.rows["person"], strict=True)
     ]
-    return pl.DataFrame({"recording": names}), file.chunks()
+    return names, file.chunks()
 
 
-def show(queries: list[str], found: list[list[Found]], gallery: pl.DataFrame, options: argparse.Namespace) -> None:
+def open_features(
+    model: Model, paths: list[Path], options: argparse.Namespace, unread: list[inputs.Unread]
+) -> tuple[list[str], Tensor]:
+    """The names and features of all clips in several of such, in order."""
+    names: list[str] = []
+    parts: list[Tensor] = []
+    for path in paths:
+        more, chunks = open_gallery(model, path, options, unread)
+        names += more
+        parts += chunks
+    return names, torch.cat(parts) if parts else torch.empty(0, 0)
+
+
+def show(queries: list[str], found: list[list[Found]], names: list[str], options: argparse.Namespace) -> None:
     """On standard output, a row per neighbour."""
     rows: list[dict[str, Any]] = [
-        {"query": query, "rank": rank, "recording": gallery["recording"][one.place], "distance": one.distance}
+        {"query": query, "rank": rank, "recording": names[one.place], "distance": one.distance}
         for query, neighbours in zip(queries, found, strict=True)
         for rank, one in enumerate(neighbours, 1)
     ]
