@@ -23,6 +23,7 @@ from hacm.clips.ragged import send
 from hacm.errors import NotFinite, SettingsError
 from hacm.evaluation import metrics
 from hacm.evaluation.features import BATCH, Encodes, mean_over_bodies
+from hacm.evaluation.probe import blank_linear
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.transformer import Encoder
@@ -57,7 +58,7 @@ class Head(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # draws nothing from the global random state
+    linear = blank_linear(inputs, outputs)
     nn.init.xavier_uniform_(linear.weight, generator=generator)
     nn.init.zeros_(linear.bias)
     return linear

@@ -5,7 +5,6 @@ Shapes: N clips, K classes, B bins, S resamples.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax, softmax
 
 from hacm.bootstrap import LEVEL, RESAMPLES, Interval
 
@@ -18,14 +17,17 @@ Floats = NDArray[np.float64]
 
 def probabilities(scores_NK: NDArray[np.floating], temperature: float) -> Floats:
     """softmax(scores / temperature), (N, K)."""
-    shares_NK: Floats = softmax(scores_NK.astype(np.float64) / temperature, axis=1)
-    return shares_NK
+    scaled_NK = scores_NK.astype(np.float64) / temperature
+    shares_NK: Floats = np.exp(scaled_NK - scaled_NK.max(axis=1, keepdims=True))
+    return shares_NK / shares_NK.sum(axis=1, keepdims=True)
 
 
 def negative_log_likelihood(
     scores_NK: NDArray[np.floating], target_N: NDArray[np.integer], temperature: float
 ) -> float:
     """The mean of −log p(true class) over the clips."""
+    from scipy.special import log_softmax  # here and not above: who only uses a model does not wait for it
+
     logs_NK = log_softmax(scores_NK.astype(np.float64) / temperature, axis=1)
     return float(-np.take_along_axis(logs_NK, target_N[:, None], axis=1).mean())
 
