@@ -32,8 +32,8 @@ from hacm.recordings import Clip, Identity
 from hacm.settings import FinetuneSettings, LinearSettings, LosoSettings, ProbeSettings
 from hacm.skeletons.topology import Topology
 
-FALSE_ALARMS = 0.05
-"""The share of left-out training subjects' clips that lie beyond the threshold of distances."""
+BEYOND = 0.05
+"""The share of a left-out training subject's clips that lies beyond the threshold of distances, in the middle."""
 INTERVAL_SEED = 0
 CLIPS_AT_ONCE = 256
 """That are held in memory where there may be any number."""
@@ -94,13 +94,15 @@ def learn_distances(parts: Parts, task: Task) -> Parts:
         return parts
     features_GD = encode_part(parts, task, task.train_index)
     subject_G = task.subject_N[task.train_index]
-    threshold = choose_threshold(distances_left_out(features_GD, subject_G), FALSE_ALARMS)
+    left_out_G = distances_left_out(features_GD, subject_G)
+    threshold = choose_threshold(left_out_G, subject_G, BEYOND)
+    false_alarms = float((left_out_G > threshold).double().mean())
     neighbours = Neighbours.of(features_GD)
     measured = {}
     if not torch.equal(task.test_index, task.train_index):
         distance_N = neighbours.distance(encode_part(parts, task, task.test_index))
         measured[f"{parts.description.origin.dataset}, test subjects"] = float((distance_N > threshold).double().mean())
-    familiarity = Familiarity(threshold, FALSE_ALARMS, len(subject_G.unique()), measured)
+    familiarity = Familiarity(threshold, false_alarms, len(subject_G.unique()), measured)
     return replace(parts, description=replace(parts.description, familiarity=familiarity), neighbours=neighbours)
 
 

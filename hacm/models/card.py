@@ -121,8 +121,8 @@ def _trust(model: Description) -> Iterator[str]:
     if familiarity is not None:
         yield from (
             f"A recording is said to be unfamiliar beyond a distance of {familiarity.threshold:.3g} from the nearest "
-            f"training clip: {100 * familiarity.false_alarms:.0f} % of the clips of those that were left out lie "
-            "beyond. Measured:",
+            "training clip. Of the median person (or part) that was left out, 5 % of the clips lie beyond; of all that "
+            f"were left out, {100 * familiarity.false_alarms:.1f} %. Measured:",
             "",
             *(f"- {name}: {100 * share:.1f} % of the clips lie beyond" for name, share in familiarity.measured.items()),
             "",

@@ -91,8 +91,8 @@ class Calibration:
 class Familiarity:
     """From which distance on a recording is far from everything trained on (hacm.models.familiarity).
 
-    false_alarms: the share of left-out training subjects' clips that lie beyond. measured: by data set, the share of
-    its clips that lie beyond.
+    false_alarms: the share of all left-out training subjects' clips that lie beyond. measured: by data set, that of its
+    clips.
     """
 
     threshold: float

@@ -64,6 +64,10 @@ def distances_left_out(features_GD: Tensor, subject_G: Tensor) -> Tensor:
     return distance_G
 
 
-def choose_threshold(distance_N: Tensor, false_alarms: float) -> float:
-    """The distance that the share `false_alarms` of these clips lies beyond."""
-    return float(torch.quantile(distance_N.double(), 1 - false_alarms))
+def choose_threshold(distance_N: Tensor, subject_N: Tensor, share: float) -> float:
+    """The median, over subjects, of the distance that this share of a subject's clips lies beyond.
+
+    Not that of all clips together, which somebody who moves otherwise than the rest would decide alone.
+    """
+    each = [torch.quantile(distance_N[subject_N == one].double(), 1 - share) for one in subject_N.unique()]
+    return float(torch.stack(each).quantile(0.5))

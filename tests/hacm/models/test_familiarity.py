@@ -43,8 +43,16 @@ def test_who_is_left_out_is_no_neighbour_of_their_own():
 
 def test_the_threshold_lets_that_share_through():
     distance_N = torch.rand(10_000, generator=GENERATOR)
-    assert choose_threshold(distance_N, 0.05) == pytest.approx(0.95, abs=0.01)
-    assert float((distance_N > choose_threshold(distance_N, 0.05)).double().mean()) == pytest.approx(0.05, abs=0.001)
+    threshold = choose_threshold(distance_N, torch.zeros(10_000), 0.05)
+    assert threshold == pytest.approx(0.95, abs=0.01)
+    assert float((distance_N > threshold).double().mean()) == pytest.approx(0.05, abs=0.001)
+
+
+def test_somebody_who_moves_otherwise_does_not_decide_the_threshold():
+    distance_N = torch.rand(10_000, generator=GENERATOR)
+    subject_N = torch.arange(10_000) % 5
+    distance_N[subject_N == 3] += 7
+    assert choose_threshold(distance_N, subject_N, 0.05) == pytest.approx(0.95, abs=0.02)
 
 
 def test_of_many_clips_some_are_kept(monkeypatch):

@@ -193,7 +193,7 @@ def test_the_card_says_what_it_is(parts, saved):
     for words in (
         "> Trained on synthetic recordings", "16 clips of 4 people from Made-up", "narrow, wide", "licence",
         "| this model | 75.0 | 50.0 to 90.0 |", "| the same encoder with random weights | 60.0 |",
-        f"softmax(scores / {calibration.temperature:.3g})", f"{calibration.ece:.1f} %", "5 % of the clips",
+        f"softmax(scores / {calibration.temperature:.3g})", f"{calibration.ece:.1f} %", "5 % of the clips lie beyond", f"{100 * familiarity.false_alarms:.1f} %. Measured:",
         f"{familiarity.threshold:.3g}", "What it cannot do", "six-joints", "decide about people",
     ):  # fmt: skip
         assert words in card, words
