@@ -45,6 +45,19 @@ def test_an_exported_model_says_what_evaluate_says(small_project, tmp_path):
     assert run(small_project, *EXPORT, "--out", str(tmp_path / "mine"), check=False).stderr.startswith("error: --out ")
 
 
+def test_a_model_is_replaced_when_asked_and_nothing_else(small_project, tmp_path):
+    """As the models in the box are made again; the card says the licence of the weights."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/notes.txt").write_text("mine")
+    export = (*EXPORT, "--uncalibrated", "--replace", "--licence", "CC0", "--out")
+    refused = run(small_project, *export, str(tmp_path / "other"), check=False)
+    assert refused.stderr.endswith("other: exists; it is no model\n")
+    assert (tmp_path / "other/notes.txt").read_text() == "mine"
+    for _ in range(2):
+        run(small_project, *export, str(tmp_path / "mine"))
+    assert "- licence of the weights: CC0" in (tmp_path / "mine/card.md").read_text()
+
+
 def test_an_encoder_alone_gives_features(small_project, tmp_path):
     run(small_project, *EXPORT, "--protocol", "none", "--out", str(tmp_path / "bare"))
     run(small_project, *EXPORT, "--uncalibrated", "--out", str(tmp_path / "mine"))
