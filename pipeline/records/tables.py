@@ -45,16 +45,13 @@ def list_keys(records: BenchmarkRecords, way: Way, protocol: str) -> list[Result
 def accuracy_table(every: Mapping[str, BenchmarkRecords], titles: Mapping[str, str], ways: Sequence[Way]) -> list[str]:
     """Top-1 of every way: the mean over seeds ± their sample standard deviation, or the interval of a single one.
 
-    titles: what each benchmark is called. The lines of a Markdown table.
+    titles: what each benchmark is called; one without records is no column. The lines of a Markdown table.
     """
+    titles = {benchmark: title for benchmark, title in titles.items() if benchmark in every}
     headings = ["top-1, %", *(f"{title}, {name}" for title in titles.values() for name in PROTOCOLS.values())]
     rows = []
     for way in ways:
-        cells = [
-            _accuracy(every[benchmark], way, protocol) if benchmark in every else "–"
-            for benchmark in titles
-            for protocol in PROTOCOLS
-        ]
+        cells = [_accuracy(every[benchmark], way, protocol) for benchmark in titles for protocol in PROTOCOLS]
         if set(cells) != {"–"}:
             rows.append([way.title, *cells])
     return markdown_table(headings, rows)

@@ -137,6 +137,7 @@ def test_tables_against_figures_worked_out_by_hand(project):
     shown = "\n".join(tables.accuracy_table(every, pages.TITLES, pages.WAYS))
     top1 = [100 * hits["pomo", seed].mean() for seed in (0, 1, 2)]
     assert f"| PoMo | {mean(top1):.1f} ± {stdev(top1):.1f} | – |" in shown
+    assert "UI-PRMD" not in shown
     ridge = 100 * ridge_N.mean()
     assert f"| ridge on raw joints | {ridge:.1f} [{ridge - 5:.1f}, {ridge + 5:.1f}] | – |" in shown
     assert "HA-CM" not in shown  # nothing is recorded of it
