@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-RECORDED_ELSEWHERE = ("params.yaml", "dvc.lock", "fingerprints.json")
+NO_CODE = ("params.yaml", "dvc.lock", "fingerprints.json", "docs", "*.md")
 """Tracked files that are no code: the settings in force stand in details.json, inputs and outputs in dvc.lock."""
 
 
@@ -43,11 +43,11 @@ def folder_in_repository() -> str:
 def describe_code(folder: Path = Path()) -> dict[str, Any]:
     """The commit that is checked out, and whether tracked files in the folder differ from it.
 
-    Not those of RECORDED_ELSEWHERE: whoever chooses another benchmark changes them, and what they say is known of every
-    result by itself.
+    Not those of NO_CODE: whoever chooses another benchmark changes params.yaml, and what it says is known of every result
+    by itself.
     """
     commit = ask_git("rev-parse", "HEAD", folder=folder)
-    others = [f":(exclude){name}" for name in RECORDED_ELSEWHERE]
+    others = [f":(exclude){name}" for name in NO_CODE]
     changes = ask_git("status", "--porcelain", "--untracked-files=no", "--", ".", *others, folder=folder)
     if commit is None or changes is None:
         return {"code": "unknown", "dirty": True}

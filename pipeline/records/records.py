@@ -130,6 +130,10 @@ class BenchmarkRecords:
         found: Hits = (column == self.clips["label"]).to_numpy()
         return found
 
+    def has_untrained(self, key: ResultKey) -> bool:
+        """Whether the same encoder with random weights was evaluated beside a result."""
+        return f"{key} {UNTRAINED}" in self.clips.columns
+
     @property
     def subject_N(self) -> NDArray[np.int64]:
         """Who performs each clip."""

@@ -58,15 +58,15 @@ def accuracy_table(every: Mapping[str, BenchmarkRecords], titles: Mapping[str, s
 
 
 def _accuracy(records: BenchmarkRecords, way: Way, protocol: str) -> str:
-    keys = list_keys(records, way, protocol)
-    if not keys or (way == RIDGE and protocol != "linear"):
-        return "–"
-    figures = [records.figures(key) for key in keys]
     prefix = "random_" if way.untrained else ""
+    figures = [records.figures(key) for key in list_keys(records, way, protocol)]
+    figures = [one for one in figures if f"{prefix}top1" in one]
+    if not figures or (way == RIDGE and protocol != "linear"):
+        return "–"
     mean, deviation = over_seeds([one[f"{prefix}top1"] for one in figures])
     if deviation is None:
         return f"{mean:.1f} [{figures[0][f'{prefix}top1_low']:.1f}, {figures[0][f'{prefix}top1_high']:.1f}]"
-    return f"{mean:.1f} ± {deviation:.1f}" + (f" ({len(keys)})" if len(keys) != SEEDS else "")
+    return f"{mean:.1f} ± {deviation:.1f}" + (f" ({len(figures)})" if len(figures) != SEEDS else "")
 
 
 SEEDS = 3
@@ -126,6 +126,8 @@ def _pair(records: BenchmarkRecords, first: Way, other: Way, protocol: str) -> P
 
 def _hits(records: BenchmarkRecords, way: Way, protocol: str) -> Iterator[tuple[int | None, Hits]]:
     for key in list_keys(records, way, protocol):
+        if way.untrained and not records.has_untrained(key):
+            continue
         yield key.seed, records.hits(key, untrained=way.untrained)
 
 
