@@ -43,8 +43,8 @@ def folder_in_repository() -> str:
 def describe_code(folder: Path = Path()) -> dict[str, Any]:
     """The commit that is checked out, and whether tracked files in the folder differ from it.
 
-    Not those of NO_CODE: whoever chooses another benchmark changes params.yaml, and what it says is known of every result
-    by itself.
+    Not those of NO_CODE: whoever chooses another benchmark changes params.yaml, and what it says is known of every
+    result by itself.
     """
     commit = ask_git("rev-parse", "HEAD", folder=folder)
     others = [f":(exclude){name}" for name in NO_CODE]
