@@ -124,7 +124,10 @@ def _trust(model: Description) -> Iterator[str]:
             "training clip. Of the median person (or part) that was left out, 5 % of the clips lie beyond; of all that "
             f"were left out, {100 * familiarity.false_alarms:.1f} %. Measured:",
             "",
-            *(f"- {name}: {100 * share:.1f} % of the clips lie beyond" for name, share in familiarity.measured.items()),
+            *(
+                f"- {name}: {100 * share:.1f} % of the clips lie beyond"
+                for name, share in sorted(familiarity.measured.items())
+            ),
             "",
         )
 

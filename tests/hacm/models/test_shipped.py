@@ -79,7 +79,7 @@ def test_the_examples_are_named_right_after_the_set_up(monkeypatch, capsys):
     lines = show_examples(monkeypatch, capsys, "--csv").splitlines()[1:]
     named = {line.split(",")[0]: line.split(",")[2] for line in lines}
     assert named.keys() == MOVEMENTS.keys()
-    assert sum(named[name] == MOVEMENTS[name] for name in named) >= 2
+    assert sum(named[name] == MOVEMENTS[name] for name in named) >= 4
     notice = (PROJECT / "examples/README.md").read_text(encoding="utf-8")
     assert all(f"| `{name}_*.txt` | {movement} |" in notice for name, movement in MOVEMENTS.items())
 
