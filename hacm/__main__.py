@@ -40,6 +40,7 @@ TOOLS = {
     "import-released": "convert a checkpoint that the authors of HA-CM or MAMP released",
     "lineage": "trace where a result comes from, and what depends on an input",
     "migrate": "turn a project worked in at commit aaa4aa5 into one of today's code; nothing computed is lost",
+    "new-dataset": "look at a folder of recordings, and write what makes a data set of it",
     "record": "keep results as published records, and make the docs' tables of them",
     "sweep": "run the graph under many settings, and tabulate the results",
 }

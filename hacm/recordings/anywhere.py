@@ -3,7 +3,8 @@
 A file's format is known by its name: `.skeleton` (NTU RGB+D), `.mat` (UTD-MHAD), `m01_s01_e01_positions.txt` with the
 angles beside it (UI-PRMD), `_skeleton3D.txt` (MSR Action3D), `_realworld.txt` (KARD), `0002-L.txt` with the labels
 that it is cut by (PKU-MMD), prepared files of other codebases (hacm.recordings.prepared), and arrays as `.npz`, `.npy`
-and `.csv` (hacm.recordings.arrays).
+and `.csv` (hacm.recordings.arrays). What pose estimators and capture systems write (hacm.recordings.poses) is known by
+its content where others share its ending; OpenPose's frames, a file each, are one recording.
 """
 
 from collections.abc import Iterator, Sequence
@@ -33,10 +34,15 @@ from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.bodies import WrongShape
 from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
 from hacm.recordings.notes import reason_of
+from hacm.recordings.poses import PoseReader, Poses, openpose
+from hacm.recordings.poses.contents import Sighting
+from hacm.recordings.poses.json_text import decode_json
+from hacm.recordings.poses.reader import SKELETON, is_poses, read_poses
+from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
 from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
 from hacm.recordings.prepared.clips import PreparedReader
 from hacm.recordings.prepared.ntu_npz import holds_parts
-from hacm.skeletons.recognition import explain_joints
+from hacm.skeletons.recognition import explain_joints, find_named
 from hacm.skeletons.shipped import KINECT_V2, TOPOLOGIES
 from hacm.skeletons.topology import Topology
 
@@ -46,7 +52,7 @@ LINES_NAME = "a01_s01_e01"
 LINES = (MSR_ACTION3D_LINES, KARD_LINES)
 
 TEXTS = ("_positions.txt with _angles.txt", *(one.ending for one in LINES), "PKU-MMD's texts")
-KNOWN = ", ".join([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES, "PYSKL's .pkl"])
+KNOWN = ", ".join(dict.fromkeys([ntu.SUFFIX, ".mat", *TEXTS, *ARRAY_SUFFIXES, "PYSKL's .pkl", *POSE_SUFFIXES]))
 """The formats, for messages."""
 
 
@@ -54,6 +60,8 @@ OPTION = "--skeleton {}"
 """How a skeleton is named on the command line."""
 Companions = dict[str, dict[str, RawFile]]
 """By recording and role."""
+FRAME = "frame"
+"""The role of a file that is a frame of a recording."""
 FLAT = "of two dimensions, and models take places in the room, x, y and z"
 
 
@@ -74,7 +82,12 @@ class Finder:
             return None
         if self._holds_clips(place.parent.name):
             return Part(path)
-        if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES):
+        frame = openpose.frame_of(path)
+        if frame is not None:
+            return Part(frame[0], FRAME)
+        if place.suffix.lower() == ".asf":
+            return Part(str(place.with_suffix("")), SKELETON)
+        if place.suffix in (ntu.SUFFIX, ".mat", *ARRAY_SUFFIXES) or place.suffix.lower() in POSE_SUFFIXES:
             return Part(str(place.with_suffix("")))
         for lines in LINES:
             if path.endswith(lines.ending):
@@ -116,10 +129,38 @@ class Finder:
                 yield Excluded(name, source, member.reason)
                 continue
             beside = (labels if pku_mmd.part_of(member.path) else companions).get(part.recording or "", {})
+            beside = beside | _find_asf(member.path, companions)
             try:
                 yield from self.read(RawRecording(name, member, beside))
             except BadRecording as reason:
                 yield Excluded(name, source, reason_of(reason))
+        yield from self._read_frames(pack, given)
+
+    def _read_frames(self, pack: Path, given: Path) -> Iterator[Recording | Excluded]:
+        """The recordings in a pack whose frames are files."""
+        found: dict[str, tuple[list[Sighting], list[int]]] = {}
+        refused: dict[str, BadRecording] = {}
+        for member in members(pack, wanted=lambda name: self._role(name) == FRAME):
+            frame = openpose.frame_of(member.path)
+            if frame is None:
+                continue
+            sightings, frames = found.setdefault(frame[0], ([], []))
+            frames.append(frame[1])
+            try:
+                if isinstance(member, Refused):
+                    raise BadRecording(member.reason)
+                sightings += openpose.read_frame(decode_json(member.data), frame[1])
+            except BadRecording as reason:
+                refused.setdefault(frame[0], BadRecording(f"{PurePosixPath(member.path).name}: {reason}"))
+        inside = pack.relative_to(given) if pack != given else Path()
+        for recording, (sightings, frames) in found.items():
+            name = (inside / recording).as_posix()
+            try:
+                if recording in refused:
+                    raise refused[recording]
+                yield _unlabelled(self._finish(openpose.join(sightings, frames)), name)
+            except BadRecording as reason:
+                yield Excluded(name, f"{pack}/{recording}", reason_of(reason))
 
     def _role(self, name: str) -> str | None:
         part = self.part_of(name)
@@ -156,14 +197,17 @@ class Finder:
                     found[str(part.recording)] = {pku_mmd.LABELS: member}
         return found
 
+    def _is_companion(self, name: str) -> bool:
+        return self._role(name) not in (None, MAIN, FRAME)
+
     def _read_companions(self, pack: Path) -> Companions:
         """By recording and role. Of a single file: what lies beside it."""
         packs: Sequence[Path] = [pack]
         if not is_pack(pack):
-            packs = [one for one in sorted(pack.parent.iterdir()) if self._role(one.name) not in (None, MAIN)]
+            packs = [one for one in sorted(pack.parent.iterdir()) if self._is_companion(one.name)]
         found: Companions = {}
         for one in packs:
-            for member in members(one, wanted=lambda name: self._role(name) not in (None, MAIN)):
+            for member in members(one, wanted=self._is_companion):
                 part = self.part_of(member.path) if isinstance(member, RawFile) else None
                 if isinstance(member, RawFile) and part is not None and part.role != MAIN:
                     found.setdefault(part.recording or "", {})[part.role] = member
@@ -186,12 +230,30 @@ class Finder:
             return ntu.parse(raw.main.data, NTU_NAME)
         if place.suffix == ".mat":
             return utd_mhad.parse(raw.main.data, UTD_MHAD_NAME)
+        if is_poses(raw.main.data, raw.main.path):
+            asf = raw.companions.get(SKELETON)
+            return self._finish(read_poses(raw.main.data, raw.main.path, None if asf is None else asf.data))
         if place.suffix in ARRAY_SUFFIXES:
             return self._read_array(raw.main)
         lines = next((one for one in LINES if raw.main.path.endswith(one.ending)), None)
         if lines is not None:
             return lines.parse(raw.main.data, LINES_NAME + lines.ending)
         return next(ui_prmd.read(replace(raw, name=PurePosixPath(raw.name).name)))
+
+    def _finish(self, poses: Poses) -> Recording:
+        """The recording that poses are: of a known skeleton, if they are its joints, else of that of arrays."""
+        arrays = self.arrays
+        if poses.values_MTVC.shape[-1] == 2:
+            raise BadRecording(FLAT)
+        reader = PoseReader(
+            find_named(poses.joints) or arrays.topology,
+            fps=arrays.fps,
+            metres=arrays.metres,
+            up=arrays.up,
+            mirrored=arrays.mirrored,
+            nameless=True,
+        )
+        return reader.finish(poses, "nameless")
 
     def _read_array(self, file: RawFile) -> Recording:
         """BadRecording says what the joints may be instead, where the file shows that."""
@@ -225,6 +287,18 @@ class Finder:
 
 def _unlabelled(recording: Recording, name: str) -> Recording:
     return replace(recording, identity=Identity(name, None, None))
+
+
+def _find_asf(path: str, companions: Companions) -> dict[str, RawFile]:
+    """The skeleton of an AMC, by its role: of those in its folder the one that it is called after, or the only one."""
+    place = PurePosixPath(path)
+    if place.suffix.lower() != ".amc":
+        return {}
+    there = {PurePosixPath(name).name: roles[SKELETON] for name, roles in companions.items()
+             if SKELETON in roles and PurePosixPath(name).parent == place.parent}  # fmt: skip
+    fitting = sorted((name for name in there if place.stem.startswith(name)), key=len)
+    chosen = there[fitting[-1]] if fitting else next(iter(there.values())) if len(there) == 1 else None
+    return {} if chosen is None else {SKELETON: chosen}
 
 
 def _is_labels(pack: Path, name: str) -> bool:

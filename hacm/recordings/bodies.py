@@ -118,7 +118,7 @@ def as_bodies(
     if least_confidence > 0:
         values_MTVC[~(_confidence(confidence, bodies_MTVC.shape[:-1]) >= least_confidence)] = np.nan
     if dimensions == 2:
-        metres = _unit_of_pictures(values_MTVC)
+        metres = unit_of_pictures(values_MTVC)
         values_MTVC = np.concatenate([values_MTVC, np.zeros_like(values_MTVC[..., :1])], axis=-1)
     # What float32 cannot hold becomes infinite, and is dealt with like what was never finite.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -131,7 +131,7 @@ def as_bodies(
     return _mark_missing(scaled_MTVC, topology)
 
 
-def _unit_of_pictures(values_MTVC: NDArray[np.float64]) -> float:
+def unit_of_pictures(values_MTVC: NDArray[np.float64]) -> float:
     """Metres to the unit of places in a picture, so that the bodies are of BODY_SIZE; 1 where none has a size."""
     finite_MTV1 = np.isfinite(values_MTVC).all(axis=3, keepdims=True)
     most_MTC = np.where(finite_MTV1, values_MTVC, -np.inf).max(axis=2)

@@ -18,6 +18,7 @@ from hacm.errors import UserError
 from hacm.skeletons.shipped import (
     BODY_25,
     COCO_17,
+    COCO_18,
     H36M_17,
     HALPE_26,
     KARD_15,
@@ -46,6 +47,7 @@ LANDMARKS: dict[str, dict[str, str]] = {
     # By the lengths of its bones, its hand is the wrist and its foot the ankle.
     KARD_15.name: {"neck": "chest", "torso": "spine", "* hand": "* wrist", "* foot": "* ankle"},
     COCO_17.name: {"neck": "chest", "mid hip": "pelvis"},
+    COCO_18.name: {"neck": "chest", "mid hip": "pelvis"},
     HALPE_26.name: {"head": "head top", "neck": "chest", "hip": "pelvis"},
     BODY_25.name: {"neck": "chest", "mid hip": "pelvis"},
     H36M_17.name: {"hip": "pelvis", "thorax": "chest", "head": "head top"},

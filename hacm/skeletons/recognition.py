@@ -1,5 +1,7 @@
 """Which known skeleton joints may be of, by their number: for whoever gave those of another."""
 
+from collections.abc import Sequence
+
 from hacm.skeletons.shipped import TOPOLOGIES
 from hacm.skeletons.topology import Topology
 
@@ -15,3 +17,8 @@ def explain_joints(joints: int, expected: Topology, option: str) -> str:
         return f"{says}; if they are {' or '.join(fitting)}, say so ({option.format(fitting[0])})"
     nearest = min(TOPOLOGIES.values(), key=lambda one: abs(len(one.recorded) - joints))
     return f"{says}; the nearest known skeleton is {nearest.name} of {len(nearest.recorded)}"
+
+
+def find_named(joints: Sequence[str]) -> Topology | None:
+    """The known skeleton whose recorded joints these are, in whatever order; None if there is none."""
+    return next((one for one in TOPOLOGIES.values() if set(one.recorded) == set(joints)), None)

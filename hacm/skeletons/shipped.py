@@ -92,6 +92,19 @@ COCO_17 = Topology(
     derived=(NECK, MID_HIP),
 )  # fmt: skip
 
+COCO_18 = Topology(
+    name="coco-18",
+    joints=(
+        "nose", "neck", "right shoulder", "right elbow", "right wrist", "left shoulder", "left elbow", "left wrist",
+        "right hip", "right knee", "right ankle", "left hip", "left knee", "left ankle",
+        "right eye", "left eye", "right ear", "left ear", "mid hip",
+    ),
+    parents=(1, 18, 1, 2, 3, 1, 5, 6, 18, 8, 9, 18, 11, 12, 0, 0, 14, 15, -1),
+    roots=(1, 2, 5, 8, 11, 18),
+    centre=18,
+    derived=(MID_HIP,),
+)  # fmt: skip
+
 HALPE_26 = Topology(
     name="halpe-26",
     joints=(
@@ -152,6 +165,7 @@ MEDIAPIPE_33 = Topology(
 TOPOLOGIES = {
     topology.name: topology
     for topology in (
-        KINECT_V2, KINECT_V1, UI_PRMD, MSR_ACTION3D, KARD_15, COCO_17, HALPE_26, BODY_25, H36M_17, MEDIAPIPE_33,
+        KINECT_V2, KINECT_V1, UI_PRMD, MSR_ACTION3D, KARD_15, COCO_17, COCO_18, HALPE_26,
+        BODY_25, H36M_17, MEDIAPIPE_33,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from hacm.skeletons.correspondence import How, JointMap, map_joints
 from hacm.skeletons.shipped import (
     BODY_25,
     COCO_17,
+    COCO_18,
     H36M_17,
     HALPE_26,
     KARD_15,
@@ -70,6 +71,7 @@ UPRIGHT: dict[str, dict[str, Place]] = {
         "* hip": (0.1, 0, 0), "* knee": (0.1, -0.44, 0), "* foot": (0.1, -0.85, 0),
     },
     COCO_17.name: PICTURE | TRUNK,
+    COCO_18.name: PICTURE | TRUNK,
     HALPE_26.name: PICTURE | FEET | {"head": (0, 0.8, 0), "neck": (0, 0.47, 0), "hip": (0, 0, 0)},
     BODY_25.name: PICTURE | FEET | TRUNK,
     H36M_17.name: {

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hacm.errors import UserError
-from hacm.skeletons.shipped import BODY_25, COCO_17, H36M_17, HALPE_26, KINECT_V2, MEDIAPIPE_33, TOPOLOGIES
+from hacm.skeletons.shipped import BODY_25, COCO_17, COCO_18, H36M_17, HALPE_26, KINECT_V2, MEDIAPIPE_33, TOPOLOGIES
 from hacm.skeletons.topology import Topology
 from pipeline.datasets.registry import find_topology
 
@@ -86,6 +86,7 @@ def test_known_ones_are_found_and_described() -> None:
 
 # As their makers list them; L and R stand for left and right. Each was compared on 2026-11-30 with
 #   body-25    CMU-Perceptual-Computing-Lab/openpose 0e341c83, doc/02_output.md: POSE_BODY_25_BODY_PARTS
+#   coco-18    the same project, include/openpose/pose/poseParameters.hpp: POSE_COCO_BODY_PARTS
 #   halpe-26   Fang-Haoshu/Halpe-FullBody 5b4887d9, README.md, and open-mmlab/mmpose 537bd8e5, configs/_base_/datasets/halpe26.py
 #   coco-17    facebookresearch/detectron2 0dd2b657, detectron2/data/datasets/builtin_meta.py: COCO_PERSON_KEYPOINT_NAMES
 #   h36m-17    Walter0807/MotionBERT 20db205a, lib/data/dataset_action.py: coco2h36m; and sides and parents below
@@ -94,6 +95,8 @@ ORDERS = {
     "LEye REar LEar LBigToe LSmallToe LHeel RBigToe RSmallToe RHeel",
     HALPE_26: "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle Head Neck Hip LBigToe RBigToe LSmallToe RSmallToe LHeel RHeel",
+    COCO_18: "Nose Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle REye LEye REar "
+    "LEar",
     COCO_17: "Nose LEye REye LEar REar LShoulder RShoulder LElbow RElbow LWrist RWrist LHip RHip LKnee RKnee LAnkle "
     "RAnkle",
     H36M_17: "Hip RHip RKnee RAnkle LHip LKnee LAnkle Spine Thorax Nose Head LShoulder LElbow LWrist RShoulder RElbow "
@@ -162,11 +165,12 @@ def test_each_side_is_the_others_mirror_image(topology: Topology) -> None:
 
 def test_sizes() -> None:
     assert {name: len(topology.recorded) for name, topology in TOPOLOGIES.items()} == {
-        "kinect-v2-25": 25, "kinect-v1-20": 20, "ui-prmd-22": 22, "msr-action3d-20": 20, "kard-15": 15, "coco-17": 17,
+        "kinect-v2-25": 25, "kinect-v1-20": 20, "ui-prmd-22": 22, "msr-action3d-20": 20, "kard-15": 15, "coco-17": 17, "coco-18": 18,
         "halpe-26": 26, "body-25": 25, "h36m-17": 17, "mediapipe-33": 33,
     }  # fmt: skip
     derived = {name: topology.joints[len(topology.recorded) :] for name, topology in TOPOLOGIES.items()}
     assert {name: joints for name, joints in derived.items() if joints} == {
         "coco-17": ("neck", "mid hip"),
+        "coco-18": ("mid hip",),
         "mediapipe-33": ("neck", "mid hip"),
     }

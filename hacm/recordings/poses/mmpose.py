@@ -1,0 +1,54 @@
+"""MMPose's predictions of a video: what its inferencer and its demos save, one file per video.
+
+[{frame_id, instances: [{keypoints: [[x, y], …], keypoint_scores: […]}]}], or that as `instance_info` of an object that
+has `meta_info` beside it. Of three dimensions keypoints are [x, y, z]. Places are pixels, y downwards; of three
+dimensions z is up, and the unit is not said. `track_id` or `instance_id` says who, where it tracked.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from hacm.errors import BadRecording
+from hacm.recordings.poses.coco import WHO, first_joints
+from hacm.recordings.poses.contents import Poses, Sighting, gather
+from hacm.recordings.poses.json_text import as_numbers, as_whole
+from hacm.recordings.poses.keypoints import hide_unseen
+
+
+def fits(content: Any) -> bool:
+    """Whether decoded JSON is of this form."""
+    frames = _frames(content)
+    return bool(frames) and isinstance(frames[0], dict) and isinstance(frames[0].get("instances"), list)
+
+
+def read(content: Any) -> Poses:
+    """The recording in such a file; BadRecording if it cannot be read as one."""
+    sightings, numbers = [], []
+    for place, frame in enumerate(_frames(content)):
+        if not isinstance(frame, dict) or not isinstance(frame.get("instances"), list):
+            raise BadRecording(f"frame {place}: has no list of instances")
+        number = as_whole(frame.get("frame_id", place), "frame_id")
+        numbers.append(number)
+        sightings += [_read_person(person, number) for person in frame["instances"]]
+    if len({one.values_VC.shape for one in sightings}) > 1:
+        raise BadRecording("people of several numbers of keypoints in one file")
+    return first_joints(*gather(sightings, numbers))
+
+
+def _frames(content: Any) -> list[Any]:
+    if isinstance(content, dict):
+        content = content.get("instance_info")
+    return content if isinstance(content, list) else []
+
+
+def _read_person(person: Any, frame: int) -> Sighting:
+    if not isinstance(person, dict):
+        raise BadRecording(f"frame {frame}: a person is no JSON object")
+    values_VC = as_numbers(person.get("keypoints"), "keypoints")
+    scores_V = as_numbers(person.get("keypoint_scores"), "keypoint_scores")
+    if values_VC.ndim != 2 or values_VC.shape[1] not in (2, 3) or scores_V.shape != values_VC.shape[:1]:
+        raise BadRecording(f"frame {frame}: keypoints of shape {values_VC.shape}, keypoint_scores of {scores_V.shape}")
+    said = next((person[key] for key in WHO if person.get(key) not in (None, -1)), None)
+    who = None if said is None else as_whole(said, "who a person is")
+    return Sighting(frame, who, hide_unseen(np.column_stack([values_VC, scores_V])))
