@@ -23,7 +23,9 @@ from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
 from hacm.recordings.frame_numbers import MOST_TIMES_LONGER
 from hacm.recordings.joint_lines import JointLines
 from hacm.recordings.matlab import MOST_UNPACKED_BYTES
-from hacm.skeletons.shipped import KINECT_V1, KINECT_V2, UI_PRMD
+from hacm.recordings.poses import PoseReader
+from hacm.recordings.poses.reader import SKELETON
+from hacm.skeletons.shipped import BODY_25, COCO_17, KINECT_V1, KINECT_V2, MEDIAPIPE_33, UI_PRMD
 from hacm.skeletons.topology import Topology
 
 LONGEST_REASON = 300
@@ -125,12 +127,43 @@ def _read_arrays(suffix: str, data: bytes) -> Iterator[Recording]:
     return ARRAYS.read(RawRecording("a1", RawFile(f"a1.{suffix}", data)))
 
 
+POSES = {topology.name: PoseReader(topology, fps=30, nameless=True) for topology in (MEDIAPIPE_33, seeds.STICK)}
+FLAT_POSES = {
+    topology.name: PoseReader(topology, fps=30, dimensions=2, up="-y", nameless=True) for topology in (BODY_25, COCO_17)
+}
+JSON_WORDS = (
+    *NUMBERS, b"null", b"true", b"[", b"]", b"{", b"}", b",", b":", b'"x"', b'"frame"', b'"keypoints"', b'"people"',
+    b'"1.jpg"', b'"image_id"', b'"track_id"', b"[ ]", b"{ }", b"[" * 2000,
+)  # fmt: skip
+POSE_CSV_WORDS = (*CSV_WORDS, b"nose x", b"x1", b"y33", b"landmark", b"nose", b"x", b"y", b"world_x1")
+CAPTURE_WORDS = (
+    *NUMBERS, b"JOINT", b"End", b"Site", b"{", b"}", b"OFFSET", b"CHANNELS", b"MOTION", b"Frames:", b"Xposition",
+    b"hip", b"mm", b"begin", b"end", b":root", b"root", b"left", b"dof", b"rx", b"axis", b"XYZ", b":units", b"name",
+)  # fmt: skip
+
+
+def _read_poses(reader: PoseReader, suffix: str, data: bytes) -> Iterator[Recording]:
+    return reader.read(RawRecording("a", RawFile(f"a.{suffix}", data)))
+
+
+def _read_acclaim(data: bytes) -> Iterator[Recording]:
+    motion, *rest = data.split(seeds.SEPARATOR)
+    companions = {SKELETON: RawFile("a.asf", rest[0])} if rest else {}
+    reader = PoseReader(seeds.ACCLAIM, fps=120, nameless=True)
+    return reader.read(RawRecording("a", RawFile("a.amc", motion), companions))
+
+
 def _read_matlab(data: bytes) -> Iterator[Recording]:
     return utd_mhad.read(RawRecording("a1_s1_t1", RawFile("a1_s1_t1_skeleton.mat", data)))
 
 
 def _one_value_in_two_bytes(size: int) -> int:
     return size // 2 + 1
+
+
+def _people_with_gaps(size: int) -> int:
+    """Every number may be a person's, of 8, with gaps in between; derived joints and a third dimension come on top."""
+    return 2 * 8 * MOST_TIMES_LONGER * (size + 1)
 
 
 FORMATS = {
@@ -159,6 +192,55 @@ FORMATS = {
         partial(_read_arrays, "npz"),
         seeds.STICK,
         lambda n: MOST_TIMES_LONGER * min(1100 * n, MOST_NUMBERS),
+    ),
+    "mediapipe-json": Format(
+        seeds.mediapipe_json,
+        partial(mutate_text, words=JSON_WORDS),
+        partial(_read_poses, POSES["mediapipe-33"], "json"),
+        MEDIAPIPE_33,
+        _people_with_gaps,
+    ),
+    "mediapipe-csv": Format(
+        seeds.mediapipe_csv,
+        partial(mutate_text, words=POSE_CSV_WORDS),
+        partial(_read_poses, POSES["mediapipe-33"], "csv"),
+        MEDIAPIPE_33,
+        _people_with_gaps,
+    ),
+    "openpose": Format(
+        seeds.openpose_frames,
+        partial(mutate_text, words=JSON_WORDS),
+        partial(_read_poses, FLAT_POSES["body-25"], "json"),
+        BODY_25,
+        _people_with_gaps,
+    ),
+    "keypoint-lists": Format(
+        seeds.keypoint_lists,
+        partial(mutate_text, words=JSON_WORDS),
+        partial(_read_poses, FLAT_POSES["coco-17"], "json"),
+        COCO_17,
+        _people_with_gaps,
+    ),
+    "bvh": Format(
+        seeds.bvh_texts,
+        partial(mutate_text, words=CAPTURE_WORDS),
+        partial(_read_poses, POSES["stick-3"], "bvh"),
+        seeds.STICK,
+        lambda n: 3 * (n + 1),  # places follow from fewer angles
+    ),
+    "trc": Format(
+        seeds.trc_texts,
+        partial(mutate_text, words=CAPTURE_WORDS),
+        partial(_read_poses, POSES["stick-3"], "trc"),
+        seeds.STICK,
+        _people_with_gaps,
+    ),
+    "acclaim": Format(
+        seeds.acclaim_pairs,
+        partial(mutate_text, words=CAPTURE_WORDS),
+        _read_acclaim,
+        seeds.ACCLAIM,
+        lambda n: 3 * (n + 1),
     ),
     "matlab": Format(
         seeds.matlab_files, mutate_matlab, _read_matlab, KINECT_V1, lambda size: min(1100 * size, MOST_UNPACKED_BYTES)

@@ -1,17 +1,22 @@
 """Small whole recordings of every format to begin from, from the writers that the project has."""
 
 import io
+import json
 from typing import Any
 
 import numpy as np
 import scipy.io
 
 from fuzzing.frames import read_frames, write_frames
+from hacm.skeletons.shipped import MEDIAPIPE_33
 from hacm.skeletons.topology import Topology
 from pipeline.kinect_sim import SimulatorSettings, clips
 
 STICK = Topology("stick-3", ("hip", "left hand", "right hand"), (-1, 0, 0), (0,), 0)
 """A skeleton for the formats that take any."""
+
+ACCLAIM = Topology("acclaim-3", ("root", "left", "right"), (-1, 0, 0), (0,), 0)
+"""The same for ASF, whose root is called so."""
 
 SEPARATOR = b"\x1e\n"
 """Between the two texts of an input that has two."""
@@ -122,3 +127,108 @@ def _save(content: dict[str, Any], compress: bool) -> bytes:
     stream: Any = io.BytesIO()
     scipy.io.savemat(stream, content, do_compression=compress)
     return bytes(stream.getvalue())
+
+
+def _json(content: Any) -> bytes:
+    """JSON with a number a word, so that changes to words and lines reach each."""
+    return json.dumps(content, indent=0, separators=(" , ", " : ")).encode()
+
+
+def mediapipe_json() -> list[bytes]:
+    """Two frames in several forms, one of them with nobody in a third."""
+    values = np.random.default_rng(0).uniform(0.1, 0.9, (2, 33, 4)).round(3)
+    frames = [[dict(zip(("x", "y", "z", "visibility"), row, strict=True)) for row in one] for one in values.tolist()]
+    wrapped = {"fps": 25, "frames": [{"frame": at, "pose_landmarks": one} for at, one in enumerate([*frames, None])]}
+    return [_json(content) for content in (values.tolist(), frames, wrapped, [[frames[0], frames[1]]])]
+
+
+def mediapipe_csv() -> list[bytes]:
+    """Two frames under names of each style, and a line a landmark."""
+    values = np.random.default_rng(1).uniform(0.1, 0.9, (2, 33, 4)).round(3)
+    names = [f"{joint} {axis}" for joint in MEDIAPIPE_33.recorded for axis in ("x", "y", "z", "visibility")]
+    numbered = [f"{axis}{joint}" for joint in range(1, 34) for axis in "xyzv"]
+    rows = [",".join(map(str, row)) for row in values.reshape(2, -1).tolist()]
+    placed = ",".join(("frame", "person", *numbered)) + "\n" + "".join(f"{at},1,{row}\n" for at, row in enumerate(rows))
+    wide = [",".join(header) + "\n" + "\n".join(rows) for header in (names, numbered)]
+    lines = [f"{at},{joint},{','.join(map(str, values[at, joint].tolist()))}" for at in range(2) for joint in range(33)]
+    return [text.encode() for text in (*wide, placed, "frame,landmark,x,y,z,visibility\n" + "\n".join(lines))]
+
+
+def openpose_frames() -> list[bytes]:
+    """Frames of one and two people, of two and three dimensions."""
+    values = np.random.default_rng(2).uniform(100, 900, (2, 25, 3)).round(1)
+    flat = [
+        {"person_id": [who], "pose_keypoints_2d": one.ravel().tolist()}
+        for who, one in zip((-1, 4), values, strict=True)
+    ]
+    return [_json({"version": 1.3, "people": people}) for people in (flat, flat[:1], flat[1:] * 2)] + [
+        _json({"people": [{"pose_keypoints": values[0].ravel().tolist()}]})
+    ]
+
+
+def keypoint_lists() -> list[bytes]:
+    """COCO's annotations and results, AlphaPose's results, and MMPose's frames: two people in two pictures."""
+    values = np.random.default_rng(3).uniform(100, 900, (2, 2, 17, 3)).round(1)
+    places = [(frame, who) for frame in range(2) for who in range(2)]
+    flat = {place: values[place].ravel().tolist() for place in places}
+    results = [{"image_id": frame, "keypoints": flat[frame, who], "track_id": who} for frame, who in places]
+    named = [{"image_id": f"{frame}.jpg", "keypoints": flat[frame, who], "idx": who} for frame, who in places]
+    images = [{"id": frame, "file_name": f"a/{frame:03}.jpg"} for frame in range(2)]
+    instances = [
+        {"frame_id": frame, "instances": [
+            {"keypoints": values[frame, who, :, :2].tolist(), "keypoint_scores": values[frame, who, :, 2].tolist()}
+            for who in range(2)]}
+        for frame in range(2)
+    ]  # fmt: skip
+    return [_json(one) for one in (results, named, {"images": images, "annotations": results}, instances)]
+
+
+def bvh_texts() -> list[bytes]:
+    """STICK, with two frames and with three, its root turned and moved."""
+    joints = "".join(
+        f"JOINT {name}\n{{\nOFFSET 0.1 {place} 0\nCHANNELS 3 Zrotation Xrotation Yrotation\n}}\n"
+        for place, name in enumerate(STICK.joints[1:], 1)
+    )
+    head = (
+        "HIERARCHY\nROOT hip\n{\nOFFSET 0 0 0\nCHANNELS 6 Xposition Yposition Zposition Zrotation Yrotation Xrotation\n"
+    )
+    texts = [
+        f"{head}{joints}}}\nMOTION\nFrames: {frames}\nFrame Time: 0.02\n" + _table(frames, 12, " ", "%.2f").decode()
+        for frames in (2, 3)
+    ]
+    return [text.encode() for text in (*texts, texts[0].replace("\n", "\r\n"))]
+
+
+def trc_texts() -> list[bytes]:
+    """Two and three frames of STICK's joints, one of them not seen in one."""
+    names = "\t\t\t".join(STICK.joints)
+    heads = [
+        "PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\n"
+        f"60\t60\t{frames}\t3\tmm\nFrame#\tTime\t{names}\n\t\tX1\tY1\tZ1\n"
+        for frames in (2, 3)
+    ]
+    rows = [
+        f"{at + 1}\t{at / 60:.3f}\t{row.decode()}\n" for at, row in enumerate(_table(3, 9, "\t", "%.1f").splitlines())
+    ]
+    texts = [
+        heads[0] + "".join(rows[:2]),
+        heads[1] + "".join(rows),
+        heads[0] + rows[0] + "2\t0.017\t1\t2\t3\t\t\t\t4\t5\t6\n",
+    ]
+    return [text.encode() for text in texts]
+
+
+def acclaim_pairs() -> list[bytes]:
+    """A skeleton called as STICK's joints are, and an AMC of two and of three frames."""
+    bones = "".join(
+        f"begin\nid {at}\nname {name}\ndirection 0 1 {at}\nlength 2.5\naxis 10 0 20 XYZ\ndof rx rz\nend\n"
+        for at, name in enumerate(("left", "right"))
+    )
+    skeleton = (
+        ":units\nlength 0.45\nangle deg\n:root\norder TX TY TZ RX RY RZ\naxis XYZ\nposition 0 0 0\norientation 0 0 0\n"
+        f":bonedata\n{bones}:hierarchy\nbegin\nroot left right\nend\n"
+    )
+    frames = [f"{at}\nroot 1 2 3 10 20 {at}\nleft 4 5\nright 6 {at}\n" for at in (1, 2, 3)]
+    motions = [":FULLY-SPECIFIED\n:DEGREES\n" + "".join(frames[:count]) for count in (2, 3)]
+    pairs = [motion.encode() + SEPARATOR + skeleton.encode() for motion in motions]
+    return [*pairs, pairs[0].replace(b":DEGREES", b":RADIANS")]

@@ -81,6 +81,7 @@ def test_bvh_as_a_recording():
         (("OFFSET 0.1", "OFFSET x"), "line 8: 'x' is not a number"),
         (("CHANNELS 3 Z", "CHANNELS 4 Z"), "are no channels"),
         (("CHANNELS 3 Zrotation", "CHANNELS 3 Zrot"), "are no channels"),
+        (("CHANNELS 3 Zrotation", "CHANNELS 1 Xposition\n        CHANNELS 3 Zrotation"), "are no channels"),
         (("JOINT Spine", "JOINT Hips"), "two joints are called 'Hips'"),
         (("Frame Time: 0.02", "Frame Time: 0"), "Frame Time is 0 seconds"),
         (("-0.2", "-0.2 7"), "'OFFSET' is not of a BVH's hierarchy"),

@@ -95,7 +95,8 @@ def _read_hierarchy(lines: list[list[str]]) -> tuple[list[Joint], int]:
         elif first == "CHANNELS" and open_:
             named = [word.lower() for word in words[2:]]
             known = all(name[:1] in AXES and name[1:] in ("position", "rotation") for name in named)
-            if words[1:2] != [str(len(named))] or not known or len(set(named)) < len(named):
+            whole = words[1:2] == [str(len(named))] and len(set(named)) == len(named)
+            if not whole or not known or joints[open_[-1]].columns:
                 raise BadRecording(f"{where}: {' '.join(words)[:60]!a} are no channels")
             joints[open_[-1]].columns = {name: columns + place for place, name in enumerate(named)}
             columns += len(named)
