@@ -67,6 +67,14 @@ def test_mediapipe_csv_with_a_word_before_the_numbers_and_frames_left_out():
     ]
 
 
+def test_a_number_too_many_is_no_landmark():
+    values = landmarks()
+    rows = np.concatenate([values.reshape(4, -1), np.ones((4, 1))], axis=1)
+    poses = read_poses(table([*header_of("from zero"), "v33"], rows.tolist()), "a.csv")
+    np.testing.assert_array_equal(poses.values_MTVC[0], values[..., :3])
+    assert [note.text for note in poses.notes] == ["not read: 'v33'"]
+
+
 @pytest.mark.parametrize("named", [True, False])
 def test_mediapipe_csv_a_line_a_landmark(named):
     values = landmarks()

@@ -129,6 +129,7 @@ def _columns(names: Sequence[str]) -> dict[Place, int]:
                 numbers.add(place[0])
         if numbers and min(numbers) == 1 and max(numbers) == COUNT:
             found = {(landmark - 1, value): column for (landmark, value), column in found.items()}
+        found = {place: column for place, column in found.items() if place[0] < COUNT}
         if all((landmark, value) in found for landmark in range(COUNT) for value in (0, 1)):
             return found
     return {}
