@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -298,6 +299,8 @@ def test_somebody_far_away_is_another():
     body = np.random.default_rng(1).uniform(0, 100, (17, 2))
     found = follow_people(np.arange(3.0), np.stack([body, body + 500, body + 10]))
     assert found.tolist() == [0, 1, 0]
+    with warnings.catch_warnings(action="error"):
+        assert follow_people(np.arange(2.0), np.stack([body, body + 1e300])).tolist() == [0, 1]
 
 
 def test_who_is_not_told_is_said_where_several_are_seen():

@@ -64,6 +64,7 @@ def _extent(places_VC: NDArray[np.float64]) -> float:
 
 def _way(one_VC: NDArray[np.float64], other_VC: NDArray[np.float64]) -> float:
     """The mean distance of the joints seen in both; infinite if there are none."""
-    distance_V = np.linalg.norm(one_VC - other_VC, axis=1)
+    with np.errstate(over="ignore"):  # too far is far enough
+        distance_V = np.linalg.norm(one_VC - other_VC, axis=1)
     seen_V = np.isfinite(distance_V)
     return float(distance_V[seen_V].mean()) if seen_V.any() else np.inf
