@@ -37,7 +37,7 @@ from hacm.recordings.notes import reason_of
 from hacm.recordings.poses import PoseReader, Poses, openpose
 from hacm.recordings.poses.contents import Sighting
 from hacm.recordings.poses.json_text import decode_json
-from hacm.recordings.poses.reader import SKELETON, is_poses, read_poses
+from hacm.recordings.poses.reader import SKELETON, NoPoses, is_poses, read_poses
 from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
 from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
 from hacm.recordings.prepared.clips import PreparedReader
@@ -132,6 +132,9 @@ class Finder:
             beside = beside | _find_asf(member.path, companions)
             try:
                 yield from self.read(RawRecording(name, member, beside))
+            except NoPoses as reason:
+                if pack == given and not is_pack(pack):  # of all files, this one was asked for
+                    yield Excluded(name, source, reason_of(reason))
             except BadRecording as reason:
                 yield Excluded(name, source, reason_of(reason))
         yield from self._read_frames(pack, given)

@@ -35,7 +35,20 @@ STRATEGIES = {
 
 
 def test_all_are_there() -> None:
-    assert sorted(skeleton.joints for skeleton in SKELETONS.values()) == [11, 15, 17, 19, 20, 20, 22, 25, 25, 26, 35]
+    assert sorted(skeleton.joints for skeleton in SKELETONS.values()) == [
+        11,
+        15,
+        17,
+        19,
+        19,
+        20,
+        20,
+        22,
+        25,
+        25,
+        26,
+        35,
+    ]
 
 
 def moving_clips(skeleton: Skeleton) -> Clips:

@@ -116,6 +116,16 @@ def test_what_cannot_be_read_is_named(tmp_path):
     assert found[0].source == f"{tmp_path}/a.skeleton"
 
 
+def test_json_that_holds_no_poses_is_told_only_of_the_file_that_was_asked_for(tmp_path):
+    np.save(tmp_path / "wave.npy", np.zeros((5, 20, 3)))
+    (tmp_path / "receipt.json").write_text('{"files": []}')
+    (tmp_path / "cut.json").write_text('{"files": [')
+    found = {one.identity.name if isinstance(one, Recording) else one.name: one for one in FINDER.find(tmp_path)}
+    assert set(found) == {"wave", "cut"}
+    (refused,) = FINDER.find(tmp_path / "receipt.json")
+    assert "none of the known forms" in str(refused.reason)
+
+
 def test_arrays_need_no_label_and_no_rate(tmp_path):
     joints = RNG.normal(size=(2, 5, 20, 3)).astype(np.float32)
     np.save(tmp_path / "x.npy", joints)

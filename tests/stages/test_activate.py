@@ -59,7 +59,7 @@ def test_variants_seeds_protocols_and_transfer(place):
     [
         ("utd-mhad-xview", "unknown benchmark 'utd-mhad-xview'"),
         ("utd-mhad-xsub kinect-sim-xview", "no recipe for kinect-sim-xview"),
-        ("utd-mhad-xsub --variants hcam", "'hcam' is unknown; known: hacm, random, "),
+        ("utd-mhad-xsub --variants hcam", "'hcam' is unknown; known: hacm, pomo, "),
         ("utd-mhad-xsub --seeds -1", "--seeds"),
         ("utd-mhad-xsub --seeds one", "must be a whole number from 0"),
         ("utd-mhad-xsub --transfer-from utd-mhad-xsub", "give both, or neither"),

@@ -31,10 +31,14 @@ SKELETON = "skeleton"
 """The role of an ASF, which belongs to every AMC."""
 
 
+class NoPoses(BadRecording):
+    """The file is sound, and says something else than poses, as many a JSON beside recordings does."""
+
+
 def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
     """What a file holds, by its content; skeleton: of an AMC its ASF.
 
-    BadRecording if it is damaged, or of no format that is known here.
+    BadRecording if it is damaged; NoPoses if it is of no format that is known here.
     """
     suffix = PurePosixPath(path).suffix.lower()
     for ending, text in TEXT_FORMATS.items():
@@ -50,7 +54,7 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
     for module in JSON_FORMATS.values():
         if module.fits(content):
             return module.read(content)
-    raise BadRecording(f"JSON of none of the known forms: {', '.join(JSON_FORMATS)}")
+    raise NoPoses(f"JSON of none of the known forms: {', '.join(JSON_FORMATS)}")
 
 
 def is_poses(data: bytes, path: str) -> bool:
