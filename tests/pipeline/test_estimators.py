@@ -394,6 +394,8 @@ def test_a_file_that_is_cut_is_one_line(cut):
 def test_arrays_and_tables_of_another_kind_are_read_as_before(tmp_path):
     np.savetxt(tmp_path / "a.csv", RNG.normal(size=(4, 75)), delimiter=",")
     (tmp_path / "b.json").write_text("{}")
-    first, second = Finder(ArrayReader(KINECT_V2, fps=30.0, nameless=True)).find(tmp_path)
+    finder = Finder(ArrayReader(KINECT_V2, fps=30.0, nameless=True))
+    (first,) = finder.find(tmp_path)  # a JSON without poses is no recording, unless it is asked for
+    (second,) = finder.find(tmp_path / "b.json")
     assert isinstance(first, Recording)
     assert isinstance(second, Excluded)
