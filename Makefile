@@ -28,7 +28,7 @@ report: $(READY)
 test: $(READY_DEV)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-# The tests that need no whole project, in a minute.
+# The tests that need no whole project: some five minutes on two cores.
 quick: $(READY_DEV)
 	@python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not slow and not cluster and not network"
 
