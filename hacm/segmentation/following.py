@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hacm.errors import BadRecording, ImplausibleRecording, UserError
 from hacm.models.model import Model
 from hacm.recordings import Identity, Recording
-from hacm.segmentation.segmenting import Settings
+from hacm.segmentation.segmenting import Settings, strangeness_of
 from hacm.segmentation.spans import STRANGE
 from hacm.segmentation.windows import Windowing
 
@@ -105,15 +105,12 @@ def _describe(
                 raise  # the first window must be plausible
             continue
         (said,) = model.describe([taken])
-        familiarity = model.description.familiarity
-        strange = (
-            familiarity is not None and said.distance is not None and said.distance > STRANGE * familiarity.threshold
-        )
+        strangeness = strangeness_of(model, said)
         yield Moment(
             start=round((count - len(frames)) / fps, 3),
             end=round(count / fps, 3),
             person=person + 1,
-            label=None if strange else said.label,
+            label=None if strangeness is not None and strangeness > STRANGE else said.label,
             probability=round(said.probability, 4),
             delay=round(time.perf_counter() - begin, 4),
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import ImplausibleRecording, UserError
 from hacm.models.building import CLIPS_AT_ONCE, in_batches
-from hacm.models.model import Doubt, Model, People, Taken
+from hacm.models.model import Doubt, Model, People, Prediction, Taken
 from hacm.recordings import Recording
 from hacm.segmentation.spans import CHANGE, Span, find_spans
 from hacm.segmentation.windows import Window, Windowing, cut, seen_windows
@@ -74,10 +74,15 @@ def describe_windows(
         for batch in in_batches(_take(model, recording, tracks, windows, settings), CLIPS_AT_ONCE)
         for one in model.describe(batch)
     ]
-    familiarity = model.description.familiarity
-    distances = [one.distance for one in said if one.distance is not None]
-    strangeness_N = None if familiarity is None or not distances else np.array(distances) / familiarity.threshold
+    strangeness = [strangeness_of(model, one) for one in said]
+    strangeness_N = None if None in strangeness else np.array(strangeness, dtype=np.float64)
     return np.stack([one.probability_K for one in said]), strangeness_N
+
+
+def strangeness_of(model: Model, said: Prediction) -> float | None:
+    """A window's distance from the nearest training clip over the model's threshold; None where it has none."""
+    familiarity = model.description.familiarity
+    return None if familiarity is None or said.distance is None else said.distance / familiarity.threshold
 
 
 def _take(
