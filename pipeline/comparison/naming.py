@@ -66,6 +66,16 @@ class ResultKey:
         )
 
 
+def key_of_name(name: str) -> ResultKey:
+    """The result that is called so; the inverse of str. ValueError for another text."""
+    match name.split("/"):
+        case [benchmark, word] if word == BASELINE:
+            return ResultKey(benchmark, BASELINE, None, BASELINE)
+        case [benchmark, variant, seed, protocol] if seed.startswith("seed-"):
+            return ResultKey(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
+    raise ValueError(f"{name}: no result's name")
+
+
 def key_of_metrics(metrics: Path) -> ResultKey | None:
     """The result whose metrics.json that is; None if it is no result's."""
     match metrics.parts:

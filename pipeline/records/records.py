@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hacm.errors import UserError, name_some
 from hacm.files import check_seal, replace_file, seal
-from pipeline.comparison.naming import BASELINE, PRETRAIN, ResultKey
+from pipeline.comparison.naming import PRETRAIN, ResultKey, key_of_name
 from pipeline.comparison.result_sets import METRICS, ResultSet
 from pipeline.report.predictions import Hits
 from pipeline.results.writing import PREDICTIONS
@@ -109,7 +109,6 @@ class BenchmarkRecords:
         return found
 
     def _read_predictions(self, key: ResultKey, results: ResultSet) -> pl.DataFrame:
-        results.details(key)  # fetched, for the predictions' checksum is in it
         table = pl.read_parquet(results.table(key, PREDICTIONS)).sort("name")
         if not self.clips.is_empty() and not table.select(CLIP).equals(self.clips.select(CLIP)):
             raise UserError(f"{key}: was not measured on the test clips of the other records of {self.benchmark}")
@@ -118,7 +117,7 @@ class BenchmarkRecords:
     @property
     def keys(self) -> list[ResultKey]:
         """Every result that is recorded."""
-        return [parse_key(name) for name in self.facts]
+        return [key_of_name(name) for name in self.facts]
 
     def figures(self, key: ResultKey) -> dict[str, Any]:
         """The flat figures of a result."""
@@ -138,16 +137,6 @@ class BenchmarkRecords:
     def subject_N(self) -> NDArray[np.int64]:
         """Who performs each clip."""
         return self.clips["subject"].cast(pl.Int64).to_numpy()
-
-
-def parse_key(name: str) -> ResultKey:
-    """The result that is called so; the inverse of str. ValueError for another text."""
-    match name.split("/"):
-        case [benchmark, word] if word == BASELINE:
-            return ResultKey(benchmark, BASELINE, None, BASELINE)
-        case [benchmark, variant, seed, protocol] if seed.startswith("seed-"):
-            return ResultKey(benchmark, variant, int(seed.removeprefix("seed-")), protocol)
-    raise ValueError(f"{name}: no result's name")
 
 
 def add_results(results: ResultSet) -> list[str]:

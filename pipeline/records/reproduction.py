@@ -12,6 +12,7 @@ from pipeline.records.records import BenchmarkRecords
 from pipeline.report.formatting import p_value
 from pipeline.results.significance import mcnemar
 from pipeline.text_tables import Table
+from pipeline.yaml_tree import flatten_sections
 
 REAL = 0.01
 """Below this p of McNemar's test two results differ by more than chance."""
@@ -63,15 +64,10 @@ def _compare(key: ResultKey, results: ResultSet, records: BenchmarkRecords) -> R
     return Reproduction(str(key), published, top1, moved, len(ours_N), verdict, differs)
 
 
-def _differing_keys(first: Any, second: Any, above: str = "") -> list[str]:
-    """The settings in which two results differ, by dotted key. above: what they are part of, and a point."""
-    if not (isinstance(first, dict) and isinstance(second, dict)):
-        return [] if first == second else [above.removesuffix(".") or "all"]
-    return [
-        key
-        for name in dict.fromkeys([*first, *second])
-        for key in _differing_keys(first.get(name), second.get(name), f"{above}{name}.")
-    ]
+def _differing_keys(first: dict[str, Any] | None, second: dict[str, Any] | None) -> list[str]:
+    """The settings in which two results differ, by dotted key; ridge has none."""
+    ours, theirs = (flatten_sections(settings or {}) for settings in (first, second))
+    return [key for key in dict.fromkeys([*ours, *theirs]) if ours.get(key) != theirs.get(key)]
 
 
 def tabulate(found: list[Reproduction]) -> Table:

@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 
 from hacm.errors import UserError
-from pipeline.comparison.naming import ResultKey
+from pipeline.comparison.naming import ResultKey, key_of_name
 from pipeline.comparison.result_sets import open_result_sets
 from pipeline.records import pages, records, reproduction, tables
-from pipeline.records.records import BenchmarkRecords, add_results, parse_key
+from pipeline.records.records import BenchmarkRecords, add_results
 from pipeline.results.people import Paired, pool
 from pipeline.results.significance import mcnemar
 from pipeline.results.writing import write_details
@@ -120,9 +120,9 @@ def test_a_changed_record_is_noticed(project):
 
 def test_names_are_read_as_they_are_written():
     for key in (probe(), ResultKey(BENCHMARK, "baseline", None, "baseline")):
-        assert parse_key(str(key)) == key
+        assert key_of_name(str(key)) == key
     with pytest.raises(ValueError, match="no result's name"):
-        parse_key("a/b")
+        key_of_name("a/b")
 
 
 def test_tables_against_figures_worked_out_by_hand(project):
