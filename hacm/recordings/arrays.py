@@ -127,10 +127,7 @@ class ArrayReader:
         """The recording in a file's content; what is not read of it is noted. table: of labels, beside the files."""
         place = PurePosixPath(path)
         name = "_".join(self._named(place))
-        told = [("by its name", self._told_by_name(place))]
-        if table is not None:
-            said = label_table.read_labels(table, path, name, self._vocabulary)
-            told.append((f"by {label_table.FILE}", dict(said)))
+        told = self._told_outside(path, name, table)
         read = {".npz": self._read_npz, ".npy": self._read_npy, ".csv": self._read_csv}[place.suffix.lower()]
         content = read(data)
         identity, fps = self._identify(name, [*told, ("inside", content.facts)])
@@ -193,6 +190,14 @@ class ArrayReader:
         """The end of a path that the pattern speaks of, without suffix."""
         depth = self._pattern.depth if self._pattern else self.folders + 1
         return place.with_suffix("").parts[-depth:]
+
+    def _told_outside(self, path: str, name: str, table: RawFile | None) -> list[tuple[str, Facts]]:
+        """What a file's name says of it, and the table of labels beside it."""
+        told = [("by its name", self._told_by_name(PurePosixPath(path)))]
+        if table is not None:
+            said = label_table.read_labels(table, path, name, self._vocabulary)
+            told.append((f"by {label_table.FILE}", dict(said)))
+        return told
 
     def _told_by_name(self, place: PurePosixPath) -> Facts:
         if self._pattern is None:

@@ -110,9 +110,7 @@ class PoseReader(ArrayReader):
         """The recording that poses are, of the file at a path."""
         place = PurePosixPath(path)
         name = "_".join(self._named(place))
-        told = [("by its name", self._told_by_name(place))]
-        if table is not None:
-            told.append((f"by {label_table.FILE}", dict(label_table.read_labels(table, path, name, self._vocabulary))))
+        told = self._told_outside(path, name, table)
         identity, fps = self._identify(name, [*told, ("inside", {} if poses.fps is None else {FPS: poses.fps})])
         values_MTVC, confidence_MTV, unread = self._choose_joints(poses)
         values_MTVC, metres, notes = self._measure(poses, values_MTVC)
