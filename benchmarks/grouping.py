@@ -24,6 +24,7 @@ from hacm.files import write_json
 from hacm.models.building import take_clips
 from hacm.models.clusters import find_groups
 from hacm.models.familiarity import Neighbours
+from hacm.models.retrieval import comparable
 from hacm.protocols.knn import average_precision
 from hacm.settings import AugmentSettings
 from stages.shared.encoders import Encoder, load_encoder
@@ -92,9 +93,8 @@ def measure(benchmark: Benchmark, train_ND: Tensor, test_ND: Tensor) -> dict[str
 
 def search(benchmark: Benchmark, scale: Neighbours, train_ND: Tensor, test_ND: Tensor) -> dict[str, float]:
     """Precision of the first five and mean average precision, as `hacm search` ranks."""
-    gallery_GD, query_ND = ((one - scale.mean_D) / scale.deviation_D for one in (train_ND, test_ND))
+    gallery_GD, query_ND = (comparable(one, scale) for one in (train_ND, test_ND))
     label_G, label_N = (benchmark.clips.label_N[index_N] for index_N in (benchmark.train_index, benchmark.test_index))
-    gallery_GD, query_ND = (torch.nn.functional.normalize(one, dim=1) for one in (gallery_GD, query_ND))
     nearest_N5 = (query_ND @ gallery_GD.T).topk(NEAREST, dim=1).indices
     precision = (label_G[nearest_N5] == label_N[:, None]).double().mean()
     mean = average_precision(query_ND, gallery_GD, label_N, label_G).nanmean()

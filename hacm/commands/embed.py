@@ -27,7 +27,6 @@ import polars as pl
 
 from hacm.errors import USER_MISTAKE, UserError
 from hacm.files import replace_file
-from hacm.models.building import CLIPS_AT_ONCE, in_batches
 from hacm.models.model import Model, Taken
 
 SCHEMA = {"recording": pl.String, "person": pl.String, "frames": pl.Int64, "fps": pl.Float64, "remarks": pl.String}
@@ -44,13 +43,9 @@ def main() -> int:
     rows: list[Row] = []
     unread: list[inputs.Unread] = []
     features: list[np.ndarray] = []
-    for part in in_batches(
-        inputs.counted("recordings read", inputs.read(model, options.paths, options)), CLIPS_AT_ONCE
-    ):
-        taken = [one for one in part if not isinstance(one, inputs.Unread)]
-        unread += [one for one in part if isinstance(one, inputs.Unread)]
+    for taken, features_ND in inputs.encode(model, options.paths, options, unread):
         rows += map(describe, taken)
-        features.append(model.run(taken)[0].cpu().numpy())
+        features.append(features_ND.numpy())
     if rows:
         write(options.out, model, rows, np.concatenate(features))
         print(f"{options.out}: {len(rows)} rows of {features[0].shape[1]} features by {model.name}")

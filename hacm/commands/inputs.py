@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 from hacm.errors import MOST_NAMED, UserError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from hacm.models.model import Doubt, Model, Taken
     from hacm.recordings import Recording
 
@@ -190,6 +192,21 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
                 yield refused(found, error)
             else:
                 yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+
+
+def encode(
+    model: "Model", paths: Iterable[Path], options: argparse.Namespace, unread: list[Unread]
+) -> Iterator[tuple[list["Taken"], "Tensor"]]:
+    """What the model takes, and its features on the CPU, some at a time.
+
+    unread: gets what cannot be used.
+    """
+    from hacm.models.building import CLIPS_AT_ONCE, in_batches
+
+    for batch in in_batches(counted("recordings read", read(model, paths, options)), CLIPS_AT_ONCE):
+        taken = [one for one in batch if not isinstance(one, Unread)]
+        unread += [one for one in batch if isinstance(one, Unread)]
+        yield taken, model.run(taken)[0].cpu()
 
 
 def doubt_of(options: argparse.Namespace) -> "Doubt":

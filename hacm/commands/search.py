@@ -35,7 +35,6 @@ from rich.table import Table
 from torch import Tensor
 
 from hacm.errors import USER_MISTAKE, UserError
-from hacm.models.building import CLIPS_AT_ONCE, in_batches
 from hacm.models.model import Model, Taken
 from hacm.models.retrieval import FeatureFile, Found, nearest
 
@@ -57,11 +56,9 @@ def encode(
     """Names and features of recordings; what cannot be read is put down in `unread`."""
     names: list[str] = []
     parts: list[Tensor] = []
-    for batch in in_batches(inputs.counted("recordings read", inputs.read(model, paths, options)), CLIPS_AT_ONCE):
-        taken = [one for one in batch if not isinstance(one, inputs.Unread)]
-        unread += [one for one in batch if isinstance(one, inputs.Unread)]
+    for taken, features_ND in inputs.encode(model, paths, options, unread):
         names += map(name_of, taken)
-        parts.append(model.run(taken)[0].cpu())
+        parts.append(features_ND)
     return names, torch.cat(parts) if parts else torch.empty(0, 0)
 
 

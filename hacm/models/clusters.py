@@ -9,6 +9,7 @@ Shapes: N recordings, D width, P main directions.
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from hacm.errors import UserError
@@ -63,7 +64,7 @@ def find_groups(
 def _normalised(features_ND: NDArray[np.float32], scale: Neighbours | None) -> NDArray[np.float64]:
     found_ND = features_ND.astype(np.float64)
     if scale is not None:
-        found_ND = (found_ND - scale.mean_D.cpu().double().numpy()) / scale.deviation_D.cpu().double().numpy()
+        found_ND = scale.to("cpu").on_scale(torch.from_numpy(found_ND)).numpy()
     return found_ND / np.maximum(np.linalg.norm(found_ND, axis=1, keepdims=True), 1e-12)
 
 

@@ -36,11 +36,16 @@ class Neighbours:
         scaled_GD = ((features_GD - mean_D) / deviation_D)[kept_G.to(features_GD.device)]
         return cls(scaled_GD.to(torch.float16).to(torch.float32), mean_D, deviation_D)
 
+    def on_scale(self, features_ND: Tensor) -> Tensor:
+        """Features on the training clips' scale."""
+        return (features_ND - self.mean_D) / self.deviation_D
+
     def distance(self, features_ND: Tensor) -> Tensor:
         """(N,): of each clip, the distance to the nearest training clip."""
-        scaled_ND = (features_ND - self.mean_D) / self.deviation_D
         # Not by products of the two: clips that are equal must be at distance 0.
-        distance_NG = torch.cdist(scaled_ND, self.features_GD, compute_mode="donot_use_mm_for_euclid_dist")
+        distance_NG = torch.cdist(
+            self.on_scale(features_ND), self.features_GD, compute_mode="donot_use_mm_for_euclid_dist"
+        )
         return distance_NG.amin(1) / features_ND.shape[1] ** 0.5
 
     def to(self, device: str | torch.device) -> "Neighbours":

@@ -7,7 +7,6 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -36,12 +35,12 @@ def nearest(query_QD: Tensor, chunks: Iterable[Tensor], k: int, scale: Neighbour
     chunks: the clips' features, (N, D) each. scale: features are compared less the training clips' mean and over their
     deviation, where the model knows them.
     """
-    query_QD = _comparable(query_QD, scale)
+    query_QD = comparable(query_QD, scale)
     best_Qk = torch.full((len(query_QD), 0), -torch.inf)
     place_Qk = torch.zeros(len(query_QD), 0, dtype=torch.long)
     start = 0
     for chunk_ND in chunks:
-        similarity_QN = query_QD @ _comparable(chunk_ND, scale).T
+        similarity_QN = query_QD @ comparable(chunk_ND, scale).T
         places_QN = torch.arange(start, start + len(chunk_ND)).expand(len(query_QD), -1)
         all_Qn, place_Qn = torch.cat([best_Qk, similarity_QN], 1), torch.cat([place_Qk, places_QN], 1)
         order_Qk = all_Qn.sort(dim=1, descending=True, stable=True).indices[:, :k]
@@ -53,10 +52,11 @@ def nearest(query_QD: Tensor, chunks: Iterable[Tensor], k: int, scale: Neighbour
     ]
 
 
-def _comparable(features_ND: Tensor, scale: Neighbours | None) -> Tensor:
+def comparable(features_ND: Tensor, scale: Neighbours | None) -> Tensor:
+    """Features whose products are cosines, on the CPU; scale: as in `nearest`."""
     features_ND = features_ND.cpu().float()
     if scale is not None:
-        features_ND = (features_ND - scale.mean_D) / scale.deviation_D
+        features_ND = scale.on_scale(features_ND)
     return torch.nn.functional.normalize(features_ND, dim=1)
 
 
@@ -115,7 +115,3 @@ class FeatureFile:
                 continue
             part = pl.scan_parquet(self.path).select("features").slice(start, ROWS).collect()
             yield torch.from_numpy(part["features"].to_numpy().copy())
-
-    def row(self, place: int) -> dict[str, Any]:
-        """What the file says of a clip."""
-        return self.rows.row(place, named=True)

@@ -14,7 +14,7 @@ import pytest
 import hacm
 from hacm.commands import embed, inputs, models, predict
 from hacm.errors import UserError
-from hacm.models import finding, folder
+from hacm.models import building, finding, folder
 from tests.helpers import utd_mhad_mat
 from tests.helpers.small_model import CLASSES, TOPOLOGY, build
 
@@ -146,7 +146,7 @@ def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, empty_bo
 @pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
 def test_features_are_written_with_their_names(built, model, recordings, tmp_path, monkeypatch, capsys):
     words = [recordings, "--model", model, "--doubtful", "--people", "apart"]
-    monkeypatch.setattr(embed, "CLIPS_AT_ONCE", 2)
+    monkeypatch.setattr(building, "CLIPS_AT_ONCE", 2)
     assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.parquet") == 1  # broken.npz
     assert call(embed, monkeypatch, *words, "--out", tmp_path / "f.npz") == 1
     said = capsys.readouterr()
