@@ -16,6 +16,13 @@ def test_commands_of_the_experiments_run(project_copy):
         "git commit -qm it",
     ):
         run(project_copy, *command.split())
+    lines = shell_lines(page, "A first change")
+    assert len(lines) == 8
+    assert lines[0] == ". .venv/bin/activate"  # the tests run in that environment already
+    said = {line: run(project_copy, "sh", "-ec", line).stdout for line in lines[1:]}
+    assert "masking.ratio" in next(text for line, text in said.items() if line.startswith("dvc params diff"))
+    assert "ingest.limit" in run(project_copy, "dvc", "params", "diff").stdout
+    run(project_copy, "sh", "-ec", "git checkout params.yaml && dvc repro")
     told = [run(project_copy, "sh", "-ec", line).stdout for line in shell_lines(page, "1. DVC's commands")]
     assert "k5" in told[3]
     assert "top1" in told[3]
