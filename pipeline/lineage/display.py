@@ -81,6 +81,29 @@ def show_clip(console: Console, facts: dict[str, Any]) -> None:
         _write(console, escape(line))
 
 
+def show_published(console: Console, facts: dict[str, Any]) -> None:
+    """A published result's figures, then where it and its pretraining come from."""
+    _write(console, f"[bold]{escape(facts['published'])}[/]: published")
+    if "clip" in facts:
+        _write(console, escape(f"clip {facts['clip']} of subject {facts['subject']}"))
+        _write(console, f"predicted {facts['predicted']}, is {facts['actual']}")
+        return
+    _write(console, ", ".join(f"{key} {value}" for key, value in facts["figures"].items()))
+    parts = {"result": facts, "pretraining": facts["pretraining"]}
+    if facts["pretraining"] is None:
+        del parts["pretraining"]
+    show_tables(console, [table for title, part in parts.items() for table in _published_tables(title, part)])
+
+
+def _published_tables(title: str, part: dict[str, Any]) -> list[Table]:
+    def shown(key: str, value: Any) -> str:
+        return _describe_machine(value) if key == "machine" else str(value)
+
+    origin = [(key, shown(key, value)) for key, value in part["origin"].items()]
+    settings = [(key, json.dumps(value)) for key, value in part["settings"].items()]
+    return [_table(f"{title}: origin", ("", ""), origin), _table(f"{title}: settings", ("setting", "value"), settings)]
+
+
 def show_recording(console: Console, facts: dict[str, Any]) -> None:
     """Raw files, clips and parts, a line each."""
     lines = []

@@ -11,7 +11,10 @@ def command_line() -> command.Parser:
     parser = command.parser(__doc__, example="behind results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear")
     directions = parser.add_subparsers(dest="direction", required=True, metavar="DIRECTION")
     backward = directions.add_parser("behind", help="from a result to the raw files, parameters, code and checkpoint")
-    backward.add_argument("thing", metavar="RESULT", help="a file, with or without :METRIC, or a stage such as report")
+    backward.add_argument(
+        "thing", metavar="RESULT", help="a file, with or without :METRIC, a stage such as report, or"
+        " published:BENCHMARK/VARIANT/seed-N/PROTOCOL, a figure of docs/results.md"
+    )  # fmt: skip
     backward.add_argument("--rev", help="as recorded in this git revision's dvc.lock")
     backward.add_argument("--clip", metavar="NAME", help="of this clip alone: raw file, cleaning, part, prediction")
     backward.add_argument("--files", action="store_true", help="list every raw recording, a line each")
@@ -32,22 +35,35 @@ import argparse
 import json
 from typing import Any
 
-from hacm.errors import FailedCheck, name_some
+from hacm.errors import FailedCheck, UserError, name_some
 from pipeline.graph.revisions import read_lock_at
 from pipeline.lineage import affected, behind, display
 from pipeline.lineage.artefacts import ArtefactReader
 from pipeline.lineage.clip_history import trace_clip
+from pipeline.lineage.published import PREFIX, describe_published, describe_published_clip
 from pipeline.lineage.recorded_graph import RecordedGraph
 from stages.shared.progress import table_console
 
 
 def main() -> None:
     options = command_line().parse_args()
+    if options.direction == "behind" and options.thing.startswith(PREFIX):
+        show_published(options)
+        return
     graph = RecordedGraph.read()
     try:
         (show_behind if options.direction == "behind" else show_affected)(graph, options)
     finally:
         graph.keep_hashes()
+
+
+def show_published(options: argparse.Namespace) -> None:
+    """Behind a published figure: its record. UserError for options that ask about a run that is here."""
+    if options.rev or options.files or options.strict:
+        raise UserError(f"{options.thing}: --rev, --files and --strict are about runs that are here, not about records")
+    text, clip = options.thing, options.clip
+    facts = describe_published_clip(text, clip) if clip else describe_published(text)
+    show(facts, lambda console, found, _: display.show_published(console, found), options)
 
 
 def show_behind(graph: RecordedGraph, options: argparse.Namespace) -> None:
