@@ -4,8 +4,8 @@ A multiplication and an addition are two operations. Counted are matrix products
 joints; what is left (norms, GELU, softmax, the optimiser) is little arithmetic and shows in the bytes. Attention's way
 back is counted as if it recomputed nothing, as model FLOP utilisation is usually told.
 
-Symbols as in hacm: T frames, S segments, J token joints, R root joints, L = S·J tokens, K kept tokens, P values of a
-patch, D width.
+Symbols as in hacm: T frames, S segments, J token joints, R root joints, L = S·J tokens, K kept tokens, Q predicted
+tokens, P values of a patch, D width.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,9 @@ class Sizes:
     roots: int
     tokens: int
     kept: int
+    predicted: int
     patch: int
+    target: int
     dim: int
     hidden: int
 
@@ -72,7 +74,9 @@ class Sizes:
             roots=len(skeleton.roots),
             tokens=segments * joints,
             kept=kept,
+            predicted=max(1, round(settings.loss.predicted * (segments * joints - kept))),
             patch=model.segment * COORDINATES,
+            target=model.segment * COORDINATES * (2 if settings.loss.target == "both" else 1),
             dim=model.dim,
             hidden=int(model.dim * model.mlp_ratio),
         )
@@ -86,15 +90,24 @@ def count_step(settings: TrainSettings, skeleton: Skeleton, sequences: int, para
         "embedding": _embedding(size, size.tokens) + _embedding(size, 2 * size.kept),  # of the kept ones there and back
         "criteria of masking": _criteria(settings, size),
         "encoder, kept tokens": _blocks(size, size.kept, model.encoder_blocks),
-        "decoder, all tokens": _linear(size.kept, size.dim, size.dim)
-        + _blocks(size, size.tokens, model.decoder_blocks)
-        + _linear(size.tokens, size.dim, size.patch),
+        **_decoder(settings, size),
     }
     counted = {name: Work(part.flops * sequences, part.bytes * sequences) for name, part in parts.items()}
     if settings.loss.contrast:
         counted["contrast"] = Work(3 * FORWARD_AND_BACK * 2 * sequences**2 * size.dim)
     counted["parameters and optimiser"] = Work(0, parameters * FLOAT * PARAMETER_TRIPS)
     return counted
+
+
+def _decoder(settings: TrainSettings, size: Sizes) -> dict[str, Work]:
+    """The part that predicts, by its name."""
+    blocks = settings.model.decoder_blocks
+    embedding = _linear(size.kept, size.dim, size.dim)
+    if settings.model.decoder == "cross_attention":
+        head = _linear(size.predicted, size.dim, size.target)
+        return {"decoder, predicted tokens": embedding + _cross_blocks(size, blocks) + head}
+    head = _linear(size.tokens, size.dim, size.target)
+    return {"decoder, all tokens": embedding + _blocks(size, size.tokens, blocks) + head}
 
 
 def _linear(tokens: int, wide: int, narrow: int) -> Work:
@@ -131,6 +144,15 @@ def _blocks(size: Sizes, tokens: int, blocks: int) -> Work:
     attention = 2 * 2 * tokens**2 * size.dim
     width = BLOCK_TENSORS * size.dim + 2 * size.hidden
     return Work(blocks * FORWARD_AND_BACK * (linear + attention), blocks * TRIPS * FLOAT * tokens * width)
+
+
+def _cross_blocks(size: Sizes, blocks: int) -> Work:
+    """Blocks in which the predicted tokens look at the kept ones: those give keys and values, and nothing else."""
+    linear = 2 * size.predicted * size.dim * (2 * size.dim + 2 * size.hidden) + 2 * size.kept * size.dim * 2 * size.dim
+    attention = 2 * 2 * size.predicted * size.kept * size.dim
+    queries = (BLOCK_TENSORS - 2) * size.dim + 2 * size.hidden
+    values = size.predicted * queries + size.kept * 2 * size.dim
+    return Work(blocks * FORWARD_AND_BACK * (linear + attention), blocks * TRIPS * FLOAT * values)
 
 
 def count_augmentation(settings: TrainSettings, augment: AugmentSettings, skeleton: Skeleton, sequences: int) -> Work:

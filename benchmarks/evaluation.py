@@ -21,6 +21,7 @@ from benchmarks.made_up import CLASSES, KINECT, NTU_TEST, NTU_TRAIN, make_clips
 from benchmarks.measure import growth
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import compare_to_floor
+from hacm.devices import choose_device
 from hacm.evaluation import metrics
 from hacm.evaluation import probe as linear_probe
 from hacm.evaluation.features import extract
@@ -28,7 +29,6 @@ from hacm.files import write_json
 from hacm.model.network import HACM
 from hacm.protocols import knn, linear
 from hacm.settings import TrainSettings
-from stages.shared import command
 
 MINUTE = 60
 
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--gallery", type=int, default=NTU_TRAIN, help="training clips")
     parser.add_argument("--queries", type=int, default=NTU_TEST, help="test clips")
     options = parser.parse_args()
-    device = torch.device(command.choose_device(options.device))
+    device = torch.device(choose_device(options.device))
     settings = find_recipe(options.config)
     measured = measure(settings, device, options.clips, options.gallery, options.queries)
     found = {"config": options.config, **facts(device), **measured}

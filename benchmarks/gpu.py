@@ -1,157 +1,137 @@
-"""All that a GPU should be asked, in one run, with the tables printed and the figures written.
+"""All that a GPU should be asked, in parts that each write their figures at once, the most telling first.
 
-    python -m benchmarks.gpu [--steps 200] [--clips 64] [--released FOLDER] [--json FILE]
+    python -m benchmarks.gpu --out FOLDER [--steps 20] [--minutes 10] [--parts steps curves …] [--released FOLDER]
 
-1. float32 eager and bfloat16 compiled train on the same made-up clips from the same weights with the same draws: both
-   loss curves, and how far apart they are beside what a float32 run with other draws shows.
-2. Each one's clips/s, model FLOP utilisation and projected hours for NTU-60 (40,091 clips × 500 epochs).
-3. A step with loading beside one on a fixed batch; whether a step waits for the device anywhere.
-4. Both beside the textbook step, and beside the released code with --released (benchmarks.side_by_side).
-5. Frozen features, linear probe and k-NN at NTU-60's size.
+    steps       a step of the published recipe and of pomo, in float32 and bfloat16: time, utilisation, what bounds it
+    curves      the same losses in bfloat16 as in float32, beside what other draws do to them
+    compiled    the same recipes through torch.compile
+    memory      peak memory and clips per second at batches up to sixteen times the recipe's, beside what is predicted
+    loading     a step with loading beside one on a fixed batch
+    evaluation  frozen features, linear probe and k-NN at NTU-60's size
+    beside      whole steps beside the textbook step, and with --released beside the released code, see side_by_side
 
---device cpu with small --steps and --clips goes through the same motions without a GPU.
+Each part is a process of its own with a time limit and writes FOLDER/PART.json after every figure. One that fails, or
+takes too long, keeps what it has measured, with the reason under "error", and the next one runs. All together they take
+--minutes at most. Needs torch, NumPy, Rich and PyYAML; evaluation needs pydantic as well. Without a GPU, a small model
+goes through the same motions: --device cpu --small --steps 2 --clips 2 --rounds 1.
 """
 
 import argparse
-import statistics
-from dataclasses import replace
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 from typing import Any
 
-import torch
-from rich.console import Console
-from rich.table import Table
+from benchmarks.processes import PROJECT
+from hacm.command_line import Parser, add_device
+from hacm.files import read_json, write_json
 
-from benchmarks import evaluation, loading, side_by_side, step
-from benchmarks.hardware import wait_for
-from benchmarks.made_up import KINECT, NTU_TEST, NTU_TRAIN, make_clips
-from benchmarks.recipes import add_options, facts, find_recipe
-from hacm.files import write_json
-from hacm.settings import TrainSettings
-from hacm.training.engine import Pretraining
-from stages.shared import command
+LIMITS = {"steps": 150, "curves": 120, "compiled": 300, "memory": 120, "loading": 60, "evaluation": 120, "beside": 120}
+"""The parts in their order, and after how many seconds each is ended."""
 
-CURVE_CLIPS = 16  # batches in the set that the curves are trained on
+LEAST_SECONDS = 15
+"""A part that would have less than this is not begun: loading torch takes some of it."""
+
+SAID = 2000  # characters of what a part that crashed wrote last
+NTU_CLIPS, NTU_QUERIES = 40_091, 16_487  # NTU RGB+D, cross-subject: training and test clips
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser("benchmarks.gpu", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where each part's JSON is written")
+    parser.add_argument("--steps", type=int, default=20, help="timed in each place; a loss curve has ten times as many")
+    parser.add_argument("--clips", type=int, default=64, help="a step's clips")
+    parser.add_argument("--rounds", type=int, default=5, help="of what takes turns")
+    parser.add_argument("--gallery", type=int, default=NTU_CLIPS, help="training clips of the evaluation")
+    parser.add_argument("--queries", type=int, default=NTU_QUERIES, help="test clips of the evaluation")
+    parser.add_argument("--minutes", type=float, default=10, help="for everything together")
+    parser.add_argument("--parts", nargs="+", choices=LIMITS, default=list(LIMITS), help="these alone")
+    parser.add_argument("--released", type=Path, metavar="FOLDER", help="a mended checkout of the released code")
+    parser.add_argument("--small", action="store_true", help="a small model, to try this program out")
+    parser.add_argument("--compiler", default="inductor", help="torch.compile's backend")
+    parser.add_argument("--part", choices=LIMITS, help=argparse.SUPPRESS)  # this process is that part
+    add_device(parser)
+    options = parser.parse_args(arguments)
+    options.out = options.out.resolve()
+    options.arguments = [*arguments, "--out", str(options.out)]  # the parts run in the project's folder
+    if options.released:
+        options.released = options.released.resolve()
+        options.arguments += ["--released", str(options.released)]
+    return options
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_options(parser)
-    parser.add_argument("--clips", type=int, default=64, help="a step's clips")
-    parser.add_argument("--steps", type=int, default=200, help="of each loss curve")
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--gallery", type=int, default=NTU_TRAIN)
-    parser.add_argument("--queries", type=int, default=NTU_TEST)
-    parser.add_argument("--released", help="a mended checkout of the released code, see benchmarks.side_by_side")
-    options = parser.parse_args()
-    device = torch.device(command.choose_device(options.device))
-    found = run_all(options, device)
-    if options.json:
-        write_json(options.json, found)
+    options = parse(sys.argv[1:])
+    if options.part:
+        from benchmarks.gpu_parts import work
+
+        work(options)
+        return
+    options.out.mkdir(parents=True, exist_ok=True)
+    failed = run_parts(options)
+    if failed:
+        sys.exit(f'error: {", ".join(failed)} failed; see {options.out}/PART.json, "error"')
 
 
-def run_all(options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """Every part, shown as soon as it is there."""
-    console = Console()
-    eager = find_recipe(options.config, options.clips)
-    fast = as_fast(eager)
-    found: dict[str, Any] = {"config": options.config, **facts(device)}
-    found["curves"] = compare_curves(eager, fast, device, options.steps)
-    show_curves(found["curves"], console)
-    found["waits"] = {name: waits(settings, device) for name, settings in (("eager", eager), ("fast", fast))}
-    console.print(f"a step waits for the device: {found['waits']}")
-    for name, settings in (("float32 eager", eager), ("bfloat16 compiled", fast)):
-        console.rule(name)
-        described = {"config": f"{options.config}, {name}", **facts(device)}
-        found[name] = described | step.measure(settings, 1, device, options.rounds)
-        step.show(found[name])
-        found[f"{name}, loading"] = described | loading.measure(settings, device, options.rounds)
-        loading.show(found[f"{name}, loading"])
-    console.rule("beside the others")
-    found["side by side"] = beside(options, fast, device)
-    console.rule("evaluation")
-    evaluated = evaluation.measure(eager, device, 4 * options.clips, options.gallery, options.queries)
-    found["evaluation"] = {"config": options.config, **facts(device), **evaluated}
-    evaluation.show(found["evaluation"])
-    return found
+def run_parts(options: argparse.Namespace) -> list[str]:
+    """Every part, one after the other, a line for each; the names of those that failed."""
+    end = time.monotonic() + 60 * options.minutes
+    failed = []
+    for name in [part for part in LIMITS if part in options.parts]:
+        begin = time.monotonic()
+        path = options.out / f"{name}.json"
+        path.unlink(missing_ok=True)
+        error = run_part(name, options, min(LIMITS[name], end - begin))
+        found = read_json(path) if path.exists() else {"part": name, "summary": ""}
+        found |= {"seconds": round(time.monotonic() - begin, 1), "error": error or found.get("error")}
+        write_json(path, found)
+        if found["error"]:
+            failed.append(name)
+        print(describe(found), flush=True)
+    return failed
 
 
-def as_fast(settings: TrainSettings) -> TrainSettings:
-    """bfloat16 blocks, compiled."""
-    return replace(settings, pretrain=replace(settings.pretrain, precision="bfloat16", compile=True))
+def run_part(name: str, options: argparse.Namespace, seconds: float) -> str | None:
+    """One part in a process of its own; why it ended early, or None."""
+    if seconds < LEAST_SECONDS:
+        return f"not begun: of --minutes {options.minutes:g} less than {LEAST_SECONDS} s are left"
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.gpu", *options.arguments, "--part", name],
+        cwd=PROJECT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # it may start processes too, which end with it
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            end_with_all_it_started(process)
+            return f"ended after {seconds:.0f} s; what it had measured by then is kept"
+        except BaseException:
+            end_with_all_it_started(process)
+            raise
+    return None if process.returncode == 0 else f"exit code {process.returncode}: {said[-SAID:].strip()}"
 
 
-def train(settings: TrainSettings, device: torch.device, steps: int, seed: int) -> list[float]:
-    """The losses of so many steps on made-up clips, whatever the seed the same clips; read once, at the end."""
-    clips = make_clips(CURVE_CLIPS * settings.pretrain.batch)
-    warm = replace(settings.pretrain, warmup_epochs=1)
-    run = Pretraining(
-        clips,
-        torch.arange(len(clips)),
-        KINECT,
-        replace(settings, pretrain=warm),
-        seed=seed,
-        device=str(device),
-    )
-    sums = []
-    for _ in range(steps):
-        run.advance()
-        sums.append(run.sums[0].clone())
-    return torch.stack(sums).diff(prepend=torch.zeros(1, dtype=torch.float64, device=device)).tolist()
+def end_with_all_it_started(process: subprocess.Popen[str]) -> None:
+    """Kill a part; a GPU that hangs listens to nothing else."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
-def compare_curves(eager: TrainSettings, fast: TrainSettings, device: torch.device, steps: int) -> dict[str, Any]:
-    """Loss curves, and mean relative distances over their second half: of precision, and of other draws (the noise)."""
-    curves = {
-        "float32 eager": train(eager, device, steps, seed=0),
-        "bfloat16 compiled": train(fast, device, steps, seed=0),
-        "float32 eager, other draws": train(eager, device, steps, seed=1),
-    }
-    reference, *others = curves.values()
-    apart = [
-        statistics.mean(abs(a - b) / abs(a) for a, b in zip(reference[steps // 2 :], other[steps // 2 :], strict=True))
-        for other in others
-    ]
-    return {"losses": curves, "apart_by_precision": apart[0], "apart_by_draws": apart[1]}
-
-
-def waits(settings: TrainSettings, device: torch.device) -> bool | None:
-    """Whether a step makes the host wait for the device; None without CUDA, where the question has no answer."""
-    if device.type != "cuda":
-        return None
-    run = step.start_run(settings, 1, device)
-    for _ in range(3):
-        run.advance()
-    wait_for(device)
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        run.advance()
-    except RuntimeError:
-        return True
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
-    return False
-
-
-def beside(options: argparse.Namespace, fast: TrainSettings, device: torch.device) -> dict[str, Any]:
-    """Whole steps, ours as fast as it goes, beside the others in float32 as they are."""
-    arguments = ["--whole", "--fast", "--clips", str(options.clips), "--device", str(device)]
-    arguments += ["--config", options.config, "--rounds", str(options.rounds)]
-    arguments += ["--released", options.released] if options.released else []
-    found = side_by_side.measure(fast, side_by_side.parse(arguments), device)
-    side_by_side.show(found)
-    return found
-
-
-def show_curves(curves: dict[str, Any], console: Console) -> None:
-    table = Table("step", *curves["losses"])
-    count = len(next(iter(curves["losses"].values())))
-    for place in sorted({0, count // 4, count // 2, 3 * count // 4, count - 1}):
-        table.add_row(str(place + 1), *(f"{losses[place]:.4f}" for losses in curves["losses"].values()))
-    console.print(table)
-    console.print(
-        f"second half apart by {curves['apart_by_precision']:.2%} (precision and compiling), by "
-        f"{curves['apart_by_draws']:.2%} (other weights and draws in float32)"
-    )
+def describe(found: dict[str, Any]) -> str:
+    """A part in one line."""
+    words = [f"{found['part']:<11}{found['seconds']:>6.0f} s", found.get("summary", "")]
+    if found["error"]:
+        words.append("FAILED: " + (found["error"].splitlines() or ["?"])[-1])
+    return "  ".join(word for word in words if word)
 
 
 if __name__ == "__main__":

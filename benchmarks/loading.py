@@ -21,10 +21,10 @@ from benchmarks.made_up import KINECT
 from benchmarks.measure import alternate, median_ratio
 from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import compare_to_floor, start_run
+from hacm.devices import choose_device
 from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from stages.shared import command
 
 ROUNDS_OF_AUGMENTATION = 20
 
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--clips", type=int, help="a step's clips; by default the recipe's batch")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    device = torch.device(command.choose_device(options.device))
+    device = torch.device(choose_device(options.device))
     found = {
         "config": options.config,
         **facts(device),

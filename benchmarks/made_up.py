@@ -8,9 +8,8 @@ import torch
 from hacm.clips.ragged import Clips
 from hacm.skeletons.shipped import KINECT_V2
 from hacm.skeletons.skeleton import Skeleton
-from stages.shared.loading import skeleton_of
 
-KINECT: Skeleton = skeleton_of(KINECT_V2)
+KINECT = Skeleton(len(KINECT_V2.joints), KINECT_V2.parents, KINECT_V2.roots, KINECT_V2.centre)
 LEAST_FRAMES, MOST_FRAMES = 60, 140
 CLASSES = 60
 # NTU RGB+D, cross-subject: training and test clips.

@@ -36,9 +36,9 @@ from benchmarks.recipes import add_options, facts, find_recipe
 from benchmarks.step import forward_and_back, start_run
 from hacm.clips.augment import DRAWS
 from hacm.clips.ragged import Clips
+from hacm.devices import choose_device
 from hacm.files import write_json
 from hacm.settings import TrainSettings
-from stages.shared import command
 
 MEGABYTE = 1e6
 Action = Callable[[], None]
@@ -46,10 +46,10 @@ Action = Callable[[], None]
 
 def main() -> None:
     options = parse(sys.argv[1:])
-    device = torch.device(command.choose_device(options.device))
+    device = torch.device(choose_device(options.device))
     settings = find_recipe(options.config, options.clips)
-    if options.fast:
-        settings = replace(settings, pretrain=replace(settings.pretrain, precision="bfloat16", compile=True))
+    if options.bfloat16:
+        settings = replace(settings, pretrain=replace(settings.pretrain, precision="bfloat16"))
     if options.peak_of:
         print(measure_memory(options, settings, device))
         return
@@ -66,7 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--clips", type=int, default=16)
     parser.add_argument("--bodies", type=int, choices=(1, 2), default=1)
     parser.add_argument("--whole", action="store_true", help="loading and optimiser too")
-    parser.add_argument("--fast", action="store_true", help="ours in bfloat16 and compiled")
+    parser.add_argument("--bfloat16", action="store_true", help="ours in bfloat16")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--released", type=Path, metavar="FOLDER", help="a mended checkout of the released code")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)

@@ -21,10 +21,10 @@ from benchmarks.hardware import measure_peak, timed
 from benchmarks.made_up import KINECT, NTU_TRAIN, make_clips
 from benchmarks.recipes import add_options, facts, find_recipe
 from hacm.clips.augment import Batch
+from hacm.devices import choose_device
 from hacm.files import write_json
 from hacm.settings import TrainSettings
 from hacm.training.engine import Pretraining
-from stages.shared import command
 
 GIGA = 1e9
 HOUR = 3600
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("--bodies", type=int, choices=(1, 2), default=1)
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
-    device = torch.device(command.choose_device(options.device))
+    device = torch.device(choose_device(options.device))
     settings = find_recipe(options.config, options.clips)
     found = {"config": options.config, **facts(device), **measure(settings, options.bodies, device, options.repeats)}
     show(found)

@@ -14,7 +14,7 @@ from benchmarks.arithmetic import Work, count_features, count_step, total
 from benchmarks.made_up import KINECT
 from hacm.model import chunks
 from hacm.model.network import HACM
-from hacm.settings import MaskingSettings, ModelSettings, SpatialSettings, TrainSettings
+from hacm.settings import LossSettings, MaskingSettings, ModelSettings, SpatialSettings, TrainSettings
 
 SMALL = ModelSettings(dim=32, heads=2, encoder_blocks=2, decoder_blocks=1, mlp_ratio=3.0, frames=24, segment=3)
 RECIPES = {
@@ -25,6 +25,10 @@ RECIPES = {
         model=SMALL, masking=MaskingSettings(spatial=SpatialSettings(source="precomputed"))
     ),
     "release": TrainSettings(),
+    "predicted by queries": TrainSettings(
+        model=replace(SMALL, decoder="cross_attention"),
+        loss=LossSettings(target="both", predicted=0.25, contrast=False),
+    ),
 }
 SEQUENCES = 3
 

@@ -95,25 +95,6 @@ def test_contenders_are_measured_side_by_side(tmp_path: Path, monkeypatch: pytes
     assert "--whole" in asked[0]
 
 
-def test_the_gpu_program_goes_through_all_its_parts_without_a_gpu(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from benchmarks import gpu
-
-    monkeypatch.setattr(side_by_side, "printed_number", lambda *words: 1000)
-    monkeypatch.setattr("hacm.training.engine.COMPILER", "eager")
-    path = tmp_path / "gpu.json"
-    sizes = ["--clips", "2", "--steps", "4", "--rounds", "1", "--gallery", "100", "--queries", "20"]
-    monkeypatch.setattr("sys.argv", ["gpu", "--device", "cpu", *sizes, "--json", str(path)])
-    gpu.main()
-    found = json.loads(path.read_text(encoding="utf-8"))
-    curves = found["curves"]["losses"]
-    assert [len(losses) for losses in curves.values()] == [4, 4, 4]
-    assert curves["bfloat16 compiled"][0] == pytest.approx(curves["float32 eager"][0], rel=0.02)
-    assert found["curves"]["apart_by_precision"] < 0.02
-    assert {"float32 eager", "bfloat16 compiled", "side by side", "evaluation"} <= set(found)
-
-
 # ---- comparing ------------------------------------------------------------------------------------------------------
 
 BEFORE = {
