@@ -22,6 +22,7 @@ from hacm.errors import UserError, run_program
 COMMANDS = {
     "cluster": "group recordings that are alike, without a label",
     "embed": "write the features of recordings, with a trained model",
+    "export": "write a trained model for other runtimes (ONNX, torch.export) or for Hugging Face's hub",
     "fit": "teach a trained encoder classes of your own",
     "models": "list the models that are shipped, or show a model's card",
     "predict": "name what recordings show, with a trained model",

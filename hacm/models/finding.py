@@ -6,7 +6,8 @@ from hacm.errors import UserError
 
 SHIPPED = Path(__file__).parent / "shipped"
 """A folder for each model, of its name."""
-DESCRIPTION = "model.json"
+DESCRIPTION, HUGGING_FACE = "model.json", "config.json"
+"""What says that a folder holds a model, in our layout and in that of Hugging Face."""
 
 
 def list_shipped() -> list[str]:
@@ -20,7 +21,7 @@ def find(name: str | Path) -> Path:
         return SHIPPED / name
     path = Path(name)
     if path.is_dir():
-        if not (path / DESCRIPTION).exists():
+        if not any((path / name).exists() for name in (DESCRIPTION, HUGGING_FACE)):
             raise UserError(f"{path}: no model (no {DESCRIPTION} in it); hacm export-model writes one")
         return path
     known = list_shipped()

@@ -1,4 +1,4 @@
-"""A model on disk: `model.json`, `weights.safetensors` and `card.md` in one folder.
+"""A model on disk: `model.json`, `weights.safetensors` and `card.md` in one folder (Layout: or as the hub calls them).
 
 Nothing in it can run code when it is loaded: safetensors holds numbers only, and the JSON is read into dataclasses. All
 files are written into a folder of a temporary name, which is renamed; the JSON names the weights' hash and is sealed.
@@ -22,6 +22,7 @@ from hacm.files import is_as_sealed, replace_directory, seal
 from hacm.model.geometry import space_of
 from hacm.model.readout import feature_width
 from hacm.model.transformer import Encoder, token_joints
+from hacm.models import finding
 from hacm.models.card import write_card
 from hacm.models.description import Description, shape_of
 from hacm.models.familiarity import Neighbours
@@ -31,6 +32,20 @@ from hacm.settings import ModelSettings
 FORMAT = 1
 
 WEIGHTS, DESCRIPTION, CARD = "weights.safetensors", "model.json", "card.md"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a model's files are called."""
+
+    weights: str
+    description: str
+    card: str
+
+
+OURS = Layout(WEIGHTS, DESCRIPTION, CARD)
+HUGGING_FACE = Layout("model.safetensors", finding.HUGGING_FACE, "README.md")
+
 NEIGHBOURS = "neighbours."
 NEIGHBOUR_TENSORS = ("features_GD", "mean_D", "deviation_D")
 
@@ -65,16 +80,22 @@ class Parts:
     neighbours: Neighbours | None
 
 
-def save(folder: Path, parts: Parts) -> None:
-    """Write a model in place of the folder; equal models give equal files."""
+def save(folder: Path, parts: Parts, layout: Layout = OURS, card: str | None = None) -> None:
+    """Write a model in place of the folder; equal models give equal files. card: if not write_card's."""
     weights = pack(tensors_of(parts))
     description = DESCRIBED.validate_python(parts.description.as_json())  # numbers as they will be read
     described = description.as_json() | {"format": FORMAT, "weights": digest(weights)}
     text = json.dumps(seal(described), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
     with replace_directory(folder) as temporary:
-        (temporary / WEIGHTS).write_bytes(weights)
-        (temporary / DESCRIPTION).write_text(text, encoding="utf-8")
-        (temporary / CARD).write_text(write_card(parts.description), encoding="utf-8")
+        (temporary / layout.weights).write_bytes(weights)
+        (temporary / layout.description).write_text(text, encoding="utf-8")
+        (temporary / layout.card).write_text(card or write_card(parts.description), encoding="utf-8")
+
+
+def layout_of(folder: Path) -> Layout:
+    """Ours, unless the folder has only what Hugging Face's hub has."""
+    found = (folder / OURS.description).exists() or not (folder / HUGGING_FACE.description).exists()
+    return OURS if found else HUGGING_FACE
 
 
 def load(folder: Path) -> Parts:
@@ -82,11 +103,12 @@ def load(folder: Path) -> Parts:
 
     The global random state is left as it was.
     """
-    path_json, path_weights = folder / DESCRIPTION, folder / WEIGHTS
+    layout = layout_of(folder)
+    path_json, path_weights = folder / layout.description, folder / layout.weights
     content = read_content(path_json)
     weights = read(path_weights)
     if digest(weights) != content.pop("weights", None):
-        raise DamagedModel(f"{path_weights}: not the weights that {DESCRIPTION} was written with (hash differs)")
+        raise DamagedModel(f"{path_weights}: not the weights that {layout.description} was written with (hash differs)")
     found = unpack(weights, path_weights)
     try:
         description = DESCRIBED.validate_python(content)
@@ -107,7 +129,7 @@ def load(folder: Path) -> Parts:
 
 def read_description(folder: Path) -> Description:
     """What the model in a folder says of itself; raises as `load` does."""
-    path = folder / DESCRIPTION
+    path = folder / layout_of(folder).description
     content = read_content(path)
     content.pop("weights", None)
     try:
@@ -150,7 +172,7 @@ def expect_room(description: Description, size: int) -> None:
     }
     for name, numbers in least.items():
         if 4 * numbers > size:
-            raise ValueError(f"{name}: {numbers} numbers at least, and {WEIGHTS} has {size} bytes")
+            raise ValueError(f"{name}: {numbers} numbers at least, and the weights have {size} bytes")
 
 
 def build(description: Description, found: Mapping[str, Tensor]) -> Parts:

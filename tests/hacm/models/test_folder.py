@@ -112,7 +112,7 @@ def test_a_newer_version_says_what_to_do(saved):
         (lambda content: content.update(format="1"), "not the description of a model"),
         (lambda content: content["model"].update(dim=18), "of width 18"),
         (lambda content: content["model"].update(dim="wide"), "model.dim"),
-        (lambda content: content["model"].update(dim=2**20), "encoder: .* numbers at least, and weights.safetensors has"),
+        (lambda content: content["model"].update(dim=2**20), "encoder: .* numbers at least, and the weights have"),
         (lambda content: content["model"].update(encoder_blocks=10**9), "encoder: .* numbers at least"),
         (lambda content: content["model"].update(frames=3 * 10**12), "segments: .* numbers at least"),
         (lambda content: content.update(head="finetune", hidden=10**12), "hidden: .* numbers at least"),
