@@ -5,7 +5,6 @@ Shape suffixes: R lines (a person in a frame each), V joints, C coordinates.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from hacm.errors import BadRecording
 
@@ -51,6 +50,9 @@ def _assign(ways: NDArray[np.float64]) -> tuple[list[int], list[int]]:
     """Rows and columns that belong together; infinite ways are none."""
     if not ways.size or not np.isfinite(ways).any():
         return [], []
+    # Here and not above: whose files hold one person, or none, does not wait for it.
+    from scipy.optimize import linear_sum_assignment
+
     finite = np.isfinite(ways)
     rows, columns = linear_sum_assignment(np.where(finite, ways, 1e6 * (1 + ways[finite].max())))
     kept = finite[rows, columns]
