@@ -28,6 +28,7 @@ COMMANDS = {
     "predict": "name what recordings show, with a trained model",
     "search": "find the recordings most alike to one",
     "segment": "find which movements a long recording shows, and when",
+    "view": "look at recordings in a browser, and at what a trained model says of them",
 }
 """Commands that use a model, each with its line of help; their code is in hacm/commands."""
 

@@ -18,6 +18,7 @@ GROUND = {
     "recordings",
     "settings",
     "skeletons",
+    "viewing",
 }
 """Of hacm: what stands without torch, and all that pipeline may import of it."""
 GRAPH = {"pipeline", "stages", "yaml", "ruamel", "dvc", "snakemake", "zarr"}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
 T = TypeVar("T")
 UNSAID = "unsaid"
+USUAL_FPS = 30.0
 UP = ("x", "-x", "y", "-y", "z", "-z")
 
 
@@ -153,16 +154,21 @@ def find_skeleton_of_first(paths: Sequence[Path], options: argparse.Namespace) -
     return None if first is None or first.topology.name == UNSAID else first.topology.name
 
 
-def find(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Recording | Unread"]:
-    """Every recording as its file says it, or why it cannot be read; in the order of the paths."""
+def find(model: "Model | None", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Recording | Unread"]:
+    """Every recording as its file says it, or why it cannot be read; in the order of the paths.
+
+    model: what arrays are read as where no option says it; without one they are of Kinect v2, at 30 frames per second.
+    """
     from hacm.models.model import find_skeleton, metres_of
     from hacm.recordings import Excluded
     from hacm.recordings.anywhere import Finder
     from hacm.recordings.arrays import ArrayReader
+    from hacm.skeletons.shipped import KINECT_V2
 
+    usual = (KINECT_V2, USUAL_FPS) if model is None else (model.topology, model.description.seen.fps)
     arrays = ArrayReader(
-        topology=model.topology if options.skeleton is None else find_skeleton(options.skeleton),
-        fps=options.fps or model.description.seen.fps,
+        topology=usual[0] if options.skeleton is None else find_skeleton(options.skeleton),
+        fps=options.fps or usual[1],
         metres=metres_of(parse_unit(options.unit)),
         up=options.up,
         mirrored=options.mirrored,
@@ -181,17 +187,22 @@ def read(model: "Model", paths: Iterable[Path], options: argparse.Namespace) -> 
     for found in find(model, paths, options):
         if isinstance(found, Unread):
             yield found
-            continue
-        groups = model.group(found, options.people)
-        if not groups:
-            yield Unread(found.identity.name, "nobody is seen in it")
-        for tracks in groups:
-            try:
-                taken = model.take_people(found, tracks, turn=options.turn, doubt=doubt_of(options))
-            except UserError as error:
-                yield refused(found, error)
-            else:
-                yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
+        else:
+            yield from take(model, found, options)
+
+
+def take(model: "Model", recording: "Recording", options: argparse.Namespace) -> Iterator["Taken | Unread"]:
+    """Every person of a recording, or all together, as the model takes them, or why it cannot."""
+    groups = model.group(recording, options.people)
+    if not groups:
+        yield Unread(recording.identity.name, "nobody is seen in it")
+    for tracks in groups:
+        try:
+            taken = model.take_people(recording, tracks, turn=options.turn, doubt=doubt_of(options))
+        except UserError as error:
+            yield refused(recording, error)
+        else:
+            yield replace(taken, remarks=tuple(map(name_options, taken.remarks)))
 
 
 def encode(

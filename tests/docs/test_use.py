@@ -17,9 +17,22 @@ PAGE = (PROJECT / "docs" / "use.md").read_text(encoding="utf-8")
 
 
 def test_commands_and_code_of_the_page_run(project_copy):
-    headings = ("2. From a benchmark to a model", "3. From the shell", "7. Long recordings, and recordings alike")
+    headings = (
+        "2. From a benchmark to a model",
+        "3. From the shell",
+        "7. Long recordings, and recordings alike",
+        "8. Look at it",
+    )
     lines = [line for heading in headings for line in shell_lines(PAGE, heading)]
-    assert [line.split()[1] for line in lines] == ["export-model", "models", "predict", "embed", "segment", "search"]
+    assert [line.split()[1] for line in lines] == [
+        "export-model",
+        "models",
+        "predict",
+        "embed",
+        "segment",
+        "search",
+        "view",
+    ]
     outputs = [run(project_copy, "sh", "-ec", line).stdout for line in lines]
     assert "# kinect-model" in outputs[1]
     rows = pl.read_csv(project_copy.parent / "predictions.csv")
@@ -28,6 +41,7 @@ def test_commands_and_code_of_the_page_run(project_copy):
     assert len(rows) == 32
     spans = json.loads((project_copy.parent / "spans.json").read_text())
     assert [row["recording"] for row in spans if row["start"] == 0] == rows["recording"].to_list()
+    assert (project_copy.parent / "view.html").read_text(encoding="utf-8").count("<figure class=") == 32
     assert outputs[5].count("0.000") >= 32  # every recording is nearest to itself
     clips = SkeletonStore.open(project_copy / "data/kinect-sim/clips")
     np.save(project_copy.parent / "waving.npy", clips["S002C001P001R001A023"][0])

@@ -1,0 +1,50 @@
+"""Debian's Chromium, driven by Playwright: no request to any network, nothing in the console."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM = Path("/usr/bin/chromium")
+NEEDS_BROWSER = pytest.mark.skipif(
+    not CHROMIUM.exists() or find_spec("playwright") is None, reason="needs Chromium and Playwright"
+)
+OPTIONS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+@dataclass
+class Seen:
+    """What a page asked for and complained of."""
+
+    requests: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(OPTIONS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def open_page(browser: Any, address: str, **looks: Any) -> tuple[Any, Seen]:
+    """A page in a fresh window, and what it asks for from now on. looks: color_scheme, reduced_motion, viewport."""
+    page, seen = browser.new_context(**looks).new_page(), Seen()
+    page.on("request", lambda request: seen.requests.append(request.url))
+    page.on("console", lambda line: seen.complaints.append(line.text))
+    page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+    page.goto(address)
+    return page, seen
