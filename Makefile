@@ -13,7 +13,7 @@ UV_PIP := $(UV) pip install --quiet --python $(VENV)/bin/python $(TORCH:%=--torc
 install = $(if $(UV),$(UV_PIP) $(1) || { echo "uv could not install it; now pip"; $(PIP) $(1); },$(PIP) $(1))
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: setup repro report test quick lint utd-mhad weights ablations clean
+.PHONY: setup repro report test quick lint docs utd-mhad weights ablations clean
 
 setup: $(READY)
 
@@ -34,6 +34,11 @@ quick: $(READY_DEV)
 
 lint: $(READY_DEV)
 	@ruff check . && ruff format --check . && mypy
+
+# The docs as a site, build/docs/index.html: a broken link or a page that stands in no table of contents is an error.
+docs: $(READY_DEV)
+	@python -m sphinx -b html -W --keep-going -q -c docs/site . build/docs
+	@echo "build/docs/index.html"
 
 # Real recordings: UTD-MHAD cross-subject. HACM_MIRROR=folder-or-address takes the archive from a copy.
 utd-mhad: $(READY)

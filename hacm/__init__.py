@@ -1,7 +1,6 @@
-"""HA-CM: hierarchy and attention guided cross-masking; and the use of what was trained by it.
+"""HA-CM, hierarchy and attention guided cross-masking, and the use of the models trained by it.
 
-model = hacm.load("NAME or folder")
-model.predict(x, fps=30)[0].label
+`model = hacm.load("utd-mhad")`, then `model.predict(x, fps=30)[0].label`.
 """
 
 from typing import TYPE_CHECKING
@@ -15,10 +14,12 @@ __version__ = "0.1.0"
 
 
 def load(model: "str | PathLike[str]", device: str = "cpu") -> "Model":
-    """A trained model, by the name of a shipped one or by its folder, ready to use (hacm.models.model.Model).
+    """Load a trained model: a `hacm.models.model.Model`.
 
-    Nothing that is loaded can run code. hacm.errors.UserError, one line, if there is no such model, if it is damaged or
-    of a newer version.
+    model: the name of a model in the box (`hacm models` lists them), or the folder of one. device: "cpu", "cuda", or
+    another name of a device that torch knows. Loading never runs code from the model's files.
+
+    hacm.errors.UserError, one line, if there is no such model, or if it is damaged or of a newer version.
     """
     # Here and not above: importing hacm must not take the seconds that torch takes.
     from pathlib import Path

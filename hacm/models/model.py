@@ -73,10 +73,11 @@ class Taken:
 class Prediction:
     """What a model says of a recording, or of one person in it.
 
-    label: the likeliest class. probability: the model's, calibrated if it has a calibration. probability_K, score_K: of
-    every class, in the order of `classes`; scores are those that `evaluate` has, uncalibrated. distance: to the nearest
-    training clip. familiar: whether that is within the model's threshold; both are None where it has none. recording,
-    people, remarks, notes: as in Taken.
+    label, probability: the likeliest class, and its probability. classes: the names of all K classes. score_K: float32
+    (K,), the logits that `evaluate` uses. probability_K: float64 (K,), their softmax, calibrated if the model has a
+    calibration; sums to 1. distance: the distance to the nearest training clip, in feature space, without a unit.
+    familiar: whether that is within the model's threshold. Both are None for a model without training features.
+    recording, people, remarks, notes: as in Taken.
     """
 
     recording: str
@@ -91,29 +92,32 @@ class Prediction:
 
     @property
     def label(self) -> str:
+        """The name of the likeliest class."""
         return self.top(1)[0][0]
 
     @property
     def probability(self) -> float:
+        """The probability of the likeliest class, from 0 to 1."""
         return self.top(1)[0][1]
 
     def top(self, count: int) -> list[tuple[str, float]]:
-        """The likeliest classes with their probabilities, the likeliest first."""
+        """The `count` likeliest classes with their probabilities, the likeliest first; all if there are fewer."""
         order_K = np.argsort(-self.score_K, kind="stable")[:count]
         return [(self.classes[number], float(self.probability_K[number])) for number in order_K]
 
 
 class Said(TypedDict, total=False):
-    """What may be said of arrays, all by name.
+    """What may be said of arrays: keyword arguments of `Model.predict`, `Model.features` and `Model.take`.
 
-    fps: frames per second (those of training, if not said). skeleton: whose joints they are, by name or as a Topology,
-    if not the model's: joints are then read by landmarks. unit: "m", "cm", "mm", "in", "ft", or how many metres it is.
-    up: the axis that points up, "-y" where y grows downwards. mirrored: left and right are on the wrong sides. unseen:
-    a joint whose coordinates are all one of these numbers was not seen, as is one of NaN. centre: whether clips are
-    moved so that they begin at the origin (as in training, if not said). turn: degrees about the vertical, from z to x,
-    by which everything is turned so that people face as in training. people: several bodies are taken `together`, as
-    one clip, or `apart`, one by one; together if training had clips of two people, else apart.
-    doubt: `warn` instead of an error where a recording cannot be what the model was trained on.
+    fps: frames per second; the default is the frame rate of training. skeleton: the skeleton of the arrays, as a name
+    or a Topology; the default is the model's own. Joints of another skeleton are found by their landmarks. unit: "m",
+    "cm", "mm", "in", "ft", or the length of the unit in metres. up: the axis that points up; "-y" if y grows downwards.
+    mirrored: whether left and right are swapped. unseen: numbers that stand for a joint that was not seen, if all its
+    coordinates are that number; NaN always does. centre: whether clips are moved to begin at the origin; the default is
+    what training did. turn: degrees by which everything is turned about the vertical axis, from z to x, so that people
+    face as in training. people: "together" takes several bodies as one clip, "apart" takes each on its own; the default
+    is together if training had clips of two people, else apart. doubt: "error" refuses a recording that cannot be what
+    the model was trained on; "warn" goes ahead with an UnusualRecording warning.
     """
 
     fps: float | None
@@ -129,9 +133,10 @@ class Said(TypedDict, total=False):
 
 
 class Model:
-    """A trained encoder, with a head where it has one, to be used on anybody's recordings (hacm.load).
+    """A trained encoder, with a classification head if it has one, for anybody's recordings; `hacm.load` makes one.
 
-    description: all that is known of it. Nothing in it changes by being used.
+    description: all that is known of it. topology: its skeleton. device: where it computes. Using a model never
+    changes it.
     """
 
     def __init__(self, parts: folder.Parts, device: str = "cpu") -> None:
@@ -145,7 +150,7 @@ class Model:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> "Model":
-        """The model in a folder; UserError, one line, if it cannot be used."""
+        """Load the model in a folder onto a device. DamagedModel, a UserError of one line, if it cannot be used."""
         return cls(folder.load(path), device)
 
     def __repr__(self) -> str:
@@ -153,35 +158,36 @@ class Model:
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """The model's name."""
         return self.description.name
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The names of its classes, in the order of scores; none without a head."""
+        """The names of its K classes, in the order of the scores; empty for a model without a head."""
         return self.description.classes
 
     @property
     def width(self) -> int:
-        """How many features there are."""
+        """D, the number of features per clip."""
         return feature_width(self.description.model, len(self._encoder.encoder.token_joints))
 
     def features(self, x: Any, **said: Unpack[Said]) -> NDArray[np.float32]:
-        """Features (N, D), one row for each recording and person, as the encoder gives them.
+        """The encoder's features of each recording: float32 (N, D), one row per recording and person, in order.
 
-        x, said: as in `predict`.
+        x, said, errors and warnings: as in `predict`. Works without a head.
         """
         features_ND, _ = self.run(list(self.take(x, **said)))
         return features_ND.cpu().numpy()
 
     def predict(self, x: Any, **said: Unpack[Said]) -> list[Prediction]:
-        """What each recording in x shows, one Prediction for each recording and person, in order.
+        """Name what each recording shows: one Prediction per recording and person, in order.
 
-        x: (T, V, 3) or (M, T, V, 3), NumPy or torch, or a list of such of unequal lengths. said: as in Said.
+        x: one recording, an array (T, V, 3) or (M, T, V, 3) of NumPy or torch, in metres unless `unit` says otherwise;
+        or a list of recordings, which may differ in length. said: as in Said.
 
-        ImplausibleRecording (a ValueError), one line, for another shape, skeleton, unit or direction, for an empty
-        recording and one of a single frame. UnusualRecording is warned of where the recording is merely unlike those
-        of training.
+        ImplausibleRecording (a ValueError), one line, if the shape, skeleton, unit or direction does not fit, or if
+        the recording is empty or a single frame. An UnusualRecording warning if the recording is merely unlike those of
+        training. UserError if the model has no head.
         """
         return self.describe(list(self.take(x, **said)))
 

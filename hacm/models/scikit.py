@@ -17,10 +17,10 @@ from hacm.skeletons.topology import Topology
 
 
 class SkeletonFeatures(TransformerMixin, BaseEstimator):
-    """Recordings in, features of a trained encoder out. Nothing is learned: `fit` only loads the model.
+    """A transformer from recordings to the features of a trained encoder. `fit` only loads the model.
 
-    model: a shipped one's name, or a model's folder. The others are what may be said of arrays
-    (hacm.models.model.Said); several bodies are always taken together, so that there is a row per recording.
+    model, device: as in `hacm.load`. The other arguments say what the arrays are, as in `hacm.models.model.Said`.
+    Several bodies are always taken together, so that each recording gives one row.
     """
 
     def __init__(
@@ -52,12 +52,15 @@ class SkeletonFeatures(TransformerMixin, BaseEstimator):
         self.device = device
 
     def fit(self, X: Sequence[Any], y: Any = None) -> "SkeletonFeatures":
-        """Load the model; hacm.errors.UserError, one line, if there is none."""
+        """Load the model. X and y are not looked at. hacm.errors.UserError, one line, if there is no such model."""
         self.model_ = hacm.load(self.model, self.device)
         return self
 
     def transform(self, X: Sequence[Any]) -> NDArray[np.float32]:
-        """Features (N, D) of N arrays, each (T, V, 3) or (M, T, V, 3); errors and warnings as of Model.features."""
+        """The features, float32 (N, D), of N arrays, each (T, V, 3) or (M, T, V, 3).
+
+        Errors and warnings are those of `hacm.models.model.Model.features`.
+        """
         return self.model_.features(
             list(X),
             fps=self.fps,
@@ -73,7 +76,7 @@ class SkeletonFeatures(TransformerMixin, BaseEstimator):
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """feature0, feature1, …"""
+        """The names of the D columns: feature0, feature1, …"""
         width = self.model_.width
         return np.array([f"feature{number}" for number in range(width)], dtype=object)
 
