@@ -63,6 +63,8 @@ def call(words: list[str]) -> int:
         print(help_text())
     elif words[0] == "--version":
         print(f"hacm {__version__}")
+    elif words[0] == "--completion":
+        print(completion(words[1:]))
     elif words[0] in TOOLS:
         call_tool(words[0], words[1:])
     elif words[0] in COMMANDS:
@@ -73,6 +75,19 @@ def call(words: list[str]) -> int:
     else:
         raise UserError(f"{words[0]}: no such command; hacm --help lists them")
     return 0
+
+
+def completion(words: list[str]) -> str:
+    """The script by which a shell completes commands, options and names of models."""
+    from hacm.completion import SHELLS, write_completion
+
+    if len(words) != 1:
+        raise UserError(f"--completion: say which shell, {' or '.join(SHELLS)}")
+    modules = {name: f"hacm.commands.{name}" for name in COMMANDS}
+    if (Path(__file__).parents[1] / STAGES).is_dir():
+        put_first(Path(__file__).parents[1])
+        modules |= {name: f"stages.tools.{name.replace('-', '_')}" for name in TOOLS}
+    return write_completion(words[0], {name: (COMMANDS | TOOLS)[name] for name in modules}, modules)
 
 
 def help_text() -> str:
@@ -91,8 +106,9 @@ def help_text() -> str:
             "On a project (a clone's top folder):",
             *working,
             "",
-            "  --help       this text; after a command: its options",
-            "  --version    the version",
+            "  --help              this text; after a command: its options",
+            "  --version           the version",
+            "  --completion SHELL  the script by which bash or zsh completes what is typed (docs/use.md)",
             "",
             "Exit codes: 0 done, 1 a mistake that you can mend, 2 a check that did not pass.",
             "HACM_TRACEBACK=1 shows the traceback of every error.",

@@ -1,6 +1,7 @@
 """The command line that all programs share: options, help, and how a mistake in it ends."""
 
 import argparse
+import importlib
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -37,8 +38,36 @@ def parser(doc: str | None, example: str = "", prog: str | None = None) -> Parse
     return result
 
 
+class _Asked(Exception):
+    """Carries a command line out of a module that is being imported."""
+
+    def __init__(self, command_line: Parser) -> None:
+        self.command_line = command_line
+
+
+_asked: set[str] = set()
+"""Modules whose command line alone is asked for."""
+
+
+def parser_of(module: str) -> Parser:
+    """The command line of a module that calls answer_early, without the imports below the call."""
+    if module in sys.modules:
+        known: Parser = sys.modules[module].command_line()
+        return known
+    _asked.add(module)
+    try:
+        importlib.import_module(module)
+    except _Asked as asked:
+        return asked.command_line
+    finally:
+        _asked.remove(module)
+    raise ValueError(f"{module} does not call answer_early")
+
+
 def answer_early(command_line: Callable[[], Parser], module: str) -> None:
     """Answer --help and mistakes before the imports below the call, which take seconds, if this module is what runs."""
+    if module in _asked:
+        raise _Asked(command_line())
     tool = f"hacm {module.rpartition('.')[2].replace('_', '-')}"
     if module == "__main__" or sys.argv[0] == tool:
         try:

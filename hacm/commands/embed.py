@@ -20,19 +20,13 @@ def command_line() -> Parser:
 
 answer_early(command_line, __name__)
 
-from typing import Any
-
-import numpy as np
 import polars as pl
 
 from hacm.errors import USER_MISTAKE, UserError
-from hacm.files import replace_file
-from hacm.models.model import Model, Taken
+from hacm.models.feature_writer import SUFFIXES, FeatureWriter
+from hacm.models.model import Taken
 
 SCHEMA = {"recording": pl.String, "person": pl.String, "frames": pl.Int64, "fps": pl.Float64, "remarks": pl.String}
-SUFFIXES = (".parquet", ".npz")
-
-Row = dict[str, Any]
 
 
 def main() -> int:
@@ -40,37 +34,27 @@ def main() -> int:
     if options.out.suffix not in SUFFIXES:
         raise UserError(f"--out {options.out}: must end in {' or '.join(SUFFIXES)}")
     model = inputs.open_model(options.model, options.paths, options)
-    rows: list[Row] = []
     unread: list[inputs.Unread] = []
-    features: list[np.ndarray] = []
-    for taken, features_ND in inputs.encode(model, options.paths, options, unread):
-        rows += map(describe, taken)
-        features.append(features_ND.numpy())
-    if rows:
-        write(options.out, model, rows, np.concatenate(features))
-        print(f"{options.out}: {len(rows)} rows of {features[0].shape[1]} features by {model.name}")
+    with FeatureWriter(options.out) as writer:
+        for taken, features_ND in inputs.encode(model, options.paths, options, unread):
+            if taken:
+                writer.add(describe(taken).with_columns(model=pl.lit(model.name)), features_ND.numpy())
+        if writer.rows:
+            writer.finish()
+            print(f"{options.out}: {writer.rows} rows of {model.width} features by {model.name}")
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
-def describe(one: Taken) -> Row:
-    """What is said of a row beside its features."""
-    return {
-        "recording": one.recording,
-        "person": "+".join(map(str, one.people)),
-        "frames": one.clip.bodies_MTVC.shape[1],
-        "fps": one.clip.fps,
-        "remarks": "; ".join(one.remarks),
-    }
-
-
-def write(path: Path, model: Model, rows: list[Row], features_ND: np.ndarray) -> None:
-    """One table, or arrays of as many rows; `model` says whose features they are."""
-    table = pl.DataFrame(rows, schema=SCHEMA).with_columns(model=pl.lit(model.name))
-    with replace_file(path) as temporary:
-        if path.suffix == ".parquet":
-            features = pl.Series("features", features_ND, dtype=pl.Array(pl.Float32, features_ND.shape[1]))
-            table.with_columns(features).write_parquet(temporary)
-        else:
-            columns: dict[str, Any] = {name: np.array(table[name].to_list()) for name in table.columns}
-            with open(temporary, "wb") as stream:
-                np.savez(stream, **columns, features=features_ND)
+def describe(taken: list[Taken]) -> pl.DataFrame:
+    """What is said of each row beside its features."""
+    rows = [
+        {
+            "recording": one.recording,
+            "person": "+".join(map(str, one.people)),
+            "frames": one.clip.bodies_MTVC.shape[1],
+            "fps": one.clip.fps,
+            "remarks": "; ".join(one.remarks),
+        }
+        for one in taken
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hacm.models.model import Doubt, Model, Taken
     from hacm.recordings import Recording
+    from hacm.skeletons.topology import Topology
 
 A_MODEL = "a shipped model (hacm models lists them), or a model's folder"
 T = TypeVar("T")
@@ -124,14 +125,18 @@ def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
     from hacm.models.finding import SHIPPED, list_shipped
     from hacm.models.folder import read_description
 
-    shipped = list_shipped()
+    shipped = {name: read_description(SHIPPED / name).skeleton for name in list_shipped()}
     if len(shipped) == 1:
-        return shipped[0]
+        return next(iter(shipped))
     listed = f"shipped are: {', '.join(shipped) or 'none'}"
     skeleton = find_skeleton_of_first(paths, options) if shipped else None
     if skeleton is None:
-        raise UserError(f"--model: say which model; {listed}")
-    fitting = [name for name in shipped if read_description(SHIPPED / name).skeleton.name == skeleton]
+        taking = [name for name, one in shipped.items() if read_first(paths, one) == one.name]
+        if len(taking) == 1 and read_first(paths, nameless(shipped[taking[0]])) is None:
+            return taking[0]  # the columns are called after its joints
+        fits = f"; of as many joints as the recordings: {', '.join(taking)}" if taking else ""
+        raise UserError(f"--model: say which model; {listed}{fits}; --skeleton says whose joints arrays hold")
+    fitting = [name for name, one in shipped.items() if one.name == skeleton]
     if len(fitting) != 1:
         which = f"{', '.join(fitting)} are" if fitting else "none is"
         raise UserError(f"--model: say which model; {which} of the recordings' skeleton, {skeleton}; {listed}")
@@ -139,19 +144,33 @@ def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
 
 
 def find_skeleton_of_first(paths: Sequence[Path], options: argparse.Namespace) -> str | None:
-    """The skeleton of the first recording that can be read, by its format; of arrays by --skeleton, else None."""
+    """The skeleton of the first recording, by its format; of arrays by --skeleton, else None."""
     from hacm.models.model import find_skeleton
-    from hacm.recordings import Recording
-    from hacm.recordings.anywhere import Finder
-    from hacm.recordings.arrays import ArrayReader
     from hacm.skeletons.shipped import KINECT_V2
 
     if options.skeleton is not None:
         return find_skeleton(options.skeleton).name
-    finder = Finder(ArrayReader(replace(KINECT_V2, name=UNSAID), fps=1.0, nameless=True))
+    skeleton = read_first(paths, replace(KINECT_V2, name=UNSAID))
+    return None if skeleton == UNSAID else skeleton
+
+
+def read_first(paths: Sequence[Path], arrays: "Topology") -> str | None:
+    """The skeleton of the first recording that can be read, arrays being of the one that is given."""
+    from hacm.recordings import Recording
+    from hacm.recordings.anywhere import Finder
+    from hacm.recordings.arrays import ArrayReader
+
+    finder = Finder(ArrayReader(arrays, fps=1.0, nameless=True))
     found = (one for path in paths for one in finder.find(path) if isinstance(one, Recording))
     first = next(found, None)
-    return None if first is None or first.topology.name == UNSAID else first.topology.name
+    return None if first is None else first.topology.name
+
+
+def nameless(topology: "Topology") -> "Topology":
+    """The same skeleton with joints that no column is called after."""
+    called = {name: f"joint {number} of no name" for number, name in enumerate(topology.joints)}
+    derived = tuple((called[name], tuple(called[one] for one in sources)) for name, sources in topology.derived)
+    return replace(topology, joints=tuple(called.values()), derived=derived)
 
 
 def find(model: "Model | None", paths: Iterable[Path], options: argparse.Namespace) -> Iterator["Recording | Unread"]:

@@ -29,6 +29,13 @@ TRAINED_BY = {
     "finetune": "Encoder and head were trained together on the labels.",
 }
 
+THEN = {
+    "linear": "Its head was trained on",
+    "finetune": "Encoder and head were then trained on",
+    None: "Distances are measured to",
+}
+"""What followed on an encoder that was pretrained on something else."""
+
 
 def write_card(model: Description) -> str:
     """The card as Markdown."""
@@ -44,15 +51,14 @@ def _banner(model: Description) -> Iterator[str]:
 def _training(model: Description) -> Iterator[str]:
     origin, settings = model.origin, model.model
     data = f"{origin.clips} clips of {_count_people(origin.subjects)} from {origin.title}"
-    own = origin.encoder_from is not None
-    trained = "Encoder and head were then" if model.head == "finetune" else "Its head was"
+    by = f"by {origin.released_by}" if origin.released_by else f"(variant {origin.variant}, seed {origin.seed})"
+    on = origin.encoder_from or f"the training part of {origin.benchmark}: {data}"
+    then = f" {THEN[model.head]} {data}." if origin.encoder_from and origin.clips else ""
     yield from (
         "## What it is",
         "",
-        f"A skeleton encoder, pretrained without labels (variant {origin.variant}, seed {origin.seed}) on "
-        f"{origin.encoder_from if own else f'the training part of {origin.benchmark}: {data}'}. "
-        f"Its width is {settings.dim}, with {settings.encoder_blocks} blocks."
-        f"{f' {trained} trained on {data}.' if own else ''}",
+        f"A skeleton encoder, pretrained without labels {by} on {on}. Its width is {settings.dim}, with "
+        f"{settings.encoder_blocks} blocks.{then}",
         "",
     )
     if model.head is not None:
@@ -72,14 +78,15 @@ def _count_people(subjects: int) -> str:
 def _input(model: Description) -> Iterator[str]:
     seen, skeleton = model.seen, model.skeleton
     seconds = " to ".join(f"{frames / seen.fps:.2g}" for frames in seen.frames)
+    general = "" if model.origin.clips else " (in general: what it was trained on is not known)"
     people = "one person" if seen.bodies == 1 else f"up to {seen.bodies} people together"
     centred = "moved" if model.cleaning.translate == "first_frame" else "not moved"
     yield from (
         "## What it takes",
         "",
         f"Recordings of {people}, one movement each, of {seconds} s ({seen.frames[0]} to {seen.frames[1]} frames at "
-        f"{seen.fps:g} per second), in the skeleton {skeleton.name} of {len(skeleton.joints)} joints or one that is "
-        "read as it. Coordinates are metres with y up. A clip is cleaned as in training (strategy "
+        f"{seen.fps:g} per second){general}, in the skeleton {skeleton.name} of {len(skeleton.joints)} joints or one "
+        "that is read as it. Coordinates are metres with y up. A clip is cleaned as in training (strategy "
         f"{model.cleaning.strategy}, at most {model.cleaning.max_frames} frames), {centred} so that "
         f"{skeleton.joints[skeleton.centre]} begins at the origin, cut to its middle {100 * model.augment.test_crop:g} "
         f"% and resampled to {model.model.frames} frames.",
@@ -137,10 +144,21 @@ def _limits(model: Description) -> Iterator[str]:
     yield from ("## What it cannot do", "")
     if model.head is not None:
         yield f"- It always names one of its {len(model.classes)} classes, also for a movement that is none of them."
-    yield from (
+    knows = (
         f"- It knows {_count_people(origin.subjects)}, before the sensors and from the sides that {origin.title} has. "
-        "Other people, sensors and viewpoints are recognised less often, by how much is not known unless stated above.",
+        "Other people, sensors and viewpoints are recognised less often, by how much is not known unless stated above."
+    )
+    yield from (
+        knows if origin.clips else "- Whom it has seen, and by which sensors, is not known.",
+        *(_taken_on_trust(model) if origin.released_by else ()),
         "- It takes a recording for one movement: it does not find movements in a long one.",
         "- It must not be used to decide about people.",
         "",
+    )
+
+
+def _taken_on_trust(model: Description) -> Iterator[str]:
+    yield (
+        f"- Its file does not say that it has {model.model.heads} attention heads and the input stream "
+        f"{model.augment.stream}: both are taken on trust, and others give other features."
     )

@@ -28,7 +28,8 @@ class Origin:
 
     clips, subjects: of the training part, or of a user's own recordings; subjects 0: not known. code: the commit.
     data_licence: as the data set's authors put it. encoder_from: in words, what the encoder was pretrained on, where
-    that is not the same.
+    that is not the same. released_by: in words, who pretrained and released the encoder; None: this project's code.
+    clips is 0 where all that is known is the encoder.
     """
 
     dataset: str
@@ -43,6 +44,7 @@ class Origin:
     subjects: int
     code: str | None = None
     encoder_from: str | None = None
+    released_by: str | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
 
 

@@ -125,6 +125,8 @@ class JointMap:
 
     def read(self, joints_XUC: NDArray[np.float32]) -> NDArray[np.float32]:
         """(…, V, 3) from (…, U, 3)."""
+        if all(len(joints) == 1 for joints in self.sources):
+            return joints_XUC[..., [joint for (joint,) in self.sources], :]
         means = [joints_XUC[..., list(joints), :].mean(axis=-2) for joints in self.sources]
         return np.stack(means, axis=-2)
 

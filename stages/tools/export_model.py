@@ -53,7 +53,7 @@ from hacm.cleaning import CleaningSettings, clean
 from hacm.errors import BadRecording, UserError
 from hacm.evaluation.task import Task
 from hacm.files import read_json
-from hacm.models import building, folder, heads
+from hacm.models import building, folder, heads, released
 from hacm.models.description import Origin
 from hacm.models.model import Model, Taken
 from hacm.settings import AugmentSettings, FinetuneSettings, LinearSettings
@@ -200,7 +200,7 @@ def take_all(model: Model, dataset: str) -> Iterator[Taken]:
 
 def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, evaluated: Evaluated | None) -> Origin:
     """What the model was trained on, and by what."""
-    dataset, run = benchmark.dataset, encoder.run
+    dataset, run, release = benchmark.dataset, encoder.run, encoder.facts.get("released")
     return Origin(
         dataset=dataset.name,
         title=dataset.title,
@@ -213,6 +213,8 @@ def describe_origin(encoder: Encoder, benchmark: Benchmark, task: Task, evaluate
         clips=len(task.train_index),
         subjects=len(np.unique(benchmark.subject_N[task.train_index.numpy()])),
         code=None if evaluated is None else evaluated.details.get("code"),
+        encoder_from=None if release is None else released.UNNAMED,
+        released_by=None if release is None else released.tell_release(release),
     )
 
 

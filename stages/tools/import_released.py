@@ -1,7 +1,8 @@
 """Turn a checkpoint that the authors of HA-CM or MAMP released into one of this project, without running its code.
 
 Written into models/BENCHMARK/released/seed-0, it is evaluated like any other:
-`python -m stages.evaluate --benchmark ntu60-xsub --variant released --protocol linear`.
+`python -m stages.evaluate --benchmark ntu60-xsub --variant released --protocol linear`. As a model, it is used like any
+other: `hacm embed recordings/ --model FOLDER`, and `hacm fit` teaches it classes.
 """
 
 from pathlib import Path
@@ -13,7 +14,8 @@ def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, example="FILE.pth --out models/ntu60-xsub/released/seed-0")
     parser.add_argument("file", type=Path, metavar="FILE", help="the released file, usually .pth")
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the checkpoint")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="new folder for the checkpoint, to be evaluated")
+    parser.add_argument("--model", type=Path, metavar="FOLDER", help="new folder for a model, to be used anywhere")
     parser.add_argument("--topology", default="kinect-v2-25", metavar="NAME", help="its skeleton")
     parser.add_argument(
         "--heads",
@@ -41,6 +43,8 @@ import torch
 from hacm.checkpoints import checkpoint, released
 from hacm.errors import UserError
 from hacm.files import hash_file, replace_directory
+from hacm.models import folder
+from hacm.models.released import make_model
 from hacm.settings import AugmentSettings
 from pipeline.datasets.registry import find_topology
 from stages.shared.loading import skeleton_of
@@ -49,15 +53,27 @@ from stages.shared.progress import say
 
 def main() -> None:
     options = command_line().parse_args()
-    skeleton = skeleton_of(find_topology(options.topology))
-    if options.out.exists() and not (options.out.is_dir() and not any(options.out.iterdir())):
-        raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
+    topology, augment = find_topology(options.topology), AugmentSettings(stream=options.stream)
+    expect_free(options)
     options.heads = options.heads or released.PUBLISHED_HEADS
-    imported = released.load(options.file, skeleton, options.heads)
-    facts = describe(imported, options.file, AugmentSettings(stream=options.stream))
-    with replace_directory(options.out) as folder:
-        checkpoint.save(folder, imported.model, facts)
+    imported = released.load(options.file, skeleton_of(topology), options.heads)
+    facts = describe(imported, options.file, augment)
+    if options.model is not None:
+        name = options.model.name
+        folder.save(options.model, make_model(imported.model, facts["released"], topology, name, augment))
+    if options.out is not None:
+        with replace_directory(options.out) as place:
+            checkpoint.save(place, imported.model, facts)
     announce(imported, options)
+
+
+def expect_free(options: argparse.Namespace) -> None:
+    """UserError if nothing is asked for, or something is in its way."""
+    if options.out is None and options.model is None:
+        raise UserError("say --out FOLDER for a checkpoint to evaluate, --model FOLDER for a model to use, or both")
+    for option, place in (("--out", options.out), ("--model", options.model)):
+        if place is not None and place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            raise UserError(f"{option} {place}: exists; move it away or name a new folder")
 
 
 def describe(imported: released.Imported, path: Path, augment: AugmentSettings) -> dict[str, Any]:
@@ -92,11 +108,13 @@ def announce(imported: released.Imported, options: argparse.Namespace) -> None:
     """What it is, what was taken on trust, what was left."""
     settings = imported.model.model_settings
     say(
-        f"{options.out}: {imported.method}, D {settings.dim}, {settings.encoder_blocks} + {settings.decoder_blocks} "
-        f"blocks, {settings.frames // settings.segment} segments of {settings.segment} frames, "
-        f"{imported.model.joints} joints"
+        f"{options.out or options.model}: {imported.method}, D {settings.dim}, "
+        f"{settings.encoder_blocks} + {settings.decoder_blocks} blocks, "
+        f"{settings.frames // settings.segment} segments of {settings.segment} frames, {imported.model.joints} joints"
     )
     say(f"taken on trust, as the file does not say: --heads {options.heads}, --stream {options.stream}")
     for reason, names in (("never used by its code", imported.unused), ("unknown", imported.unknown)):
         if names:
             say(f"not used, {reason}: {', '.join(names)}")
+    if options.model is not None:
+        say(f"{options.model}/{folder.CARD}: what is known of it; next: hacm embed PATH --model {options.model}")

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 import hacm
-from hacm.commands import predict
+from hacm.commands import inputs, predict
+from hacm.errors import UserError
 from hacm.models import folder
 from hacm.models.building import in_batches
 from hacm.models.card import write_card
@@ -52,6 +53,25 @@ def test_each_is_whole_and_small(name):
     assert description.calibration
     measured = description.familiarity.measured
     assert measured.keys() == {f"{name}, test subjects", *({*NAMES, "msr-action3d", "kard"} - {name})}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_that_names_its_joints_needs_no_model(name, tmp_path, monkeypatch):
+    """One of bare numbers does: of how many joints it is may be chance."""
+    joints = folder.read_description(SHIPPED / name).skeleton.joints
+    numbers = ",".join(["0.5"] * 3 * len(joints))
+    names = ",".join(f"{joint}_{axis}" for joint in joints for axis in "xyz")
+    (tmp_path / "named.csv").write_text(f"{names}\n{numbers}\n{numbers}\n")
+    (tmp_path / "bare.csv").write_text(f"{numbers}\n{numbers}\n")
+
+    def choose(file):
+        monkeypatch.setattr(sys, "argv", ["hacm predict", str(tmp_path / file)])
+        options = predict.command_line().parse_args()
+        return inputs.choose_shipped(options.paths, options)
+
+    assert choose("named.csv") == name
+    with pytest.raises(UserError, match=f"say which model; .*; of as many joints as the recordings: {name}; --skel"):
+        choose("bare.csv")
 
 
 def test_dvc_lists_each():
