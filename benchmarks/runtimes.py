@@ -3,7 +3,8 @@
     python -m benchmarks.runtimes PATH … --model utd-mhad [--clips 100] [--json FILE]
 
 PATH: recordings of the model's skeleton. So many of them, spread evenly, are taken. Rounds go by turns; milliseconds
-per clip are medians. Differences are the largest of all clips, from PyTorch as `hacm predict` has it.
+per clip are medians of processor time, so that other work on the machine counts little. Differences are the largest of
+all clips, from PyTorch as `hacm predict` has it.
 """
 
 import argparse
@@ -22,7 +23,6 @@ from rich.console import Console
 from rich.table import Table
 
 import hacm
-from benchmarks.measure import alternate
 from hacm.exporting import preprocessing, writing
 from hacm.exporting.facts import Facts, facts_of
 from hacm.exporting.graph import Graph
@@ -58,21 +58,25 @@ def main() -> None:
     calls: dict[str, Callable[[list[Taken]], Outputs]] = {"PyTorch": lambda some: describe(model, some)}
     with tempfile.TemporaryDirectory() as place:
         for name, form, load in (("onnxruntime", "onnx", load_onnx), ("torch.export", "torch-export", load_torch)):
-            begin = time.perf_counter()
+            begin = time.process_time()
             writing.write(Path(place, form), graph, form)  # type: ignore[arg-type]
-            exported = time.perf_counter() - begin
+            exported = time.process_time() - begin
             path = Path(place, form, writing.FILES[form])  # type: ignore[index]
-            begin = time.perf_counter()
-            call = load(path, facts)
+            begin = time.process_time()
+            load_call = load(path, facts)
             runtimes[name] = {"MB": size(path), "seconds to export": exported,
-                              "seconds to load": time.perf_counter() - begin}  # fmt: skip
-            calls[name] = lambda some, call=call: call(inputs_of(some, facts))  # type: ignore[misc]
+                              "seconds to load": time.process_time() - begin}  # fmt: skip
+            calls[name] = partial(call_on, load_call, facts)
             runtimes[name]["differences"] = compare(expected, calls[name](taken))
         for count in SIZES:
-            contenders = {name: partial(call, taken[:count]) for name, call in calls.items()}
-            times = alternate(contenders, options.rounds)
-            for name, seconds in times.items():
-                runtimes[name][f"ms per clip, {count} at a time"] = 1e3 * float(np.median(seconds)) / count
+            seconds: dict[str, list[float]] = {name: [] for name in calls}
+            for _ in range(options.rounds + 1):
+                for name, call in calls.items():
+                    begin = time.process_time()
+                    call(taken[:count])
+                    seconds[name].append(time.process_time() - begin)
+            for name, each in seconds.items():  # the first round is not counted
+                runtimes[name][f"ms per clip, {count} at a time"] = 1e3 * float(np.median(each[1:])) / count
     found = {"model": model.name, "clips": len(taken), "threads": torch.get_num_threads(), "runtimes": runtimes,
              "torch": torch.__version__, "onnxruntime": onnxruntime.__version__}  # fmt: skip
     show(found)
@@ -101,6 +105,10 @@ def describe(model: Model, taken: list[Taken]) -> Outputs:
 def inputs_of(taken: list[Taken], facts: Facts) -> Inputs:
     """The same clips as a graph takes them."""
     return preprocessing.prepare([one.clip.bodies_MTVC for one in taken], facts)
+
+
+def call_on(call: Call, facts: Facts, taken: list[Taken]) -> Outputs:
+    return call(inputs_of(taken, facts))
 
 
 def load_onnx(path: Path, facts: Facts) -> Call:

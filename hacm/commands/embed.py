@@ -28,6 +28,7 @@ import polars as pl
 from hacm.errors import USER_MISTAKE, UserError
 from hacm.files import replace_file
 from hacm.models.model import Model, Taken
+from hacm.models.retrieval import ROWS
 
 SCHEMA = {"recording": pl.String, "person": pl.String, "frames": pl.Int64, "fps": pl.Float64, "remarks": pl.String}
 SUFFIXES = (".parquet", ".npz")
@@ -69,7 +70,7 @@ def write(path: Path, model: Model, rows: list[Row], features_ND: np.ndarray) ->
     with replace_file(path) as temporary:
         if path.suffix == ".parquet":
             features = pl.Series("features", features_ND, dtype=pl.Array(pl.Float32, features_ND.shape[1]))
-            table.with_columns(features).write_parquet(temporary)
+            table.with_columns(features).write_parquet(temporary, row_group_size=ROWS)
         else:
             columns: dict[str, Any] = {name: np.array(table[name].to_list()) for name in table.columns}
             with open(temporary, "wb") as stream:
