@@ -26,7 +26,7 @@ answer_early(command_line, __name__)
 
 import argparse
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -38,15 +38,18 @@ from hacm.errors import USER_MISTAKE, UserError
 from hacm.models.model import Model, Taken
 from hacm.models.retrieval import FeatureFile, Found, nearest
 
+NamesAt = Callable[[Sequence[int] | None], list[str]]
+"""The names of the clips at these places; None: of all."""
+
 
 def main() -> int:
     options = command_line().parse_args()
     model = inputs.open_model(options.model, options.paths, options)
     unread: list[inputs.Unread] = []
     queries, query_QD = encode(model, options.paths, options, unread)
-    names, chunks = open_gallery(model, options.gallery, options, unread)
+    names_at, chunks = open_gallery(model, options.gallery, options, unread)
     if queries:
-        show(queries, nearest(query_QD, chunks, options.top, model.parts.neighbours), names, options)
+        show(queries, nearest(query_QD, chunks, options.top, model.parts.neighbours), names_at, options)
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
@@ -64,24 +67,27 @@ def encode(
 
 def name_of(one: Taken) -> str:
     """A recording, and which of its people where it is not the first alone."""
-    return one.recording if one.people == (1,) else f"{one.recording}, person {'+'.join(map(str, one.people))}"
+    return title_of(one.recording, "+".join(map(str, one.people)))
+
+
+def title_of(recording: str, person: str) -> str:
+    """The same of what hacm embed wrote."""
+    return recording if person == "1" else f"{recording}, person {person}"
 
 
 def open_gallery(
     model: Model, path: Path, options: argparse.Namespace, unread: list[inputs.Unread]
-) -> tuple[list[str], Iterable[Tensor]]:
-    """The names of the clips in features or recordings, and their features, part by part."""
+) -> tuple[NamesAt, Iterable[Tensor]]:
+    """What tells the names of the clips in features or recordings, and their features, part by part."""
     if not FeatureFile.is_one(path):
         names, features_ND = encode(model, [path], options, unread)
-        return names, [features_ND] if names else []
+        return lambda places: names if places is None else [names[place] for place in places], [features_ND][
+            : len(names)
+        ]
     file = FeatureFile(path)
     if file.model not in (None, model.name):
         raise UserError(f"{path}: features by {file.model}, not by {model.name}; --model {file.model}")
-    names = [
-        recording if person == "1" else f"{recording}, person {person}"
-        for recording, person in zip(file.rows["recording"], file.rows["person"], strict=True)
-    ]
-    return names, file.chunks()
+    return lambda places: [title_of(*clip) for clip in file.clips(places)], file.chunks()
 
 
 def open_features(
@@ -91,16 +97,17 @@ def open_features(
     names: list[str] = []
     parts: list[Tensor] = []
     for path in paths:
-        more, chunks = open_gallery(model, path, options, unread)
-        names += more
+        names_at, chunks = open_gallery(model, path, options, unread)
+        names += names_at(None)
         parts += chunks
     return names, torch.cat(parts) if parts else torch.empty(0, 0)
 
 
-def show(queries: list[str], found: list[list[Found]], names: list[str], options: argparse.Namespace) -> None:
+def show(queries: list[str], found: list[list[Found]], names_at: NamesAt, options: argparse.Namespace) -> None:
     """On standard output, a row per neighbour."""
+    names = iter(names_at([one.place for neighbours in found for one in neighbours]))
     rows: list[dict[str, Any]] = [
-        {"query": query, "rank": rank, "recording": names[one.place], "distance": one.distance}
+        {"query": query, "rank": rank, "recording": next(names), "distance": one.distance}
         for query, neighbours in zip(queries, found, strict=True)
         for rank, one in enumerate(neighbours, 1)
     ]

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
 
 from hacm.errors import UserError
 from hacm.exporting import preprocessing
@@ -52,9 +53,13 @@ def trace(graph: Graph) -> ExportedProgram:
     clips, frames = (Dim(name, min=1) for name in DIMENSIONS)
     with quietly():
         # strict: the parts of the project ask for the lengths of tensors, which are to stay unknown.
-        return torch.export.export(
+        program = torch.export.export(
             graph, example_of(graph), dynamic_shapes=({0: clips, 2: frames}, {0: clips}), strict=True
         )
+    for module in program.graph_module.modules():
+        for node in module.graph.nodes if isinstance(module, GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # names this machine's files, and is a quarter of the exported one
+    return program
 
 
 def example_of(graph: Graph) -> tuple[Tensor, Tensor]:
@@ -78,6 +83,8 @@ def write_onnx(path: Path, program: ExportedProgram, facts: Facts) -> None:
     assert exported is not None
     model = exported.model_proto
     name_dimensions(model.graph)
+    for node in model.graph.node:
+        del node.metadata_props[:]  # what the tracer knew of each
     onnx.helper.set_model_props(model, {"facts": encode_json(facts).decode()})
     onnx.checker.check_model(model)
     onnx.save(model, path)

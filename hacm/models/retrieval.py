@@ -4,7 +4,7 @@ Shapes: Q queries, N clips of a chunk, D width, k neighbours.
 """
 
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +61,10 @@ def comparable(features_ND: Tensor, scale: Neighbours | None) -> Tensor:
 
 
 class FeatureFile:
-    """What `hacm embed` wrote: a table of clips, and their features chunk by chunk."""
+    """What `hacm embed` wrote: which clips, and their features chunk by chunk: a .parquet is never all in memory.
+
+    count: of clips. model: the name of the model whose features they are, where the file says it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,8 +86,7 @@ class FeatureFile:
             schema = pl.read_parquet_schema(self.path)
             if not isinstance(schema.get("features"), pl.Array):
                 raise ValueError("it has no column `features` of arrays")
-            columns = [name for name in schema if name != "features"]
-            self.rows = pl.read_parquet(self.path, columns=columns)
+            self._describe(pl.scan_parquet(self.path).drop("features"))
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
             raise UserError(
                 f"{self.path}: not features that hacm embed wrote ({str(error).splitlines()[0]})"
@@ -98,18 +100,28 @@ class FeatureFile:
                 columns = {name: arrays[name] for name in arrays.files if name != "features"}
             if self._features.ndim != 2:
                 raise ValueError(f"its features are {self._features.shape}, not a row per clip")
-            self.rows = pl.DataFrame({name: values.tolist() for name, values in columns.items()})
-        except (OSError, KeyError, ValueError) as error:
+            self._describe(pl.LazyFrame({name: values.tolist() for name, values in columns.items()}))
+        except (OSError, KeyError, ValueError, pl.exceptions.PolarsError) as error:
             raise UserError(f"{self.path}: not features that hacm embed wrote ({error})") from error
 
-    @property
-    def model(self) -> str | None:
-        """The name of the model whose features they are, where the file says it."""
-        return str(self.rows["model"][0]) if "model" in self.rows.columns and len(self.rows) else None
+    def _describe(self, rows: pl.LazyFrame) -> None:
+        self._clips = rows.select("recording", "person")
+        self.count = int(rows.select(pl.len()).collect().item())
+        said = rows.select("model").head(1).collect() if "model" in rows.collect_schema() else pl.DataFrame()
+        self.model = str(said.item()) if len(said) else None
+
+    def clips(self, places: Sequence[int] | None = None) -> list[tuple[str, str]]:
+        """Recording and person of the clips at these places, in that order; None: of all."""
+        if places is None:
+            return [(str(recording), str(person)) for recording, person in self._clips.collect().iter_rows()]
+        wanted = pl.Series(sorted(set(places)), dtype=pl.get_index_type())
+        found = self._clips.with_row_index("place").filter(pl.col("place").is_in(wanted.implode()))
+        said = {row[0]: (str(row[1]), str(row[2])) for row in found.collect(engine="streaming").iter_rows()}
+        return [said[place] for place in places]
 
     def chunks(self) -> Iterator[Tensor]:
         """The features, in order, so many rows at a time."""
-        for start in range(0, len(self.rows), ROWS):
+        for start in range(0, self.count, ROWS):
             if self._features is not None:
                 yield torch.from_numpy(self._features[start : start + ROWS])
                 continue

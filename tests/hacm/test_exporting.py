@@ -102,6 +102,14 @@ def test_every_runtime_says_the_same_of_real_clips(exported):
         np.testing.assert_allclose(one["scores"], scores_NK[7:8], atol=ALIKE)
 
 
+def test_files_are_of_the_weights_alone_and_name_no_file_of_this_machine(exported):
+    model, place = exported
+    weights = (find(model.name) / "weights.safetensors").stat().st_size
+    for path in (place / "onnx/model.onnx", place / "torch-export/model.pt2"):
+        assert path.stat().st_size < weights + 400_000
+        assert str(PROJECT).encode() not in path.read_bytes()
+
+
 @pytest.mark.parametrize("exported", ["ui-prmd"], indirect=True)
 @pytest.mark.parametrize("form", CALLS)
 def test_a_folder_is_used_as_its_readme_says_without_this_project(exported, form, tmp_path):

@@ -86,6 +86,17 @@ def test_features_are_read_a_part_at_a_time(place, monkeypatch):
     assert torch.equal(torch.cat(parts), whole)
 
 
+@pytest.mark.parametrize("name", ["f.parquet", "f.npz"])
+def test_names_are_those_of_the_places(place, name, monkeypatch):
+    assert call(embed, monkeypatch, place / "clips", "--model", place / "small", "--out", place / name) == 0
+    file = FeatureFile(place / name)
+    every = file.clips()
+    assert len(every) == file.count
+    assert [recording for recording, _ in every] == [path.stem for path in sorted(place.glob("clips/*.npy"))]
+    assert file.clips([2, 0, 2]) == [every[2], every[0], every[2]]
+    assert file.model == "small"
+
+
 def test_what_is_no_feature_file_is_one_line(place):
     pl.DataFrame({"a": [1]}).write_parquet(place / "other.parquet")
     (place / "damaged.parquet").write_bytes(b"PAR1")
