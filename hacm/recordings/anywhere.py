@@ -33,6 +33,7 @@ from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.bodies import WrongShape
 from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
+from hacm.recordings.names import plain
 from hacm.recordings.notes import reason_of
 from hacm.recordings.poses import PoseReader, Poses, openpose
 from hacm.recordings.poses.contents import Sighting
@@ -249,7 +250,7 @@ class Finder:
         if poses.values_MTVC.shape[-1] == 2:
             raise BadRecording(FLAT)
         reader = PoseReader(
-            find_named(poses.joints) or arrays.topology,
+            find_named([plain(name) for name in poses.joints]) or arrays.topology,
             fps=arrays.fps,
             metres=arrays.metres,
             up=arrays.up,

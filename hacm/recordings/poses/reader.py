@@ -19,14 +19,30 @@ from hacm.recordings.arrays import FPS, LABELS, ArrayReader
 from hacm.recordings.bodies import BODY_SIZE, as_bodies, unit_of_pictures
 from hacm.recordings.names import plain
 from hacm.recordings.notes import Kind, Note
-from hacm.recordings.poses import asf_amc, bvh, coco, mediapipe, mmpose, openpose, trc
+from hacm.recordings.poses import (
+    anipose,
+    asf_amc,
+    bvh,
+    c3d,
+    coco,
+    deeplabcut,
+    mediapipe,
+    mmpose,
+    openpose,
+    sleap,
+    trc,
+)
 from hacm.recordings.poses.contents import Poses
+from hacm.recordings.poses.hdf5 import open_hdf5
 from hacm.recordings.poses.json_text import decode_json
 
 JSON_FORMATS = {"COCO keypoints": coco, "MMPose": mmpose, "OpenPose": openpose, "MediaPipe": mediapipe}
 """By what it is called, the module of each format of JSON."""
 TEXT_FORMATS = {".bvh": bvh, ".trc": trc}
-SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc")
+TABLES = (deeplabcut, anipose, mediapipe)
+"""The modules of formats of CSV; the last takes what the others do not."""
+HDF5 = ".h5"
+SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc", ".c3d", HDF5, ".slp")
 SKELETON = "skeleton"
 """The role of an ASF, which belongs to every AMC."""
 
@@ -49,7 +65,13 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
             raise BadRecording("its skeleton, an .asf, is not there; put it beside the .amc")
         return asf_amc.read(data, skeleton)
     if suffix == ".csv":
-        return mediapipe.read_csv_text(data)
+        return next((one for one in TABLES if one.fits_csv(data)), mediapipe).read_csv_text(data)
+    if suffix == ".c3d":
+        return c3d.read(data)
+    if suffix == ".slp":
+        return sleap.read(data)
+    if suffix == HDF5:
+        return _read_hdf5(data)
     content = decode_json(data)
     for module in JSON_FORMATS.values():
         if module.fits(content):
@@ -57,10 +79,19 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
     raise NoPoses(f"JSON of none of the known forms: {', '.join(JSON_FORMATS)}")
 
 
+def _read_hdf5(data: bytes) -> Poses:
+    with open_hdf5(data) as file:
+        if deeplabcut.fits_hdf5(file):
+            return deeplabcut.read_hdf5(file)
+        if not sleap.fits_hdf5(file):
+            raise NoPoses("HDF5 of none of the known forms: DeepLabCut, SLEAP's analysis")
+    return sleap.read(data, analysis=True)
+
+
 def is_poses(data: bytes, path: str) -> bool:
     """Whether a file is for these readers: by its ending, and a table, which others read too, by its first line."""
     suffix = PurePosixPath(path).suffix.lower()
-    return suffix in SUFFIXES and (suffix != ".csv" or mediapipe.fits_csv(data))
+    return suffix in SUFFIXES and (suffix != ".csv" or any(one.fits_csv(data) for one in TABLES))
 
 
 @dataclass(frozen=True)
