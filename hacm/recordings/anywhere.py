@@ -36,9 +36,9 @@ from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
 from hacm.recordings.names import plain
 from hacm.recordings.notes import reason_of
 from hacm.recordings.poses import PoseReader, Poses, openpose
-from hacm.recordings.poses.contents import Sighting
+from hacm.recordings.poses.contents import NoPoses, Sighting
 from hacm.recordings.poses.json_text import decode_json
-from hacm.recordings.poses.reader import SKELETON, NoPoses, is_poses, read_poses
+from hacm.recordings.poses.reader import SKELETON, is_poses, read_poses
 from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
 from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
 from hacm.recordings.prepared.clips import PreparedReader

@@ -1,6 +1,7 @@
 """C3D, DeepLabCut, Lightning Pose, SLEAP and Anipose: files by each one's own writer, and damaged ones."""
 
 import io
+import os
 import struct
 import sys
 
@@ -8,8 +9,9 @@ import numpy as np
 import pytest
 
 from hacm.errors import BadRecording, UserError
-from hacm.recordings.poses import PoseReader
-from hacm.recordings.poses.reader import NoPoses, read_poses
+from hacm.recordings.poses import PoseReader, apart
+from hacm.recordings.poses.contents import NoPoses
+from hacm.recordings.poses.reader import read_poses
 from hacm.skeletons.topology import Topology
 
 c3d = pytest.importorskip("c3d")
@@ -212,6 +214,29 @@ def test_sleap(labels, tmp_path, name):
     seen = np.isfinite(held[..., 0])
     assert np.array_equal(poses.confidence_MTV[seen], scores[seen])
     assert np.isnan(poses.values_MTVC[1, 1, 2]).all()
+
+
+@pytest.mark.parametrize(("seconds", "says"), [(0.0, "took over 0 s"), (60.0, None)])
+def test_hdf5_is_read_in_bounded_time(labels, tmp_path, monkeypatch, seconds, says):
+    labels.save(tmp_path / "a.slp")
+    data = (tmp_path / "a.slp").read_bytes()
+    monkeypatch.setattr(apart, "SECONDS", seconds)
+    monkeypatch.setattr(apart, "SECONDS_PER_MEGABYTE", 0.0)
+    if says is None:  # the next file is read by another process
+        assert read_poses(data, "a.slp").joints == JOINTS
+        return
+    with pytest.raises(BadRecording, match=says):
+        read_poses(data, "a.slp")
+
+
+def test_a_library_that_crashes_takes_nothing_with_it(labels, tmp_path):
+    labels.save(tmp_path / "a.slp")
+    data = (tmp_path / "a.slp").read_bytes()
+    assert read_poses(data, "a.slp").joints == JOINTS
+    apart._SERVERS[os.getpid()]._process.kill()
+    with pytest.raises(BadRecording, match="did not survive"):
+        read_poses(data, "a.slp")
+    assert read_poses(data, "a.slp").joints == JOINTS
 
 
 def test_sleap_damaged(labels, tmp_path):

@@ -13,13 +13,18 @@ from hacm.recordings.poses.extras import import_extra
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
+def expect_hdf5(data: bytes) -> None:
+    """BadRecording if a file does not begin as HDF5."""
+    refuse_impostor(data)
+    if not data.startswith(SIGNATURE):
+        raise BadRecording("no HDF5, by its first bytes")
+
+
 @contextmanager
 def open_hdf5(data: bytes) -> Iterator[Any]:
     """The open h5py.File; whatever goes wrong in the block is BadRecording, for a damaged file fails anywhere."""
     h5py = import_extra("h5py", "HDF5 (.h5, .slp)")
-    refuse_impostor(data)
-    if not data.startswith(SIGNATURE):
-        raise BadRecording("no HDF5, by its first bytes")
+    expect_hdf5(data)
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             yield file

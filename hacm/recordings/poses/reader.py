@@ -29,11 +29,10 @@ from hacm.recordings.poses import (
     mediapipe,
     mmpose,
     openpose,
-    sleap,
     trc,
 )
-from hacm.recordings.poses.contents import Poses
-from hacm.recordings.poses.hdf5 import open_hdf5
+from hacm.recordings.poses.apart import read_apart
+from hacm.recordings.poses.contents import NoPoses, Poses
 from hacm.recordings.poses.json_text import decode_json
 
 JSON_FORMATS = {"COCO keypoints": coco, "MMPose": mmpose, "OpenPose": openpose, "MediaPipe": mediapipe}
@@ -41,14 +40,10 @@ JSON_FORMATS = {"COCO keypoints": coco, "MMPose": mmpose, "OpenPose": openpose, 
 TEXT_FORMATS = {".bvh": bvh, ".trc": trc}
 TABLES = (deeplabcut, anipose, mediapipe)
 """The modules of formats of CSV; the last takes what the others do not."""
-HDF5 = ".h5"
-SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc", ".c3d", HDF5, ".slp")
+HDF5 = (".h5", ".slp")
+SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc", ".c3d", *HDF5)
 SKELETON = "skeleton"
 """The role of an ASF, which belongs to every AMC."""
-
-
-class NoPoses(BadRecording):
-    """The file is sound, and says something else than poses, as many a JSON beside recordings does."""
 
 
 def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
@@ -68,24 +63,13 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
         return next((one for one in TABLES if one.fits_csv(data)), mediapipe).read_csv_text(data)
     if suffix == ".c3d":
         return c3d.read(data)
-    if suffix == ".slp":
-        return sleap.read(data)
-    if suffix == HDF5:
-        return _read_hdf5(data)
+    if suffix in HDF5:
+        return read_apart(suffix, data)
     content = decode_json(data)
     for module in JSON_FORMATS.values():
         if module.fits(content):
             return module.read(content)
     raise NoPoses(f"JSON of none of the known forms: {', '.join(JSON_FORMATS)}")
-
-
-def _read_hdf5(data: bytes) -> Poses:
-    with open_hdf5(data) as file:
-        if deeplabcut.fits_hdf5(file):
-            return deeplabcut.read_hdf5(file)
-        if not sleap.fits_hdf5(file):
-            raise NoPoses("HDF5 of none of the known forms: DeepLabCut, SLEAP's analysis")
-    return sleap.read(data, analysis=True)
 
 
 def is_poses(data: bytes, path: str) -> bool:
