@@ -12,7 +12,6 @@ is not said, and no likelihood. It says no frame rate.
 Shape suffixes: R lines, K columns, M bodies, T frames, V joints, C coordinates.
 """
 
-import csv
 import io
 import itertools
 from collections.abc import Sequence
@@ -50,11 +49,11 @@ def read_csv_text(data: bytes) -> Poses:
         line, _, rest = data.partition(b"\n")
         if len(line) > 10 * LONGEST_NAMES:
             raise BadRecording(f"line {len(said) + 1}: longer than any line of names")
-        fields = next(csv.reader(io.StringIO(line.decode("utf-8", "replace").strip("\r"))), [])
-        level = fields[0].strip().lower() if fields else ""
+        fields = [one.strip(' "\r\t') for one in line.decode("utf-8", "replace").split(",")]
+        level = fields[0].lower()
         if level not in LEVELS or level in said:
             break
-        said[level], data = [one.strip() for one in fields[1:]], rest
+        said[level], data = fields[1:], rest
     lacking = [level for level in ("scorer", "bodyparts", "coords") if level not in said]
     if lacking or len({len(one) for one in said.values()}) > 1:
         raise BadRecording(
