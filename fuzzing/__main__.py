@@ -32,7 +32,9 @@ INPUTS_BETWEEN_LINES = 100_000
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument(
-        "format", help="ntu, pku-skeleton, pku-labels, pku-splits, ui-prmd, joint-lines, csv, npz or matlab"
+        "format",
+        help="ntu, pku-skeleton, pku-labels, pku-splits, ui-prmd, joint-lines, csv, npz, matlab, mediapipe-json, "
+        "mediapipe-csv, openpose, keypoint-lists, deeplabcut, anipose, c3d, bvh, trc or acclaim",
     )
     parser.add_argument("file", nargs="?", type=Path, help="run this one input instead")
     parser.add_argument("--runs", type=int, default=1_000_000)

@@ -16,7 +16,7 @@ from fuzzing import seeds
 from fuzzing.elements import mutate_matlab
 from fuzzing.frames import mutate_skeleton
 from fuzzing.npz import mutate_npz
-from fuzzing.words import NUMBERS, mutate_text
+from fuzzing.words import NUMBERS, damage_beginning, mutate_text
 from hacm.errors import BadRecording, UserError
 from hacm.recordings import Excluded, RawFile, RawRecording, Recording, ntu, pku_mmd, ui_prmd, utd_mhad
 from hacm.recordings.arrays import MOST_NUMBERS, ArrayReader
@@ -129,13 +129,18 @@ def _read_arrays(suffix: str, data: bytes) -> Iterator[Recording]:
 
 POSES = {topology.name: PoseReader(topology, fps=30, nameless=True) for topology in (MEDIAPIPE_33, seeds.STICK)}
 FLAT_POSES = {
-    topology.name: PoseReader(topology, fps=30, dimensions=2, up="-y", nameless=True) for topology in (BODY_25, COCO_17)
+    topology.name: PoseReader(topology, fps=30, dimensions=2, up="-y", nameless=True)
+    for topology in (BODY_25, COCO_17, seeds.STICK)
 }
 JSON_WORDS = (
     *NUMBERS, b"null", b"true", b"[", b"]", b"{", b"}", b",", b":", b'"x"', b'"frame"', b'"keypoints"', b'"people"',
     b'"1.jpg"', b'"image_id"', b'"track_id"', b"[ ]", b"{ }", b"[" * 2000,
 )  # fmt: skip
 POSE_CSV_WORDS = (*CSV_WORDS, b"nose x", b"x1", b"y33", b"landmark", b"nose", b"x", b"y", b"world_x1")
+TRACKED_WORDS = (
+    *CSV_WORDS, b"scorer", b"individuals", b"bodyparts", b"coords", b"x", b"y", b"likelihood", b"hip", b"single",
+    b"hip_x", b"hip_ncams", b"fnum",
+)  # fmt: skip
 CAPTURE_WORDS = (
     *NUMBERS, b"JOINT", b"End", b"Site", b"{", b"}", b"OFFSET", b"CHANNELS", b"MOTION", b"Frames:", b"Xposition",
     b"hip", b"mm", b"begin", b"end", b":root", b"root", b"left", b"dof", b"rx", b"axis", b"XYZ", b":units", b"name",
@@ -220,6 +225,27 @@ FORMATS = {
         partial(_read_poses, FLAT_POSES["coco-17"], "json"),
         COCO_17,
         _people_with_gaps,
+    ),
+    "deeplabcut": Format(
+        seeds.deeplabcut_tables,
+        partial(mutate_text, words=TRACKED_WORDS),
+        partial(_read_poses, FLAT_POSES["stick-3"], "csv"),
+        seeds.STICK,
+        _people_with_gaps,
+    ),
+    "anipose": Format(
+        seeds.anipose_tables,
+        partial(mutate_text, words=TRACKED_WORDS),
+        partial(_read_poses, POSES["stick-3"], "csv"),
+        seeds.STICK,
+        _people_with_gaps,
+    ),
+    "c3d": Format(
+        seeds.c3d_files,
+        damage_beginning,
+        partial(_read_poses, POSES["stick-3"], "c3d"),
+        seeds.STICK,
+        _one_value_in_two_bytes,
     ),
     "bvh": Format(
         seeds.bvh_texts,

@@ -154,6 +154,48 @@ def mediapipe_csv() -> list[bytes]:
     return [text.encode() for text in (*wide, placed, "frame,landmark,x,y,z,visibility\n" + "\n".join(lines))]
 
 
+def deeplabcut_tables() -> list[bytes]:
+    """Three frames of one individual and of two, in a picture and in the room."""
+    values = np.random.default_rng(4).uniform(100, 900, (3, 18)).round(2)
+    found = []
+    for individuals, coords in (((), ("x", "y", "likelihood")), (("a", "b"), ("x", "y", "likelihood")), ((), "xyz")):
+        columns = [(who, joint, axis) for who in individuals or ("",) for joint in STICK.joints for axis in coords]
+        names = dict(zip(("individuals", "bodyparts", "coords"), zip(*columns, strict=True), strict=True))
+        rows = [",".join(("scorer", *["DLC"] * len(columns)))]
+        rows += [",".join((level, *names[level])) for level in names if level != "individuals" or individuals]
+        rows += [",".join(map(str, (frame, *row[: len(columns)]))) for frame, row in enumerate(values.tolist())]
+        found.append("\n".join(rows).encode())
+    return found
+
+
+def anipose_tables() -> list[bytes]:
+    """Three frames with and without what comes behind the joints."""
+    values = np.random.default_rng(5).uniform(-500, 500, (3, 18)).round(2).tolist()
+    names = [f"{joint}_{end}" for joint in STICK.joints for end in ("x", "y", "z", "error", "ncams", "score")]
+    plain = [",".join(names), *(",".join(map(str, row)) for row in values)]
+    numbered = [f"{plain[0]},M_00,fnum", *(f"{row},1.0,{frame}" for frame, row in enumerate(plain[1:], 7))]
+    return ["\n".join(one).encode() for one in (plain, numbered, [*plain, plain[1].replace("-", "")])]
+
+
+def c3d_files() -> list[bytes]:
+    """Four frames of three markers, as float and as integers, with a marker that is not seen."""
+    import c3d
+
+    found: list[bytes] = []
+    for scale, rate, unit in ((-1.0, 100, "mm"), (-1.0, 60, "m"), (0.1, 120, "mm")):
+        writer = c3d.Writer(point_rate=rate, analog_rate=0, point_scale=scale)
+        for frame in np.random.default_rng(6).uniform(-800, 800, (4, 3, 3)).round(1):
+            points = np.column_stack([frame, np.zeros((3, 2))]).astype(np.float32)
+            points[1, 3] = -1 if len(found) == 1 else 0
+            writer.add_frames([(points, np.array([[]]))])
+        writer.set_point_labels(list(STICK.joints))
+        writer.point_group.set_str("UNITS", "", unit, len(unit))
+        stream = io.BytesIO()
+        writer.write(stream)
+        found.append(stream.getvalue())
+    return found
+
+
 def openpose_frames() -> list[bytes]:
     """Frames of one and two people, of two and three dimensions."""
     values = np.random.default_rng(2).uniform(100, 900, (2, 25, 3)).round(1)

@@ -40,6 +40,17 @@ def damage(data: bytes, rng: random.Random) -> bytes:
     return bytes(damaged)
 
 
+def damage_beginning(data: bytes, rng: random.Random, size: int = 1536) -> bytes:
+    """The same, mostly in the first bytes, which say what the others are; now and then the end is cut off."""
+    if rng.random() < 0.1:
+        return cut(data, rng)
+    changed = bytearray(data)
+    for _ in range(_few(rng)):
+        at = rng.randrange(min(size, len(data)) if rng.random() < 0.9 else len(data)) if data else 0
+        changed[at : at + 1] = bytes([rng.choice((0, 1, 2, 127, 128, 255, rng.randrange(256)))])
+    return bytes(changed)
+
+
 def cut(data: bytes, rng: random.Random) -> bytes:
     """A beginning of it."""
     return data[: rng.randrange(len(data) + 1)]

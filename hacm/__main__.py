@@ -21,6 +21,7 @@ from hacm.errors import UserError, run_program
 
 COMMANDS = {
     "cluster": "group recordings that are alike, without a label",
+    "convert": "convert recordings from any format that is read into another, and say what is lost",
     "embed": "write the features of recordings, with a trained model",
     "export": "write a trained model for other runtimes (ONNX, torch.export) or for Hugging Face's hub",
     "fit": "teach a trained encoder classes of your own",

@@ -57,8 +57,7 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--up",
         choices=UP,
-        default="y",
-        help="of .npz, .npy and .csv: the axis that points up (--up=-y where y grows downwards)",
+        help="of .npz, .npy and .csv: the axis that points up (y if not given, and of places in a picture -y)",
     )
     parser.add_argument(
         "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
@@ -185,17 +184,20 @@ def find(model: "Model | None", paths: Iterable[Path], options: argparse.Namespa
     from hacm.skeletons.shipped import KINECT_V2
 
     usual = (KINECT_V2, USUAL_FPS) if model is None else (model.topology, model.description.seen.fps)
+    flat = model is not None and model.flat
     arrays = ArrayReader(
         topology=usual[0] if options.skeleton is None else find_skeleton(options.skeleton),
         fps=options.fps or usual[1],
         metres=metres_of(parse_unit(options.unit)),
-        up=options.up,
+        up=options.up or ("-y" if flat else "y"),
+        dimensions=2 if flat else 3,
         mirrored=options.mirrored,
         nameless=True,
         unseen=tuple(options.unseen),
         least_confidence=options.least_confidence,
     )
-    prepared = {} if options.skeleton is None else {"prepared": arrays.topology}
+    # Prepared files of places in a picture are never of Kinect v2, whose joints those of the room mostly are.
+    prepared = {} if options.skeleton is None and not flat else {"prepared": arrays.topology}
     for path in paths:
         for found in Finder(arrays, **prepared).find(path):
             yield Unread(found.name, str(found.reason)) if isinstance(found, Excluded) else found

@@ -111,6 +111,7 @@ class Description:
     topology: the skeleton's name and Topology.describe(). absent_bodies: as in training the head. hidden: width of a
     fine-tuned head. classes: their names, in the order of the scores. figures: percent, by name, as in metrics.json.
     judged_on: whose clips these are; nothing was fitted to them. licence: of the weights, in words; None: not stated.
+    dimensions: 2 for places in a picture, whose z is 0.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Description:
     figures: Mapping[str, int | float] = field(default_factory=dict)
     judged_on: JudgedOn = "test subjects"
     licence: str | None = None
+    dimensions: Literal[2, 3] = 3
     __pydantic_config__: ClassVar[Any] = STRICT
 
     @property
@@ -138,7 +140,10 @@ class Description:
 
     def as_json(self) -> dict[str, Any]:
         """As model.json has it."""
-        return asdict(self)
+        content = asdict(self)
+        if self.dimensions == 3:  # as it was before there were others
+            del content["dimensions"]
+        return content
 
 
 def describe_skeleton(topology: Topology) -> dict[str, Any]:

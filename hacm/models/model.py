@@ -167,6 +167,11 @@ class Model:
         return self.description.classes
 
     @property
+    def flat(self) -> bool:
+        """Whether it takes places in a picture, x and y."""
+        return self.description.dimensions == 2
+
+    @property
     def width(self) -> int:
         """D, the number of features per clip."""
         return feature_width(self.description.model, len(self._encoder.encoder.token_joints))
@@ -218,7 +223,15 @@ class Model:
             values = array.detach().cpu().numpy() if isinstance(array, Tensor) else array
             self._expect_joints(values, source, name)
             try:
-                bodies_MTVC, notes = as_bodies(values, source, metres=metres, up=up, mirrored=mirrored, unseen=unseen)
+                bodies_MTVC, notes = as_bodies(
+                    values,
+                    source,
+                    metres=metres,
+                    up=up,
+                    mirrored=mirrored,
+                    unseen=unseen,
+                    dimensions=np.shape(values)[-1],
+                )
             except BadRecording as reason:
                 raise ImplausibleRecording(f"{name}: {reason}") from reason
             recording = Recording(
@@ -252,7 +265,16 @@ class Model:
         if centre is not None:
             settings = replace(settings, translate="first_frame" if centre else "none")
         bodies_MTVC = self._map_from(recording.topology).read(recording.bodies_MTVC[list(tracks)])
-        if turn:
+        remarks: tuple[str, ...] = ()
+        if self.flat:
+            if turn:
+                raise ImplausibleRecording(f"turn: {self.name} takes places in a picture, which have no other side")
+            if np.nan_to_num(bodies_MTVC[..., 2]).any():
+                remarks = (f"z is left out: {self.name} takes places in a picture",)
+                bodies_MTVC = np.where(
+                    np.isnan(bodies_MTVC), bodies_MTVC, bodies_MTVC * np.array([1, 1, 0], np.float32)
+                )
+        elif turn:
             bodies_MTVC = turn_about(bodies_MTVC, turn)
         try:
             clip = clean(replace(recording, topology=self.topology, bodies_MTVC=bodies_MTVC), settings)
@@ -264,7 +286,7 @@ class Model:
         lost = [str(note) for note in clip.notes if note.kind in LOSSES]
         notes = [str(note) for note in clip.notes if note.kind not in LOSSES]
         people = tuple(track + 1 for track in tracks)
-        return Taken(recording.identity.name, people, clip, (*wrong, *unusual, *lost), tuple(notes))
+        return Taken(recording.identity.name, people, clip, (*wrong, *unusual, *lost, *remarks), tuple(notes))
 
     def _map_from(self, source: Topology) -> JointMap:
         """How the model's joints are read from those of another skeleton."""
@@ -308,7 +330,8 @@ class Model:
             return torch.empty(0, self.width), np.empty((0, len(self.classes)), np.float32)
         clips = pack_clips(
             [torch.from_numpy(one.clip.bodies_MTVC) for one in taken], [0] * len(taken), parents=self.topology.parents
-        ).to(self.device)
+        )
+        clips = replace(clips, flat=self.flat).to(self.device)
         if isinstance(self._head, Head):
             return self._run_tuned(self._head, clips)
         features_ND = encode(
@@ -333,12 +356,12 @@ class Model:
     def _expect_joints(self, values: Any, source: Topology, name: str) -> None:
         """ImplausibleRecording for places in a picture, and for another number of joints than the source's."""
         shape = np.shape(values)
-        if len(shape) in (3, 4) and shape[-1] == 2:
+        if len(shape) in (3, 4) and shape[-1] == 2 and not self.flat:
             raise ImplausibleRecording(
                 f"{name}: of two dimensions, and {self.name} takes places in the room, x, y and z"
             )
         counts = {len(source.recorded), len(source.joints)}
-        if len(shape) not in (3, 4) or shape[-1] != 3 or shape[-2] in counts:
+        if len(shape) not in (3, 4) or shape[-1] not in (2, 3) or shape[-2] in counts:
             return
         raise ImplausibleRecording(f"{name}: {explain_joints(shape[-2], source, 'skeleton={}')}")
 

@@ -33,11 +33,12 @@ from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.bodies import WrongShape
 from hacm.recordings.joint_lines import KARD_LINES, MSR_ACTION3D_LINES
+from hacm.recordings.names import plain
 from hacm.recordings.notes import reason_of
 from hacm.recordings.poses import PoseReader, Poses, openpose
-from hacm.recordings.poses.contents import Sighting
+from hacm.recordings.poses.contents import NoPoses, Sighting
 from hacm.recordings.poses.json_text import decode_json
-from hacm.recordings.poses.reader import SKELETON, NoPoses, is_poses, read_poses
+from hacm.recordings.poses.reader import SKELETON, is_poses, read_poses
 from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
 from hacm.recordings.prepared import NtuNpz, PysklAnnotations, StGcnArrays
 from hacm.recordings.prepared.clips import PreparedReader
@@ -69,7 +70,8 @@ FLAT = "of two dimensions, and models take places in the room, x, y and z"
 class Finder:
     """Reads recordings wherever they are.
 
-    arrays: how to read files that say neither skeleton nor unit. prepared: the skeleton of prepared files.
+    arrays: how to read files that say neither skeleton nor unit; its dimensions are those of all. prepared: the
+    skeleton of prepared files.
     """
 
     arrays: ArrayReader
@@ -179,9 +181,13 @@ class Finder:
 
     @cached_property
     def _prepared_readers(self) -> tuple[PreparedReader, ...]:
-        return (
-            StGcnArrays(self.prepared), PysklAnnotations(self.prepared, xsub=None), NtuNpz(self.prepared),
-        )  # fmt: skip
+        pyskl = PysklAnnotations(self.prepared, xsub=None)
+        if self.arrays.dimensions == 2:
+            pyskl = replace(
+                pyskl, dimensions=2, up=self.arrays.up, unseen=self.arrays.unseen,
+                least_confidence=self.arrays.least_confidence,
+            )  # fmt: skip
+        return StGcnArrays(self.prepared), pyskl, NtuNpz(self.prepared)
 
     def _open(self, file: Path) -> Iterator[Entry] | None:
         """The clips in a prepared file; None for any other."""
@@ -246,14 +252,17 @@ class Finder:
     def _finish(self, poses: Poses) -> Recording:
         """The recording that poses are: of a known skeleton, if they are its joints, else of that of arrays."""
         arrays = self.arrays
-        if poses.values_MTVC.shape[-1] == 2:
+        if poses.values_MTVC.shape[-1] < arrays.dimensions:
             raise BadRecording(FLAT)
         reader = PoseReader(
-            find_named(poses.joints) or arrays.topology,
+            find_named([plain(name) for name in poses.joints]) or arrays.topology,
             fps=arrays.fps,
             metres=arrays.metres,
             up=arrays.up,
+            dimensions=arrays.dimensions,
             mirrored=arrays.mirrored,
+            unseen=arrays.unseen,
+            least_confidence=0.0 if poses.confidence_MTV is None else arrays.least_confidence,
             nameless=True,
         )
         return reader.finish(poses, "nameless")
@@ -273,7 +282,7 @@ class Finder:
     def _explain_shape(self, wrong: WrongShape) -> str:
         *_, joints, coordinates = (0, 0, *wrong.shape)
         if len(wrong.shape) in (3, 4) and 0 not in wrong.shape:
-            if coordinates == 2:
+            if coordinates == 2 and self.arrays.dimensions == 3:
                 return FLAT
             if coordinates == 3:
                 return explain_joints(joints, self.arrays.topology, OPTION)

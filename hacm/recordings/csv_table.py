@@ -87,6 +87,15 @@ def read_csv(
     return names, read(tidied), _note_line_ends(data)
 
 
+def read_numbers(rows: bytes, columns: int, most_numbers: int, first_line: int) -> NDArray[np.float64]:
+    """The numbers (R, K) of lines without names, separated by commas; an empty field is nan. BadRecording as above."""
+    from hacm.recordings.number_table import read_table
+
+    if not rows.strip():
+        raise BadRecording(f"line {first_line}: no numbers follow the column names")
+    return read_table(_EMPTY_FIELD.sub(b"nan", rows), columns, most_numbers // columns, first_line=first_line)
+
+
 def _explain(refusal: BadRecording, line: bytes, separator: bytes, count: int) -> str:
     """The refusal, and what to do where decimal commas separate like the others."""
     if separator == b"," and b"." not in line and line.count(b",") + 1 == 2 * count:

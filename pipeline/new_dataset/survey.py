@@ -15,6 +15,7 @@ from hacm.recordings import Recording, label_table
 from hacm.recordings.arrays import SUFFIXES as ARRAY_SUFFIXES
 from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.bodies import Up
+from hacm.recordings.names import plain
 from hacm.recordings.pickles import PickledArray, read_pickle
 from hacm.recordings.poses import PoseReader, Poses, openpose
 from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
@@ -121,7 +122,7 @@ def _look_at_poses(folder: Path, files: list[str]) -> Survey:
     if not found:
         raise UserError(f"{folder}: no file can be read; {bad[0]}")
     first = found[0]
-    topology = find_named(first.joints)
+    topology = find_named([plain(name) for name in first.joints])
     survey = Survey(
         "poses",
         files,

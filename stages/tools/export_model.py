@@ -151,8 +151,6 @@ def expect_fit(encoder: Encoder, benchmark: Benchmark, evaluated: Evaluated | No
     expect_version(store, encoder.facts["data_version"], run.model)
     if evaluated is not None and encoder_hash(encoder.model) != evaluated.details["encoder_hash"]:
         raise UserError(f"{evaluated.folder}: of another encoder than {run.model} holds now; run dvc repro")
-    if store.dimensions != 3:
-        raise UserError(f"{run.benchmark}: of {store.dimensions} dimensions; models of these are not made yet")
 
 
 def make_model(
@@ -168,6 +166,7 @@ def make_model(
         find_cleaning(benchmark),
         encoder.model,
     )
+    description = replace(description, dimensions=2 if benchmark.store.dimensions == 2 else 3)
     if evaluated is None:
         return building.learn_distances(building.assemble(description, encoder.model, None), task)
     figures = read_figures(evaluated.folder, encoder.run.benchmark)

@@ -21,6 +21,10 @@ MOST_AT_ONCE = 100
 """People in one frame; more are a mistake, and would take long to be told apart."""
 
 
+class NoPoses(BadRecording):
+    """The file is sound, and says something else than poses, as many a JSON beside recordings does."""
+
+
 @dataclass(frozen=True, eq=False)
 class Poses:
     """joints: the names of V, as the file has them. values_MTVC: float64, C 3 or, of a picture, 2; NaN where not seen.

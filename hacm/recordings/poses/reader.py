@@ -19,20 +19,31 @@ from hacm.recordings.arrays import FPS, LABELS, ArrayReader
 from hacm.recordings.bodies import BODY_SIZE, as_bodies, unit_of_pictures
 from hacm.recordings.names import plain
 from hacm.recordings.notes import Kind, Note
-from hacm.recordings.poses import asf_amc, bvh, coco, mediapipe, mmpose, openpose, trc
-from hacm.recordings.poses.contents import Poses
+from hacm.recordings.poses import (
+    anipose,
+    asf_amc,
+    bvh,
+    c3d,
+    coco,
+    deeplabcut,
+    mediapipe,
+    mmpose,
+    openpose,
+    trc,
+)
+from hacm.recordings.poses.apart import read_apart
+from hacm.recordings.poses.contents import NoPoses, Poses
 from hacm.recordings.poses.json_text import decode_json
 
 JSON_FORMATS = {"COCO keypoints": coco, "MMPose": mmpose, "OpenPose": openpose, "MediaPipe": mediapipe}
 """By what it is called, the module of each format of JSON."""
 TEXT_FORMATS = {".bvh": bvh, ".trc": trc}
-SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc")
+TABLES = (deeplabcut, anipose, mediapipe)
+"""The modules of formats of CSV; the last takes what the others do not."""
+HDF5 = (".h5", ".slp")
+SUFFIXES = (".json", ".csv", ".bvh", ".trc", ".amc", ".c3d", *HDF5)
 SKELETON = "skeleton"
 """The role of an ASF, which belongs to every AMC."""
-
-
-class NoPoses(BadRecording):
-    """The file is sound, and says something else than poses, as many a JSON beside recordings does."""
 
 
 def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
@@ -49,7 +60,11 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
             raise BadRecording("its skeleton, an .asf, is not there; put it beside the .amc")
         return asf_amc.read(data, skeleton)
     if suffix == ".csv":
-        return mediapipe.read_csv_text(data)
+        return next((one for one in TABLES if one.fits_csv(data)), mediapipe).read_csv_text(data)
+    if suffix == ".c3d":
+        return c3d.read(data)
+    if suffix in HDF5:
+        return read_apart(suffix, data)
     content = decode_json(data)
     for module in JSON_FORMATS.values():
         if module.fits(content):
@@ -60,7 +75,7 @@ def read_poses(data: bytes, path: str, skeleton: bytes | None = None) -> Poses:
 def is_poses(data: bytes, path: str) -> bool:
     """Whether a file is for these readers: by its ending, and a table, which others read too, by its first line."""
     suffix = PurePosixPath(path).suffix.lower()
-    return suffix in SUFFIXES and (suffix != ".csv" or mediapipe.fits_csv(data))
+    return suffix in SUFFIXES and (suffix != ".csv" or any(one.fits_csv(data) for one in TABLES))
 
 
 @dataclass(frozen=True)

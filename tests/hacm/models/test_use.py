@@ -1,6 +1,7 @@
 """A model says of a recording what `evaluate` says of the same clip."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,6 +73,38 @@ def test_where_a_recording_is_in_the_room_does_not_matter_after_centring(built, 
     np.testing.assert_allclose(centred.features(elsewhere), centred.features(clip), atol=1e-4)
     uncentred = centred.features(elsewhere, centre=False)
     assert np.abs(uncentred - centred.features(clip)).max() > 0.01
+
+
+@pytest.fixture(scope="module")
+def flat(built):
+    """The same model, of places in a picture."""
+    return Model(replace(built.parts, description=replace(built.parts.description, dimensions=2)))
+
+
+@pytest.mark.filterwarnings("ignore::hacm.models.model.UnusualRecording")
+def test_a_model_of_two_dimensions_takes_pictures_of_any_size(built, flat):
+    clip = built.test_clips()[0][:1]
+    pixels = clip[..., :2] * 300 * [1, -1] + 400
+    (taken,) = flat.take(pixels, up="-y", doubt="warn")
+    assert not taken.clip.bodies_MTVC[..., 2].any()
+    expected = flat.features(pixels * 2.5, up="-y", doubt="warn")
+    np.testing.assert_allclose(flat.features(pixels, up="-y", doubt="warn"), expected, atol=1e-4)
+    assert np.ptp(taken.clip.bodies_MTVC[0], axis=1).max(axis=1).mean() == pytest.approx(1.7, rel=0.1)
+
+
+def test_a_model_of_two_dimensions_says_what_it_does_not_take(built, flat, tmp_path):
+    clip = built.test_clips()[0]
+    with pytest.warns(UnusualRecording, match="z is left out"):
+        (taken,) = flat.take(clip, people="together", doubt="warn")
+    assert not taken.clip.bodies_MTVC[..., 2].any()
+    with pytest.raises(ImplausibleRecording, match="no other side"):
+        list(flat.take(clip[..., :2], turn=90))
+    folder.save(tmp_path / "flat", flat.parts)
+    assert hacm.load(tmp_path / "flat").flat
+
+
+def test_a_model_of_the_room_says_nothing_of_dimensions(built):
+    assert "dimensions" not in built.parts.description.as_json()
 
 
 @pytest.mark.parametrize(("unit", "metres"), [("mm", 0.001), ("cm", 0.01), (0.5, 0.5)])
