@@ -193,8 +193,6 @@
       new MutationObserver(() => this.recolour()).observe(document.documentElement, { attributes: true });
       new IntersectionObserver((seen) => this.appear(seen.some((one) => one.isIntersecting))).observe(root);
     }
-    get seconds() { return Math.max(0, this.facts.frames - 1) / this.facts.fps; }
-
     build() {
       const bar = make(this.root, "div", { class: "hp-bar" });
       this.button = make(bar, "button", { type: "button", class: "hp-play" }, "Play");
@@ -343,7 +341,9 @@
     }
     draw() {
       if (!this.ready || !this.colours) return;
-      const now = this.at / this.facts.fps, words = `${now.toFixed(2)} of ${this.seconds.toFixed(2)} s`;
+      const now = this.at / this.facts.fps, first = this.facts.firstFrame, last = this.facts.frames - 1;
+      const words = first === null ? `${now.toFixed(2)} of ${(last / this.facts.fps).toFixed(2)} s`
+        : `frame ${first + Math.floor(this.at)} of ${first} to ${first + last}`;
       this.panels.forEach((one) => one.draw());
       this.scrubber.value = String(Math.floor(this.at));
       this.scrubber.setAttribute("aria-valuetext", words);
