@@ -148,7 +148,7 @@
           const state = states.at(body, frame, joint);
           if (state === MASKED) [fill, edge, size] = [colours.paper, colours.muted, 3.6];
           else if (state === REST) [fill, edge, size] = [colours.faint, colours.faint, 2];
-          else if (state === SEEN) size = 4.6;
+          else if (state === SEEN) [fill, size] = [colours.ink, 4.6];
         } else if (field) {
           const value = field.at(body, frame, joint);
           [fill, edge, size] = value === NONE ? [colours.paper, colours.faint, 2.6] : [ramp(value / 254), colours.ink, 5.4];
@@ -191,6 +191,7 @@
       this.recolour();
       dark.addEventListener("change", () => this.recolour());
       new MutationObserver(() => this.recolour()).observe(document.documentElement, { attributes: true });
+      addEventListener("beforeprint", () => this.prepare());
       new IntersectionObserver((seen) => this.appear(seen.some((one) => one.isIntersecting))).observe(root);
     }
     build() {
@@ -300,13 +301,16 @@
 
     appear(visible) {
       this.visible = visible;
-      if (!visible) { this.stop(); return; }
-      if (!this.ready) {
-        this.panels.forEach((one) => one.decode());
-        this.ready = true;
-        this.draw();
-        if (this.facts.plays && !still.matches) this.play();
-      }
+      if (!visible) this.stop();
+      else if (this.prepare() && this.facts.plays && !still.matches) this.play();
+    }
+    /* Decode and draw it when it is first to be seen, so that a page of many players is there at once; whether it was. */
+    prepare() {
+      if (this.ready) return false;
+      this.panels.forEach((one) => one.decode());
+      this.ready = true;
+      this.draw();
+      return true;
     }
     toggle() { (this.going ? () => this.stop() : () => this.play())(); }
     play() {
