@@ -1,5 +1,5 @@
-/* Skeletons that move: starts every <figure class="hacm-player"> of the page from the JSON in it (player.py says what
-   that holds). A player is a canvas for each panel, which share camera and time, above buttons, a scrubber and timelines.
+/* Skeletons that move: starts every figure of the class hacm-player from the JSON in it (player.py says what that
+   holds). A player is a canvas for each panel, which share camera and time, above buttons, a scrubber and timelines.
    No library: what is drawn is a few dozen lines a frame, and one turn and one division project a point. */
 "use strict";
 (() => {
