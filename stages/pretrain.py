@@ -36,6 +36,7 @@ import torch
 from hacm.checkpoints import checkpoint
 from hacm.clips.augment import sample_batch
 from hacm.clips.ragged import Rows, place_rows
+from hacm.errors import SettingsError
 from hacm.files import replace_directory, write_json
 from hacm.model.network import HACM
 from hacm.model.transformer import token_joints
@@ -43,11 +44,13 @@ from hacm.settings import Budget, TrainSettings, token_budget
 from hacm.training import distributed
 from hacm.training.distributed import Processes
 from hacm.training.engine import EpochRecord, Step, pretrain
+from hacm.training.watching import Watch
 from pipeline.graph.git import describe_code
 from pipeline.results.machine import describe_machine
 from pipeline.results.writing import write_details
 from stages.shared import box, launching, parameters
 from stages.shared.costs import Meter
+from stages.shared.live import Live
 from stages.shared.loading import Benchmark, load_benchmark, skeleton_of
 from stages.shared.places import Run
 from stages.shared.progress import Work, say
@@ -83,13 +86,24 @@ def pretrain_benchmark(run: Run, device: str, rows: Rows, processes: Processes) 
     work = state_fingerprint(run, settings, benchmark.store.version, training_clips(benchmark), device)
     meter = Meter(device, run.resume_state / "costs.json", work)
     pretraining = Pretraining(run, benchmark, settings, device, rows, processes)
-    model, history = train(pretraining, work, meter)
+    watch = watch_of(pretraining, work)
+    model, history = train(pretraining, work, meter, watch)
     if processes.first:
-        write_results(pretraining, model, history, meter.read())
+        write_results(pretraining, model, history, meter.read(), {} if watch is None else watch.looks)
         shutil.rmtree(run.resume_state, ignore_errors=True)
 
 
-def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[EpochRecord]]:
+def watch_of(one: Pretraining, work: str) -> Watch | None:
+    """What looks at the features in between, if the settings say so; on the first of the processes."""
+    every, clips = one.settings.pretrain.watch_epochs, one.benchmark.clips
+    if every is None or not one.processes.first:
+        return None
+    if clips.device.type != torch.device(one.device).type:
+        raise SettingsError("watch_epochs: the clips do not fit on the device beside the model; leave it out (null)")
+    return Watch(one.benchmark.task(one.settings.augment), every, one.run.resume_state / "looks.json", work)
+
+
+def train(one: Pretraining, fingerprint: str, meter: Meter, watch: Watch | None) -> tuple[HACM, list[EpochRecord]]:
     """Run or resume it; the first of the processes shows its progress and keeps what it cost."""
     benchmark = one.benchmark
     begin = partial(
@@ -108,7 +122,7 @@ def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[
     if not one.processes.first:
         return begin()
     say(f"{benchmark.dataset.name}: {budget(benchmark, one.settings)}")
-    with Work("pretraining", None, "clips") as work:
+    with Work("pretraining", None, "clips") as work, Live(one.run.live) as live:
 
         def show(step: Step) -> None:
             meter.keep()
@@ -118,8 +132,9 @@ def train(one: Pretraining, fingerprint: str, meter: Meter) -> tuple[HACM, list[
                 round(step.step * batch), f"epoch {step.epoch}/{step.epochs} loss {step.loss:.4f} "
                 f"(reconstruction {step.reconstruction:.4f}, contrast {step.contrast:.4f})"
             )  # fmt: skip
+            live.log(step, None if watch is None else watch.looks.get(step.epoch))
 
-        return begin(on_step=show)
+        return begin(on_step=show, on_epoch=watch)
 
 
 def budget(benchmark: Benchmark, settings: TrainSettings) -> Budget:
@@ -150,8 +165,10 @@ def state_fingerprint(run: Run, settings: TrainSettings, version: str, clips: li
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
-def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cost: dict[str, Any]) -> None:
-    """The checkpoint, and beside it small files for DVC and the report."""
+def write_results(
+    one: Pretraining, model: HACM, history: list[EpochRecord], cost: dict[str, Any], looks: dict[int, float]
+) -> None:
+    """The checkpoint, and beside it small files for DVC and the report. looks: at the features, by epoch."""
     run, benchmark, settings = one.run, one.benchmark, one.settings
     facts = {
         "benchmark": run.benchmark,
@@ -189,7 +206,11 @@ def write_results(one: Pretraining, model: HACM, history: list[EpochRecord], cos
     }
     with replace_directory(run.results("pretrain")) as folder:
         write_json(folder / "metrics.json", metrics)
-        pl.DataFrame([asdict(record) for record in history]).write_csv(folder / "loss.csv")
+        losses = pl.DataFrame([asdict(record) for record in history])
+        if settings.pretrain.watch_epochs is not None:
+            shares = [looks.get(record.epoch) for record in history]
+            losses = losses.with_columns(pl.Series("knn_top1", shares, dtype=pl.Float64))
+        losses.write_csv(folder / "loss.csv")
         write_json(folder / "example.json", draw_example(benchmark, model, settings, run.seed))
         write_details(folder, details)
     with replace_directory(run.model) as folder:

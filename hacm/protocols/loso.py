@@ -54,14 +54,22 @@ def run(
             if on_epoch is not None:
                 on_epoch(epoch + 1)
     scores_NK = torch.empty(len(label_N), task.classes)
-    votes_NK = torch.empty_like(scores_NK)
     for probe, left_out_N in zip(probes, folds, strict=True):
         scores_NK[left_out_N] = torch.from_numpy(score(probe, clean_ND[left_out_N]))
-        gallery_GD, query_ND = comparable(clean_ND[~left_out_N], clean_ND[left_out_N], settings)
-        votes_NK[left_out_N] = vote(query_ND, gallery_GD, label_N[~left_out_N], task.classes, settings.k).cpu()
     target_N = label_N.cpu().numpy()
-    knn = float(metrics.top_k(votes_NK.numpy(), target_N, 1).mean())
+    knn = count_neighbours(clean_ND, label_N, folds, task.classes, settings)
     return Result(scores_NK.numpy(), target_N, {"knn_top1": knn, "subjects": len(folds)}, part="train")
+
+
+def count_neighbours(
+    clean_ND: torch.Tensor, label_N: torch.Tensor, folds: list[torch.Tensor], classes: int, settings: Settings
+) -> float:
+    """The share of the clips that their nearest neighbours among the other subjects' clips name right."""
+    votes_NK = torch.empty(len(label_N), classes)
+    for left_out_N in folds:
+        gallery_GD, query_ND = comparable(clean_ND[~left_out_N], clean_ND[left_out_N], settings)
+        votes_NK[left_out_N] = vote(query_ND, gallery_GD, label_N[~left_out_N], classes, settings.k).cpu()
+    return float(metrics.top_k(votes_NK.numpy(), label_N.cpu().numpy(), 1).mean())
 
 
 def list_folds(task: Task, settings: Settings) -> list[torch.Tensor]:

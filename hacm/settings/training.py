@@ -195,7 +195,8 @@ class PretrainSettings:
 
     precision: of the blocks' matrix products; geometry, norms and losses are float32 either way. compile: let
     torch.compile fuse the step; needs a C++ compiler, on a GPU Triton. average: what a step leaves of the running mean
-    of the weights, which is then the result; null: the last weights are.
+    of the weights, which is then the result; null: the last weights are. watch_epochs: every so many epochs the
+    neighbours of left-out training subjects' clips are counted, to be looked at; null: never.
     """
 
     epochs: int = 500
@@ -211,6 +212,7 @@ class PretrainSettings:
     precision: Literal["float32", "bfloat16"] = "float32"
     compile: bool = False
     average: float | None = None
+    watch_epochs: int | None = None
     __pydantic_config__: ClassVar[Any] = STRICT
 
     def __post_init__(self) -> None:
@@ -221,6 +223,8 @@ class PretrainSettings:
         below_one(beta1=self.beta1, beta2=self.beta2)
         if self.average is not None:
             below_one(average=self.average)
+        if self.watch_epochs is not None:
+            positive(watch_epochs=self.watch_epochs)
         check(
             0 <= self.warmup_epochs < self.epochs,
             f"warmup_epochs {self.warmup_epochs} must lie in [0, epochs), with epochs {self.epochs}",

@@ -76,6 +76,7 @@ def pretrain(
     fingerprint: str,
     device: str,
     on_step: Callable[[Step], None] | None = None,
+    on_epoch: Callable[[int, HACM], None] | None = None,
     processes: Processes = ALONE,
     rows: Rows = "auto",
 ) -> tuple[HACM, list[EpochRecord]]:
@@ -83,8 +84,9 @@ def pretrain(
 
     state_dir: where the unfinished state lies; it is taken up if its fingerprint is this one, written every
     checkpoint_epochs, at the end, and on SIGTERM or Ctrl-C, and never removed here. None: nothing is saved. on_step:
-    called at most five times a second and after each epoch's last step. processes: those that share the work; the first
-    alone reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
+    called at most five times a second and after each epoch's last step. on_epoch: called after each epoch, with its
+    number and the model, which it must leave as it is. processes: those that share the work; the first alone reads and
+    writes the state and calls on_step and on_epoch. rows: where the clips' rows lie (clips.place_rows).
 
     SettingsError or ValueError if the clips do not fit (check_fit); NotFinite naming the first step with a gradient
     that is not finite (nothing from after it is saved); Terminated on SIGTERM and Interrupted on Ctrl-C to any
@@ -107,6 +109,8 @@ def pretrain(
             report = run.report(clock)
             if epoch_ends:
                 run.end_epoch(report)
+                if on_epoch is not None and processes.first:
+                    on_epoch(report.epoch, run.model)
             saving = run.step == run.steps or (epoch_ends and report.epoch % settings.pretrain.checkpoint_epochs == 0)
             if file is not None and processes.first and (stop or saving):
                 file.save(run.state())

@@ -1,5 +1,5 @@
-/* Skeletons that move: starts every <figure class="hacm-player"> of the page from the JSON in it (player.py says what
-   that holds). A player is a canvas for each panel, which share camera and time, above buttons, a scrubber and timelines.
+/* Skeletons that move: starts every figure of the class hacm-player from the JSON in it (player.py says what that
+   holds). A player is a canvas for each panel, which share camera and time, above buttons, a scrubber and timelines.
    No library: what is drawn is a few dozen lines a frame, and one turn and one division project a point. */
 "use strict";
 (() => {
@@ -148,7 +148,7 @@
           const state = states.at(body, frame, joint);
           if (state === MASKED) [fill, edge, size] = [colours.paper, colours.muted, 3.6];
           else if (state === REST) [fill, edge, size] = [colours.faint, colours.faint, 2];
-          else if (state === SEEN) size = 4.6;
+          else if (state === SEEN) [fill, size] = [colours.ink, 4.6];
         } else if (field) {
           const value = field.at(body, frame, joint);
           [fill, edge, size] = value === NONE ? [colours.paper, colours.faint, 2.6] : [ramp(value / 254), colours.ink, 5.4];
@@ -191,10 +191,9 @@
       this.recolour();
       dark.addEventListener("change", () => this.recolour());
       new MutationObserver(() => this.recolour()).observe(document.documentElement, { attributes: true });
+      addEventListener("beforeprint", () => this.prepare());
       new IntersectionObserver((seen) => this.appear(seen.some((one) => one.isIntersecting))).observe(root);
     }
-    get seconds() { return Math.max(0, this.facts.frames - 1) / this.facts.fps; }
-
     build() {
       const bar = make(this.root, "div", { class: "hp-bar" });
       this.button = make(bar, "button", { type: "button", class: "hp-play" }, "Play");
@@ -302,13 +301,16 @@
 
     appear(visible) {
       this.visible = visible;
-      if (!visible) { this.stop(); return; }
-      if (!this.ready) {
-        this.panels.forEach((one) => one.decode());
-        this.ready = true;
-        this.draw();
-        if (this.facts.plays && !still.matches) this.play();
-      }
+      if (!visible) this.stop();
+      else if (this.prepare() && this.facts.plays && !still.matches) this.play();
+    }
+    /* Decode and draw it when it is first to be seen, so that a page of many players is there at once; whether it was. */
+    prepare() {
+      if (this.ready) return false;
+      this.panels.forEach((one) => one.decode());
+      this.ready = true;
+      this.draw();
+      return true;
     }
     toggle() { (this.going ? () => this.stop() : () => this.play())(); }
     play() {
@@ -343,7 +345,9 @@
     }
     draw() {
       if (!this.ready || !this.colours) return;
-      const now = this.at / this.facts.fps, words = `${now.toFixed(2)} of ${this.seconds.toFixed(2)} s`;
+      const now = this.at / this.facts.fps, first = this.facts.firstFrame, last = this.facts.frames - 1;
+      const words = first === null ? `${now.toFixed(2)} of ${(last / this.facts.fps).toFixed(2)} s`
+        : `frame ${first + Math.floor(this.at)} of ${first} to ${first + last}`;
       this.panels.forEach((one) => one.draw());
       this.scrubber.value = String(Math.floor(this.at));
       this.scrubber.setAttribute("aria-valuetext", words);

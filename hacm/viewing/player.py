@@ -84,7 +84,8 @@ class Timeline:
 class Scene:
     """What one player shows. panels: side by side, in step, of equal numbers of frames and joints.
 
-    people: what bodies are called where there are several; numbered if not given.
+    people: what bodies are called where there are several; numbered if not given. first_frame: the number of the first
+    frame, where time is to be told in frames; None: in seconds.
     """
 
     title: str
@@ -94,6 +95,7 @@ class Scene:
     panels: tuple[Panel, ...]
     timelines: tuple[Timeline, ...] = ()
     people: tuple[str, ...] = ()
+    first_frame: int | None = None
 
 
 @cache
@@ -156,6 +158,7 @@ def pack(scene: Scene) -> dict[str, Any]:
         "parents": list(scene.parents),
         "sides": [next((n for n in (1, 2) if name.startswith(SIDES[n])), 0) for name in scene.joints],
         "people": list(scene.people),
+        "firstFrame": scene.first_frame,
         "front": round(find_front(bodies, scene.joints), 4),
         "half": [round(float(x), 4) for x in half_C],
         "step": step,

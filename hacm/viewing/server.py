@@ -16,6 +16,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from html import escape
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ADDRESS = "127.0.0.1"
 MOST_BYTES = 64 * 2**20
 MOST_FILES = 64
+MOST_FIELD_BYTES = 2**19
+"""Of what is sent beside files. Werkzeug reads files through a buffer of that size too, 64 kB at a time."""
 LONGEST_NAME = 120
 TITLE = "Drop recordings here"
 MISSING = "hacm view without recordings needs a server: pip install 'hacm-pipeline[view]'"
@@ -71,7 +74,8 @@ class Server:
 
     def run(self) -> None:
         """Serve until Ctrl-C, or until `stop` is called from another thread."""
-        self._server.serve_forever()
+        with suppress(KeyboardInterrupt):
+            self._server.serve_forever()
 
     def stop(self) -> None:
         """End `run`."""
@@ -94,7 +98,7 @@ def build_app(make: Make, token: str, host: str) -> "Flask":
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     app.config["MAX_FORM_PARTS"] = MOST_FILES
-    app.config["MAX_FORM_MEMORY_SIZE"] = 2**16
+    app.config["MAX_FORM_MEMORY_SIZE"] = MOST_FIELD_BYTES
     turn = threading.Lock()
 
     @app.before_request

@@ -41,6 +41,7 @@ SHOWING = (
     "stages.shared.command",
     "stages.shared.costs",
     "stages.shared.launching",
+    "stages.shared.live",
     "stages.shared.progress",
     "pipeline.graph",
     "pipeline.results.machine",

@@ -23,6 +23,7 @@ ADDED = {
     "train.loss.predicted": 1.0,
     "train.augment.limbs": 0.0,
     "train.pretrain.average": None,
+    "train.pretrain.watch_epochs": None,
     "evaluate.knn.standardise": False,
     "evaluate.robustness.longest_gap": 10,
     "cleaning.missing": "interpolate",

@@ -112,6 +112,11 @@ class Run:
         """Where an unfinished pretraining keeps what it needs to go on."""
         return unfinished() / "pretrain" / self._folder
 
+    @property
+    def live(self) -> Path:
+        """Where its curves are written while it is pretrained (stages/shared/live.py)."""
+        return unfinished() / "live" / self._folder
+
     def results(self, part: str) -> Path:
         """Small files that say something of the run: part is pretrain or a protocol."""
         return RESULTS / "benchmarks" / self._folder / part

@@ -103,6 +103,7 @@ REFUSED: dict[type, dict[str, tuple[Any, ...]]] = {
         "checkpoint_epochs": POSITIVE,
         "precision": ("float16", ""),
         "average": FRACTION_BELOW_1,
+        "watch_epochs": POSITIVE,
     },
     linear.Settings: {
         "epochs": (*POSITIVE, 99),

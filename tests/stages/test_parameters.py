@@ -182,7 +182,7 @@ ADDED = {
     "model": {"decoder": "self_attention", "readout": "mean"},
     "loss": {"target": "motion", "normalise": "patch", "weight": "equal", "predicted": 1.0},
     "augment": {"limbs": 0.0},
-    "pretrain": {"average": None},
+    "pretrain": {"average": None, "watch_epochs": None},
 }
 """Settings that came later, at the values that change nothing."""
 

@@ -94,6 +94,12 @@ def test_what_is_dropped_is_shown_and_nothing_of_it_stays(server, box):
     assert not any(folder.exists() for folder in box.folders)
 
 
+def test_large_files_arrive_whole(server, box):
+    files = {f"{number}.npy": bytes([number]) * 1_500_000 for number in range(3)}
+    assert send(server, body=form_of(*files.items()))[0] == 200
+    assert box.given == [files]
+
+
 def test_a_mistake_is_said_on_the_page_without_where_files_were(server, box):
     status, _, text = send(server, body=form_of(("one.npy", b"damaged")))
     assert status == 400
@@ -237,7 +243,7 @@ def test_a_body_of_no_stated_length_is_not_read(server, box):
 
 
 def test_long_fields_are_not_kept_in_memory(server, box):
-    long = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"\r\n\r\n'.encode() + b"x" * 2**17 + b"\r\n"
+    long = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"\r\n\r\n'.encode() + b"x" * 2**20 + b"\r\n"
     assert send(server, body=long + ONE)[0] == 413
     assert box.given == []
 
