@@ -27,6 +27,7 @@ from hacm.settings import TrainSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.batches import Batches
 from hacm.training.distributed import ALONE, GradientSum, Processes
+from hacm.training.memory import check_memory, explain_shortage
 from hacm.training.optimisers import pretraining_optimiser
 from hacm.training.resume import State, StateFile, Termination
 from hacm.training.schedules import warmup_cosine
@@ -86,12 +87,14 @@ def pretrain(
     called at most five times a second and after each epoch's last step. processes: those that share the work; the first
     alone reads and writes the state and calls on_step. rows: where the clips' rows lie (clips.place_rows).
 
-    SettingsError or ValueError if the clips do not fit (check_fit); NotFinite naming the first step with a gradient
+    SettingsError or ValueError if the clips do not fit (check_fit); UserError if a step needs more memory than the GPU
+    has; NotFinite naming the first step with a gradient
     that is not finite (nothing from after it is saved); Terminated on SIGTERM and Interrupted on Ctrl-C to any
     of the processes; PeersLost if one of them has ended.
     """
     processes.check_same(fingerprint, "settings, data or code")
     run = Pretraining(clips, train_index, skeleton, settings, seed, device, processes=processes, rows=rows)
+    check_memory(skeleton, settings, clips, train_index, run.device, processes.count)
     file = None if state_dir is None else StateFile(state_dir, fingerprint)
     state = processes.from_first(file.load() if file is not None and processes.first else None)
     if state is not None:
@@ -99,7 +102,8 @@ def pretrain(
     clock = Clock(run.step)
     with Termination(repeated=processes.count > 1) as termination:
         while run.step < run.steps:
-            run.advance()
+            with explain_shortage(settings):
+                run.advance()
             stop = processes.any(termination.requested or processes.deserted)
             epoch_ends = run.step % run.steps_per_epoch == 0
             if not (stop or epoch_ends or (processes.first and clock.due())):
