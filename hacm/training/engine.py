@@ -186,7 +186,7 @@ class Pretraining:
         # A method, not the module: the model keeps its parameters' names, compiled or not.
         self._forward_each: Callable[..., PerSequence] = self.model.forward_each
         if settings.pretrain.compile:
-            self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER)
+            self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER, fullgraph=True)
         elif self.device.type == "cpu" and settings.pretrain.precision == "float32":
             self._forward_each = Shares(self.model.forward_each, self.trained)
 
