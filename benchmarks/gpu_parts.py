@@ -19,7 +19,7 @@ from benchmarks.recipes import POMO, RELEASE, facts, find_recipe
 from hacm.devices import choose_device
 from hacm.files import write_json
 from hacm.settings import ModelSettings, PretrainSettings, TrainSettings
-from hacm.training import engine
+from hacm.training import engine, memory
 from hacm.training.engine import Pretraining
 
 Figures = Iterator[dict[str, Any]]
@@ -256,13 +256,15 @@ def summarise_compiled(found: dict[str, Any]) -> str:
 
 
 def measure_memory(options: argparse.Namespace, device: torch.device) -> Figures:
-    """Of each variant and batch: the most memory of a step, and clips per second."""
+    """Of each variant and batch: the most memory of a step, what was predicted, and clips per second."""
     batches: dict[str, Any] = {}
     for name, settings in variants(options):
+        need = memory.needed(KINECT, settings)
         for times in BATCHES:
             batch = times * options.clips
             larger = replace(settings, pretrain=replace(settings.pretrain, batch=batch))
-            batches[f"{name}, {batch} clips"] = measure_batch(larger, options.steps, device)
+            measured = measure_batch(larger, options.steps, device)
+            batches[f"{name}, {batch} clips"] = measured | {"predicted_bytes": need.of(batch)}
             yield {"batches": batches}
 
 
@@ -296,7 +298,9 @@ def measure_batch(settings: TrainSettings, steps: int, device: torch.device) -> 
 def summarise_memory(found: dict[str, Any]) -> str:
     largest = {name.split(",")[0]: (name, one) for name, one in found.get("batches", {}).items()}
     return " | ".join(
-        f"{name} {one['bytes'] / GIGA:.2f} GB {one['clips_per_second']:,.0f} clips/s" for name, one in largest.values()
+        f"{name} {one['bytes'] / GIGA:.2f} GB ({one['predicted_bytes'] / GIGA:.2f} predicted), "
+        f"{one['clips_per_second']:,.0f} clips/s"
+        for name, one in largest.values()
     )
 
 

@@ -47,8 +47,11 @@ class Space(Protocol):
 
 @contextlib.contextmanager
 def full_precision(x: Tensor) -> Iterator[None]:
-    """Autocast off on x's device: half precision would move points near the boundary by whole units of distance."""
-    with torch.autocast(x.device.type, enabled=False):
+    """Autocast off on x's device: half precision would move points near the boundary by whole units of distance.
+
+    The meta device, on which tensors have sizes alone, knows no autocast.
+    """
+    with contextlib.nullcontext() if x.device.type == "meta" else torch.autocast(x.device.type, enabled=False):
         yield
 
 

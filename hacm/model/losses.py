@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hacm.model.geometry import full_precision
 from hacm.settings import LossSettings
 
 
@@ -36,7 +37,7 @@ def contrast_loss(f_t: Tensor, f_s: Tensor, f: Tensor) -> Tensor:
 
 def agreement(first_BD: Tensor, second_BD: Tensor) -> Tensor:
     """MSE(softmax(first secondᵀ), I): each sequence should find itself among the batch."""
-    with torch.autocast(first_BD.device.type, enabled=False):
+    with full_precision(first_BD):
         similarity_BB = torch.softmax(first_BD @ second_BD.T, dim=-1)
         return F.mse_loss(similarity_BB, torch.eye(len(first_BD), device=first_BD.device))
 

@@ -27,6 +27,7 @@ from hacm.settings import TrainSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.batches import Batches
 from hacm.training.distributed import ALONE, GradientSum, Processes
+from hacm.training.memory import check_memory, explain_shortage
 from hacm.training.optimisers import pretraining_optimiser
 from hacm.training.resume import State, StateFile, Termination
 from hacm.training.schedules import warmup_cosine
@@ -88,12 +89,14 @@ def pretrain(
     number and the model, which it must leave as it is. processes: those that share the work; the first alone reads and
     writes the state and calls on_step and on_epoch. rows: where the clips' rows lie (clips.place_rows).
 
-    SettingsError or ValueError if the clips do not fit (check_fit); NotFinite naming the first step with a gradient
+    SettingsError or ValueError if the clips do not fit (check_fit); UserError if a step needs more memory than the GPU
+    has; NotFinite naming the first step with a gradient
     that is not finite (nothing from after it is saved); Terminated on SIGTERM and Interrupted on Ctrl-C to any
     of the processes; PeersLost if one of them has ended.
     """
     processes.check_same(fingerprint, "settings, data or code")
     run = Pretraining(clips, train_index, skeleton, settings, seed, device, processes=processes, rows=rows)
+    check_memory(skeleton, settings, clips, train_index, run.device, processes.count)
     file = None if state_dir is None else StateFile(state_dir, fingerprint)
     state = processes.from_first(file.load() if file is not None and processes.first else None)
     if state is not None:
@@ -101,7 +104,8 @@ def pretrain(
     clock = Clock(run.step)
     with Termination(repeated=processes.count > 1) as termination:
         while run.step < run.steps:
-            run.advance()
+            with explain_shortage(settings):
+                run.advance()
             stop = processes.any(termination.requested or processes.deserted)
             epoch_ends = run.step % run.steps_per_epoch == 0
             if not (stop or epoch_ends or (processes.first and clock.due())):
@@ -186,7 +190,7 @@ class Pretraining:
         # A method, not the module: the model keeps its parameters' names, compiled or not.
         self._forward_each: Callable[..., PerSequence] = self.model.forward_each
         if settings.pretrain.compile:
-            self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER)
+            self._forward_each = torch.compile(self.model.forward_each, backend=COMPILER, fullgraph=True)
         elif self.device.type == "cpu" and settings.pretrain.precision == "float32":
             self._forward_each = Shares(self.model.forward_each, self.trained)
 
