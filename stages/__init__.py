@@ -4,7 +4,7 @@ import sys
 
 from hacm.interrupts import end_when_interrupted
 
-if sys.argv[0] == "-m":  # Python looks for a program of this package, to run it: its imports take seconds
+if sys.argv[0] == "-m":  # Python is looking for the program to run; its imports take seconds
     end_when_interrupted()
 
 from hacm.cores import choose_threading

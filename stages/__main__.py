@@ -16,11 +16,11 @@ def main() -> None:
     names = list(yaml.safe_load((HERE.parent / "dvc.yaml").read_text(encoding="utf-8"))["stages"])
     for name in names:
         print(f"{name:<{max(map(len, names))}}  {first_line(HERE / f'{name}.py')}")
-    print("\nusage: python -m stages.NAME [--help] …; the tools around the graph: hacm --help")
+    print("\nusage: python -m stages.NAME [--help] …; commands around the graph: hacm --help")
 
 
 def first_line(path: Path) -> str:
-    """The first line of a file's docstring; the file is not imported for it."""
+    """The first line of a file's docstring, without importing the file."""
     return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").split("\n", 1)[0]
 
 

@@ -4,7 +4,7 @@ from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "dataset", example="--dataset kinect-sim")
 
 

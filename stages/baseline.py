@@ -1,10 +1,10 @@
-"""The baseline under every result: a linear ridge classifier on raw joints, no training but that (data.md §3)."""
+"""Fit the baseline that every method should beat: a linear ridge classifier on raw joints (data.md §3)."""
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
 
 

@@ -1,14 +1,14 @@
-"""Bring a data set's raw files here, or generate them, and verify them before anything reads them.
+"""Download or generate a data set's raw files, and verify them before anything reads them.
 
 Official addresses are in pipeline/datasets/definition.py. HACM_MIRROR names a folder or an http(s) address that holds
-a copy; files that are here already are verified and kept.
+a copy. Files that already exist are verified and kept.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "dataset", example="--dataset utd-mhad")
 
 
@@ -91,7 +91,7 @@ def _report(work: Work, done: int, total: int) -> None:
 
 
 def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
-    """The files that hold the data set: those that are here already, else from the mirror or the official addresses."""
+    """The files of the data set: those already here, otherwise from the mirror or the official addresses."""
     present = find_present(dataset, folder)
     if present:
         return present
@@ -116,7 +116,8 @@ def obtain(dataset: DataSet, folder: Path, mirror: str | None) -> list[Path]:
 def find_present(dataset: DataSet, folder: Path) -> list[Path]:
     """The files in the raw folder that hold the data set; none if something is missing.
 
-    Under their own names; else whatever there has recordings in it, if that is more than one of several archives.
+    First by their official names; otherwise everything that has recordings in it, if that is more than one of several
+    archives.
     """
     found = find_files(folder, dataset)
     if dataset.contents:
@@ -158,7 +159,7 @@ def tell_unread(files: Sequence[Path], folder: Path, dataset: DataSet) -> None:
 
 
 def holds_recordings(path: Path, dataset: DataSet) -> bool:
-    """Whether there is a recording of the data set in a file or folder; not, if that cannot be said."""
+    """Whether a file or folder holds a recording of the data set; False if that cannot be told."""
     try:
         return any(_belongs(dataset, path, name) for name in member_names_of(path, dataset))
     except UserError:
@@ -197,7 +198,7 @@ def _megabytes(work: Work, have: int, total: int | None) -> None:
 
 
 def is_address(mirror: str) -> bool:
-    """Whether a mirror is one on the net, and no folder."""
+    """Whether a mirror is an address on the internet rather than a folder."""
     return mirror.startswith(("http://", "https://"))
 
 
@@ -340,7 +341,7 @@ def _belongs(dataset: DataSet, file: Path, name: str) -> bool:
 
 
 def check_recorded(digests: dict[str, str], folder: Path, dataset: str) -> None:
-    """UserError if a file is not the one that was here when it was first seen."""
+    """UserError if a file has changed since it was first recorded."""
     receipt = find_receipt(folder, dataset)
     recorded = read_json(receipt)["files"] if receipt.exists() else {}
     for name, digest in digests.items():

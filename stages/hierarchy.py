@@ -4,7 +4,7 @@ from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "dataset", example="--dataset kinect-sim")
 
 
@@ -87,7 +87,7 @@ def summarize(tree: TreeEmbedding, settings: HierarchySettings, means: list[floa
 
 
 def tabulate(tree: TreeEmbedding, topology: Topology, bones: np.ndarray) -> pl.DataFrame:
-    """One row per joint: its place on the disk, its level (geodesic radius), its bone, whether it becomes a token."""
+    """One row per joint: position in the disk, level (geodesic radius), bone, whether it becomes a token."""
     return pl.DataFrame(
         {
             "joint": range(len(topology.joints)),

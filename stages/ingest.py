@@ -1,26 +1,27 @@
-"""Parse raw recordings into the raw Zarr store. Slow, and therefore kept apart: it depends on raw files alone.
+"""Parse raw recordings into the raw Zarr store. This is slow, so it is a separate stage that depends on raw files only.
 
-A large data set may be parsed by several processes first: `--shard I --of N` leaves the I-th part (from 0) in
-.state/ingest/DATASET, and the plain command then takes from there what was parsed; the store is the same bytes.
+A large data set can be parsed in parts first: `--shard I --of N` puts the I-th part (from 0) into
+.state/ingest/DATASET. The plain command then takes the parsed recordings from there; the store is the same byte for
+byte.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "dataset", example="--dataset kinect-sim --limit 100")
     parser.add_argument(
         "--limit",
         type=int,
         metavar="N",
-        help="try this many recordings, spread over the data set, in data/NAME/trial; the full store stays as it is",
+        help="only try this many recordings, spread over the data set, in data/NAME/trial; the full store is untouched",
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that parse (one per core if not given)")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of parsing processes (default: one per core)")
     parser.add_argument(
-        "--shard", type=int, metavar="I", help="parse this part only (from 0), for the plain command to take"
+        "--shard", type=int, metavar="I", help="parse only this part (from 0), for the plain command to use"
     )
-    parser.add_argument("--of", type=int, default=1, metavar="N", help="how many parts there are")
+    parser.add_argument("--of", type=int, default=1, metavar="N", help="number of parts")
     return parser
 
 
@@ -99,7 +100,7 @@ def main() -> None:
 
 
 def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
-    """Which part of how many, if one was asked for; UserError if there is no such part."""
+    """The part to parse and the number of parts, if one was asked for; UserError if there is no such part."""
     if options.shard is None:
         return None
     if options.limit is not None:
@@ -110,7 +111,7 @@ def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
 
 
 def add(store: StoreWriter, reading: Reading, dataset: DataSet, *, strict: bool) -> None:
-    """Put what was read into the store, or record why it is left out; under `strict`, stop instead."""
+    """Add what was read to the store, or record why it is left out; under `strict`, stop instead."""
     hashes = iter(reading.hashes)
     for found in reading.found:
         if isinstance(found, Recording):

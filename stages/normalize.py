@@ -1,12 +1,12 @@
-"""Clean and centre the recordings into the clean store with its manifest. Cheap: no file is parsed again."""
+"""Clean and centre the recordings into the clean store with its manifest. This is fast: no file is parsed again."""
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "dataset", example="--dataset kinect-sim")
-    parser.add_argument("--workers", type=int, metavar="N", help="processes that clean (one per core if not given)")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of cleaning processes (default: one per core)")
     return parser
 
 
@@ -96,7 +96,7 @@ def main() -> None:
 def clean_all(
     source: SkeletonStore, settings: CleaningSettings, workers: int
 ) -> Iterator[tuple[Stored, tuple[Clip, str] | Note]]:
-    """Every recording as the store has it, with its clip and the clip's hash, or with the reason why it is left out."""
+    """Every recording from the store, with its clip and the clip's hash, or with the reason why it is left out."""
     topology = source.topology
 
     def clean_one(stored: Stored) -> tuple[Clip, str] | Note:

@@ -1,14 +1,14 @@
-"""Put under one name, by hash, all that pretraining on a benchmark reads: clips, split and joint hierarchies.
+"""Record the hashes of all that pretraining on a benchmark reads: clips, split and joint hierarchies.
 
-dvc.yaml runs pretraining as a matrix, whose templates know the benchmark but not its data set, so they cannot name the
-data set's folders: they depend on this file instead. That the three belong together is checked on the way.
+dvc.yaml runs pretraining as a matrix. Its templates know the benchmark but not its data set, so they cannot name the
+data set's folders; they depend on this file instead. The stage also checks that the three belong together.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
 
 

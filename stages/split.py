@@ -1,13 +1,13 @@
-"""Fix which clips of which data version a benchmark trains and tests on, and check their numbers.
+"""Assign the clips of a data version to a benchmark's training and test parts, and check their numbers.
 
-The split also says in what order the training clips of each class are labelled, for the semi-supervised draws.
+The split also fixes the order in which the training clips of each class are labelled in the semi-supervised draws.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     return command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub")
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def tell_without_part(name: str, dataset: DataSet, rule: str, store: SkeletonStore, *, strict: bool) -> None:
-    """Say how many clips are in neither part because they do not say what the rule goes by; under strict, stop."""
+    """Report how many clips are in neither part because they lack what the split rule needs; under strict, stop."""
     names, text = find_without_part(store.manifest, dataset.splits[rule].column)
     if not names:
         return
@@ -75,7 +75,7 @@ def tell_without_part(name: str, dataset: DataSet, rule: str, store: SkeletonSto
 
 
 def tell_unlabelled(name: str, manifest: pl.DataFrame, part: pl.Series) -> int:
-    """Say how many clips have no label and what becomes of them; returns how many are pretrained on."""
+    """Report how many clips have no label and how they are used; returns how many are used for pretraining."""
     names, text = find_unlabelled(manifest, part)
     if names:
         say(f"{name}: {text}")
@@ -90,7 +90,7 @@ def left_out(store: SkeletonStore, dataset: DataSet) -> list[str]:
 def check_counts(
     name: str, dataset: DataSet, rule: str, counts: tuple[int, int], excluded: list[str], *, partial: bool
 ) -> None:
-    """UserError if the parts are not as large as the data set's authors state, unless a part of it is wanted."""
+    """UserError if the parts' sizes are not those that the authors state, unless only a part of the data is wanted."""
     expected = dataset.expected.get(rule)
     if expected and counts != expected and not partial:
         named = f"left out: {name_some(excluded)}; " if excluded else ""

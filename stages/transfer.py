@@ -1,10 +1,10 @@
-"""Evaluate an encoder pretrained on one benchmark by fine-tuning it on another, beside random weights (hacm.md §6)."""
+"""Fine-tune an encoder of one benchmark on another and evaluate it, beside random weights (hacm.md §6)."""
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "source", "target", example="--source utd-mhad-xsub --target ui-prmd-xsub")
     command.add_run(parser)
     command.add_device(parser)
@@ -77,7 +77,7 @@ def parse() -> argparse.Namespace:
 def map_to(encoder: Encoder, target: str) -> JointMap:
     """How the encoder's joints are read from those of the target's clips.
 
-    UserError if that is not known, or the encoder was trained on another skeleton than the source has now.
+    UserError if that is not known, or if the source's skeleton has changed since the encoder was trained.
     """
     source_topology, target_topology = (find_benchmark(name)[0].topology for name in (encoder.run.benchmark, target))
     if encoder.model.skeleton != skeleton_of(source_topology):

@@ -1,4 +1,4 @@
-"""The house: which package may import which, and what importing costs."""
+"""Layers: which package may import which, and what importing costs."""
 
 import ast
 import subprocess

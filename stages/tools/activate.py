@@ -1,6 +1,6 @@
-"""Choose what `dvc repro` covers: rewrites `active` in params.yaml and nothing else.
+"""Choose what `dvc repro` covers: rewrites only `active` in params.yaml.
 
-Variants, seeds and protocols that are not given stay as they are; without --transfer-from there is no transfer.
+Variants, seeds and protocols that are not given stay as they are. Without --transfer-from, nothing is transferred.
 """
 
 from stages.shared import command
@@ -9,7 +9,7 @@ ALL = "all"
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="utd-mhad-xsub --variants hacm random --seeds 0 1 2")
     parser.add_argument(
         "benchmarks",
@@ -18,14 +18,14 @@ def command_line() -> command.Parser:
         help=f"benchmarks of params.yaml{command.list_known('benchmarks')}",
     )
     for name, what in {
-        "variants": f"variants, or {ALL}; those active now if not given{command.list_known('variants')}",
-        "protocols": f"protocols, or {ALL}; those active now if not given{command.list_protocols()}",
-        "transfer-from": "transfer: benchmarks whose encoders are evaluated on others; none if not given",
-        "transfer-to": "transfer: benchmarks that they are evaluated on; none if not given",
+        "variants": f"variants, or {ALL} (default: those active now){command.list_known('variants')}",
+        "protocols": f"protocols, or {ALL} (default: those active now){command.list_protocols()}",
+        "transfer-from": "benchmarks whose encoders are fine-tuned on others (default: none)",
+        "transfer-to": "benchmarks on which these are fine-tuned and evaluated (default: none)",
     }.items():
         parser.add_argument(f"--{name}", nargs="+", default=[], metavar="NAME", help=what)
     parser.add_argument(
-        "--seeds", nargs="+", type=command.seed, default=[], metavar="N", help="seeds; those active now if not given"
+        "--seeds", nargs="+", type=command.seed, default=[], metavar="N", help="seeds (default: those active now)"
     )
     return parser
 
@@ -99,6 +99,7 @@ def announce(active: Any) -> None:
         say(f"transfer: from {', '.join(transfer['sources'])} to {', '.join(transfer['targets'])}")
     say(f"pretrainings: {pretrainings}")
     for dataset in map(find_dataset, active["datasets"]):
-        if dataset.gated and not (places.raw(dataset.name) / RECEIPT).exists():
-            say(f"first: ask for the data of {dataset.title} at {dataset.page}, into {places.raw(dataset.name)}")
+        raw = places.raw(dataset.name)
+        if dataset.gated and not (raw / RECEIPT).exists():
+            say(f"first: request the data of {dataset.title} at {dataset.page} and put it into {raw}")
     say("next: make repro runs what is missing, and dvc repro --dry lists it; report/ then shows these benchmarks")

@@ -1,6 +1,6 @@
-"""Audit a data set's version, verify it, or compare it with another. Nothing is written.
+"""Audit a data version, verify it, or compare it with another. Writes nothing.
 
-The graph's stage of the same name (`python -m stages.audit`) leaves the audit under results/.
+The stage of the same name (`python -m stages.audit`) writes the audit to results/.
 """
 
 from pathlib import Path
@@ -9,31 +9,31 @@ from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="--dataset kinect-sim --strict")
-    parser.add_argument("--dataset", metavar="NAME", help="data set (those active in params.yaml if not given)")
-    parser.add_argument("--store", type=Path, metavar="FOLDER", help="a store anywhere, instead of the data set's")
-    parser.add_argument("--verify", action="store_true", help="recompute every hash instead, back to the raw files")
+    parser.add_argument("--dataset", metavar="NAME", help="data set (default: those active in params.yaml)")
+    parser.add_argument("--store", type=Path, metavar="FOLDER", help="any store, instead of the data set's")
+    parser.add_argument("--verify", action="store_true", help="recompute every hash, back to the raw files")
     parser.add_argument(
         "--strict", nargs="*", metavar="WHAT",
-        help="exit code 2 for findings of these severities and kinds (error if none is named), or if clips differ",
+        help="exit code 2 for findings of these severities or kinds (default: error), or if clips differ",
     )  # fmt: skip
     parser.add_argument(
-        "--from", dest="revisions", metavar="REV", help="compare this revision (workspace if not given) …"
+        "--from", dest="revisions", metavar="REV", help="compare this revision (default: the workspace) …"
     )
     parser.add_argument("--to", metavar="REV", help="… with this one: git revisions, tags, experiments")
     parser.add_argument(
-        "--no-values", action="store_true", help="compare manifests alone, not by how much values differ"
+        "--no-values", action="store_true", help="compare manifests only; do not measure how much values differ"
     )
     parser.add_argument(
-        "--against", metavar="NAME", help="match the clips with this data set's by content instead (a prepared file)"
+        "--against", metavar="NAME", help="match the clips by content with those of this data set (for prepared files)"
     )
     parser.add_argument(
-        "--tolerance", type=float, metavar="METRES", help="… how far apart matching clips may be (0.004 if not given)"
+        "--tolerance", type=float, metavar="METRES", help="… largest distance between matching clips (default: 0.004)"
     )
     parser.add_argument(
         "--register", nargs="?", const="version", choices=("version", "clips"),
-        help="print the line for the registry of versions instead, or with `clips` a line for each clip as well",
+        help="print the line for the registry of versions; `clips`: also a line per clip",
     )  # fmt: skip
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print audit.json instead of tables")
@@ -88,7 +88,7 @@ def main() -> None:
 
 
 def find_datasets(options: argparse.Namespace) -> list[DataSet]:
-    """What to look at: the named data set, that of the store, or the active ones."""
+    """The data sets to audit: the named one, that of the store, or the active ones."""
     if options.dataset:
         return [find_dataset(options.dataset)]
     if options.store is not None:
@@ -98,7 +98,7 @@ def find_datasets(options: argparse.Namespace) -> list[DataSet]:
 
 
 def show_audit(dataset: DataSet, options: argparse.Namespace) -> None:
-    """Audit one version and show it; under --strict, FailedCheck for findings that are named."""
+    """Audit one version and show it; FailedCheck for findings that --strict names."""
     found = audit_dataset(dataset) if options.store is None else audit_store(options.store, dataset)
     if options.json:
         print(json.dumps(found.facts, indent=2, ensure_ascii=False))
@@ -113,7 +113,7 @@ def show_audit(dataset: DataSet, options: argparse.Namespace) -> None:
 
 
 def match_content(dataset: DataSet, options: argparse.Namespace) -> None:
-    """Show which clips are those of another data set; under --strict, FailedCheck unless all are, to the last bit."""
+    """Show which clips match those of another data set; under --strict, FailedCheck unless all are equal."""
     other = find_dataset(options.against)
     store = open_clips(places.clips(dataset.name) if options.store is None else options.store)
     check_store(store, dataset)
@@ -126,7 +126,7 @@ def match_content(dataset: DataSet, options: argparse.Namespace) -> None:
 
 
 def print_registration(dataset: DataSet, options: argparse.Namespace) -> None:
-    """What is to be added to the registry of versions."""
+    """Print what to add to the registry of versions."""
     store = open_clips(places.clips(dataset.name) if options.store is None else options.store)
     check_store(store, dataset)
     print(*register(store, dataset.name, clips=options.register == "clips"), sep="\n")
@@ -184,7 +184,7 @@ def verify_raw(dataset: DataSet, found: Verification) -> list[str]:
         digests: dict[str, str] = read_json(receipt)["files"] if receipt.exists() else {}
         here = {name: digest for name, digest in digests.items() if (folder / name).exists()}
         if not here:
-            say(f"{folder}: raw files are not here, or were never verified, and are not now")
+            say(f"{folder}: raw files are missing, or have no receipt, so they are not verified")
             return []
         faults = {name: "is missing" for name in digests if name not in here}
         changed = gathering.find_changed(folder, here, dataset)

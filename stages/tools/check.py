@@ -1,12 +1,12 @@
-"""Check params.yaml in full, before anything runs, and mend what a killed DVC left half written."""
+"""Check all of params.yaml before anything runs, and repair files that a killed DVC left half written."""
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="--schema")
-    parser.add_argument("--schema", action="store_true", help="only write params.schema.json, which editors read")
+    parser.add_argument("--schema", action="store_true", help="only write params.schema.json, for editors")
     return parser
 
 

@@ -1,7 +1,7 @@
-"""Compare results of revisions, experiments or runs: data, code, parameters that differ, then figures, classes, costs.
+"""Compare results of revisions, experiments or runs: first what differs behind them, then figures, classes and costs.
 
-A, B, C: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]; a revision is `workspace`, a git revision, a tag or a DVC
-experiment. Without a run: all results that all of them have.
+A and B: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. The revision is `workspace`, a git revision, a tag or a DVC
+experiment. Without a run, all results that every revision has are compared.
 """
 
 from stages.shared import command
@@ -11,13 +11,13 @@ REVISIONS = "a revision is workspace, a git revision, a tag or an experiment"
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="HEAD workspace:hacm/seed-0/linear")
-    parser.add_argument("first", metavar="A", help=f"what the others are compared with: {FORM}")
-    parser.add_argument("others", metavar="B", nargs="+", help=f"compared with it; {REVISIONS}")
-    parser.add_argument("--all", action="store_true", help="name every file of code that differs")
+    parser.add_argument("first", metavar="A", help=f"the side that the others are compared with: {FORM}")
+    parser.add_argument("others", metavar="B", nargs="+", help=f"one or more sides to compare with it; {REVISIONS}")
+    parser.add_argument("--all", action="store_true", help="list every code file that differs")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
+    output.add_argument("--json", action="store_true", help="print JSON, with the unchanged classes too")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
     return parser
 

@@ -1,4 +1,4 @@
-"""Write the clips of a benchmark in a layout that other codebases read, so that they train on exactly these clips."""
+"""Write a benchmark's clips in a format that other codebases read, so that they train on exactly these clips."""
 
 from pathlib import Path
 
@@ -8,15 +8,15 @@ LAYOUTS = ("ntu-npz", "pyskl")
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "benchmark", example="--benchmark ntu60-xsub --format ntu-npz --out NTU60_CS.npz")
-    parser.add_argument("--format", choices=LAYOUTS, required=True, help="layout of the file")
+    parser.add_argument("--format", choices=LAYOUTS, required=True, help="format of the file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="new file, .npz or .pkl")
     parser.add_argument(
-        "--frames", type=int, metavar="N", help="of ntu-npz: pad every clip to so many frames (300 if not given)"
+        "--frames", type=int, metavar="N", help="ntu-npz only: pad every clip to this many frames (default: 300)"
     )
     parser.add_argument(
-        "--compress", action="store_true", help="of ntu-npz: a smaller file, written and read more slowly"
+        "--compress", action="store_true", help="ntu-npz only: a smaller file that is slower to write and read"
     )
     return parser
 

@@ -1,30 +1,30 @@
-"""Where a result comes from (behind), and what depends on a raw file, code or a parameter (affected-by).
+"""Show what a result comes from (behind), or what depends on a raw file, code or a parameter (affected-by).
 
-Nothing is run, and nothing but hashes is kept.
+Runs no stage, and stores nothing except hashes.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="behind results/benchmarks/kinect-sim-xsub/hacm/seed-0/linear")
     directions = parser.add_subparsers(dest="direction", required=True, metavar="DIRECTION")
-    backward = directions.add_parser("behind", help="from a result to the raw files, parameters, code and checkpoint")
+    backward = directions.add_parser("behind", help="what a result comes from: raw files, parameters, code, checkpoint")
     backward.add_argument(
-        "thing", metavar="RESULT", help="a file, with or without :METRIC, a stage such as report, or"
+        "thing", metavar="RESULT", help="a file, optionally with :METRIC; a stage such as report; or"
         " published:BENCHMARK/VARIANT/seed-N/PROTOCOL, a figure of docs/results.md"
     )  # fmt: skip
-    backward.add_argument("--rev", help="as recorded in this git revision's dvc.lock")
-    backward.add_argument("--clip", metavar="NAME", help="of this clip alone: raw file, cleaning, part, prediction")
-    backward.add_argument("--files", action="store_true", help="list every raw recording, a line each")
-    forward = directions.add_parser("affected-by", help="from a raw file, a recording, code or a parameter to results")
-    forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording, a stage")
+    backward.add_argument("--rev", help="use the dvc.lock of this git revision")
+    backward.add_argument("--clip", metavar="NAME", help="only this clip: raw file, cleaning, split, prediction")
+    backward.add_argument("--files", action="store_true", help="list every raw recording, one per line")
+    forward = directions.add_parser("affected-by", help="what depends on a raw file, a recording, code or a parameter")
+    forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording or a stage")
     for direction in (backward, forward):
-        direction.add_argument("--all", action="store_true", help="show also what is as recorded, and whole hashes")
-        direction.add_argument("--json", action="store_true", help="print facts instead of tables")
+        direction.add_argument("--all", action="store_true", help="also show what is unchanged, and full hashes")
+        direction.add_argument("--json", action="store_true", help="print JSON instead of tables")
         direction.add_argument(
-            "--strict", action="store_true", help="exit code 2 if something is stale or contradicted"
+            "--strict", action="store_true", help="exit code 2 if something is stale or records contradict each other"
         )
     return parser
 

@@ -1,7 +1,7 @@
-"""Turn a project worked in at commit aaa4aa5 into one of today's code: nothing that was computed is lost.
+"""Convert a project of commit aaa4aa5 to today's code, without losing any results.
 
-Stores, models and results are converted, and finished work is entered as such, so that `dvc repro` takes it over. It
-may be killed at any moment and started again. docs/upgrading.md says what becomes of what.
+Stores, models and results are converted, and finished work is registered so that `dvc repro` reuses it. You can kill
+the command at any moment and start it again. docs/upgrading.md says how each thing is converted.
 """
 
 from pathlib import Path
@@ -10,16 +10,16 @@ from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="--dry-run")
     parser.add_argument(
         "paths", nargs="*", type=Path, metavar="PATH",
-        help="convert only what lies there: a store, a model, a folder of results",
+        help="convert only this store, model or folder of results",
     )  # fmt: skip
-    parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--dry-run", action="store_true", help="only print what would be done")
     parser.add_argument(
         "--trust-code", action="store_true",
-        help="take over work of other code than the commit's, too: you know that today's code does the same",
+        help="also reuse work of other code than the commit's, because you know that today's code does the same",
     )  # fmt: skip
     return parser
 
@@ -54,14 +54,14 @@ def main() -> None:
     if not done and not problems:
         say("nothing to migrate")
     if problems:
-        raise UserError(f"{len(problems)} not converted: {name_some(problems)}; what can be done is done")
+        raise UserError(f"{len(problems)} not converted: {name_some(problems)}; everything else is converted")
 
 
 def migrate(options: argparse.Namespace) -> tuple[int, list[str]]:
     """Convert and take over; returns how many things it named, and where what could not be converted lies."""
     journal = Journal()
     for path in mend():
-        say(f"{path}: put back, as a conversion was killed on the way")
+        say(f"{path}: restored, because a conversion was killed")
     unfinished = [] if options.paths else list(find_unfinished())
     done, problems = 0, []
     for look in look_at(options):

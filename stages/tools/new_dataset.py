@@ -1,20 +1,20 @@
-"""Look at a folder of recordings, and write what makes a data set of it: pipeline/own/NAME.py and its params sections.
+"""Make a data set of a folder of recordings: writes pipeline/own/NAME.py and the data set's sections of params.yaml.
 
-What is found is said, and what is guessed stands in the file's comments. The recordings stay where they are; links to
-them go into data/NAME/raw.
+The command prints what it finds, and writes its guesses as comments into the file. The recordings stay where they are;
+data/NAME/raw gets links to them.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="~/recordings --name gym --trial")
-    parser.add_argument("folder", metavar="FOLDER", help="of recordings, in any folders below")
-    parser.add_argument("--name", metavar="NAME", help="of the data set; the folder's if not given")
-    parser.add_argument("--title", metavar="TEXT", help="what it is called in reports; the name if not given")
-    parser.add_argument("--trial", action="store_true", help="a recipe so small that all is trained in minutes")
-    parser.add_argument("--look", action="store_true", help="only say what is found, write nothing")
+    parser.add_argument("folder", metavar="FOLDER", help="folder of recordings, at any depth")
+    parser.add_argument("--name", metavar="NAME", help="name of the data set (default: that of the folder)")
+    parser.add_argument("--title", metavar="TEXT", help="title in reports (default: the name)")
+    parser.add_argument("--trial", action="store_true", help="use a small recipe that trains in minutes")
+    parser.add_argument("--look", action="store_true", help="only print what is found, write nothing")
     return parser
 
 

@@ -1,10 +1,10 @@
-"""Run the graph under many settings, and show what came of each in one table and one chart. What is done stays done.
+"""Run the graph with many settings, and show all results in one table and one chart. Finished points are not repeated.
 
     hacm sweep tau --set train.masking.tau=0.7,0.8,0.9
-    hacm sweep tau                                          # resumes, or shows
+    hacm sweep tau                                          # resumes, then shows the results
 
-Points are DVC experiments (`--engine queue`: any key) or variants (`--engine snakemake`: keys of `train`). What a
-sweep consists of, its table and its chart lie in sweeps/NAME.
+Points are DVC experiments (`--engine queue`: any key) or variants (`--engine snakemake`: keys of `train`). The
+sweep's definition, its table and its chart are in sweeps/NAME.
 """
 
 from pathlib import Path
@@ -15,19 +15,19 @@ ENGINES = ("queue", "snakemake")
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, example="tau --set train.masking.tau=0.7,0.8,0.9")
     parser.add_argument("name", metavar="NAME", help="name of the sweep; its points are called NAME-KEY-VALUE")
     given = parser.add_mutually_exclusive_group()
     given.add_argument(
-        "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="every combination of these"
+        "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="values to combine in a grid"
     )
-    given.add_argument("--points", type=Path, metavar="FILE", help="YAML: a list of mappings from keys to values")
-    parser.add_argument("--engine", choices=ENGINES, help="what runs it (queue, or as it was begun)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points, or with snakemake cores, at a time")
-    parser.add_argument("--show", action="store_true", help="run nothing")
+    given.add_argument("--points", type=Path, metavar="FILE", help="YAML file: a list of mappings from keys to values")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs it (default: queue, or what began the sweep)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points at a time; with snakemake, cores")
+    parser.add_argument("--show", action="store_true", help="only show the results, run nothing")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts")
+    output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
     return parser
 
@@ -77,7 +77,7 @@ def define(options: argparse.Namespace, folder: Path) -> tuple[str, list[Point]]
     elif begun:
         settings = begun["points"]
     else:
-        raise UserError(f"{options.name}: no such sweep yet; say what it consists of (--set, --points)")
+        raise UserError(f"{options.name}: no such sweep yet; define it by --set or --points")
     return options.engine or begun.get("engine", ENGINES[0]), name_points(options.name, settings)
 
 

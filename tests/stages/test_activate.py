@@ -78,7 +78,7 @@ def test_a_mistake_changes_nothing(place, options, words):
 
 def test_it_says_what_comes_next(place):
     said = activate(place, "ntu60-xsub").stderr
-    assert "ask for the data of NTU RGB+D at https://rose1.ntu.edu.sg/" in said
+    assert "request the data of NTU RGB+D at https://rose1.ntu.edu.sg/" in said
     assert "into data/ntu60/raw" in said
     assert "next: make repro" in said
     assert "ask for" not in activate(place, "kinect-sim-xsub").stderr
