@@ -4,10 +4,11 @@ Results that do not belong together (other data, other test clips) are a UserErr
 missing or malformed. Accuracies are percent.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from hacm.errors import UserError
 from pipeline.report.audits import Audit
@@ -24,9 +25,11 @@ from pipeline.report.model import (
     PretrainDetails,
     PretrainMetrics,
     ProtocolMetrics,
+    Recipe,
     TreeJoint,
 )
-from pipeline.results.writing import check_result
+from pipeline.report.predictions import Scores, read_scores
+from pipeline.results.writing import PREDICTIONS, check_result
 
 REFERENCE = "hacm"
 """The variant that others are compared with, where it is among them."""
@@ -36,7 +39,7 @@ REFERENCE = "hacm"
 class Run:
     """One protocol on one pretrained encoder. folder: where its files lie.
 
-    classes, predictions: of the runs that are drawn (Benchmark.drawn) alone.
+    classes, predictions, scores: of the runs that are drawn (Benchmark.drawn) alone. settings: those in force.
     """
 
     benchmark: str
@@ -49,11 +52,13 @@ class Run:
     conditions: tuple[ConditionAccuracy, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    scores: Scores | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """One pretraining. losses, example: of the one that is drawn alone."""
+    """One pretraining. losses, example: of the one that is drawn alone. settings: those in force."""
 
     variant: str
     seed: int
@@ -61,6 +66,7 @@ class Pretraining:
     details: PretrainDetails
     losses: tuple[EpochLoss, ...] = ()
     example: Example | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -293,7 +299,12 @@ def _read_pretraining(folder: Path, variant: str, seed: int, *, drawn: bool) -> 
         details=read_json(folder / "details.json", PretrainDetails),
         losses=read_csv(folder / "loss.csv", EpochLoss) if drawn else (),
         example=read_json(folder / "example.json", Example) if drawn else None,
+        settings=_read_settings(folder),
     )
+
+
+def _read_settings(folder: Path) -> Mapping[str, Any]:
+    return read_json(folder / "details.json", Recipe).settings or {}
 
 
 def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: bool) -> Run:
@@ -307,6 +318,7 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
         metrics=read_json(folder / "metrics.json", ProtocolMetrics),
         details=read_json(folder / "details.json", EvaluationDetails),
         conditions=read_csv(folder / "conditions.csv", ConditionAccuracy, may_be_empty=True),
+        settings=_read_settings(folder),
     )
     if not drawn:
         return run
@@ -318,7 +330,10 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
     unknown = {row.actual for row in predictions} - {row.name for row in classes}
     if unknown:
         raise UserError(f"{path}: actual: class {min(unknown)!r} is not in per_class.csv; run the protocol again")
-    return replace(run, classes=classes, predictions=predictions)
+    scores = read_scores(folder / PREDICTIONS)
+    if len(scores.names) == len(predictions):  # elsewhere the comparison refuses them
+        predictions = tuple(replace(row, clip=name) for row, name in zip(predictions, scores.names, strict=True))
+    return replace(run, classes=classes, predictions=predictions, scores=scores)
 
 
 def _read_dataset(folder: Path, name: str) -> Dataset:

@@ -142,6 +142,13 @@ class TrainedBy:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """Of a details.json the settings in force, whole: sections of names and values."""
+
+    settings: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class PretrainDetails(Details):
     """details.json of a pretraining."""
 
@@ -175,10 +182,11 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A row of confusion.csv: one test clip."""
+    """A row of confusion.csv: one test clip. clip: its name, which stands in predictions.parquet."""
 
     actual: str
     predicted: str
+    clip: str = ""
 
 
 @dataclass(frozen=True)
