@@ -26,7 +26,7 @@ def title(results: Results) -> str:
     head = f"{METHOD.get(first.reference, first.reference)} on {names}"
     if len(results.benchmarks) == 1 and first.drawn:
         run = first.drawn[0]
-        return f"{head}: {percent(run.metrics.top1)} % by {_lowered(protocol_name(run.protocol))}"
+        return f"{head}: {percent(run.metrics.top1)}\u00a0% by {_lowered(protocol_name(run.protocol))}"
     return head
 
 

@@ -71,7 +71,7 @@
   const numbered = (figure) => figure.querySelector(".label").textContent.replace(/\.$/, "");
 
   for (const figure of every("figure.table")) {
-    const table = figure.querySelector("table"), groups = every(".groups th", table);
+    const table = figure.querySelector("table"), groups = every(".groups > *", table);
     const over = groups.flatMap((group) => Array(group.colSpan).fill(group.textContent.trim()));
     every("thead tr:last-child th", table).forEach((head, place) => {
       const title = head.textContent.trim();
@@ -176,7 +176,7 @@
   const reveal = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (let node = target; node; node = node.parentElement) if (node.tagName === "DETAILS") node.open = true;
-    if (target) target.scrollIntoView();
+    if (target) target.scrollIntoView({ behavior: "instant" });
   };
   addEventListener("hashchange", reveal);
   reveal();

@@ -1,5 +1,6 @@
 """Debian's Chromium, driven by Playwright: no request to any network, nothing in the console."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parents[1] / "vendor" / "axe-core" / "axe.min.js"
 NEEDS_BROWSER = pytest.mark.skipif(
-    not CHROMIUM.exists() or find_spec("playwright") is None, reason="needs Chromium and Playwright"
+    (not CHROMIUM.exists() or find_spec("playwright") is None) and os.environ.get("CI") != "true",
+    reason="needs Chromium and Playwright; where CI is true, it fails without them",
 )
 OPTIONS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -48,3 +51,23 @@ def open_page(browser: Any, address: str, **looks: Any) -> tuple[Any, Seen]:
     page.on("pageerror", lambda error: seen.complaints.append(str(error)))
     page.goto(address)
     return page, seen
+
+
+@contextmanager
+def opened(browser: Any, path: Path, *, width: int = 1280, fragment: str = "", **looks: Any) -> Iterator[Any]:
+    """A page of a file; fails if it asks for anything but itself, or complains."""
+    page, seen = open_page(browser, path.as_uri() + fragment, viewport={"width": width, "height": 800}, **looks)
+    try:
+        yield page
+        own = (path.as_uri(), "data:", "blob:")
+        assert not [url for url in seen.requests if not url.startswith(own)], "the page asks for other files"
+        assert not seen.complaints
+    finally:
+        page.context.close()
+
+
+def find_barriers(page: Any) -> list[str]:
+    """What axe-core finds wrong with the page as it is: rule, what it says, where."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((result) => result.violations)")
+    return [f"{rule['id']}: {rule['help']}: {node['target']}" for rule in found for node in rule["nodes"]]
