@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.path import Path
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from pipeline.report.model import ClassAccuracy, EpochLoss, Estimate, Prediction
 from pipeline.report.svg import (
@@ -202,8 +201,8 @@ def _loss_hints(axes: Axes, losses: Sequence[EpochLoss], height: float) -> list[
 
 def class_interval(row: ClassAccuracy) -> tuple[float, float]:
     """Wilson's 95 % interval of a class's accuracy, in percent: its clips are counted as independent."""
-    if not row.n:
-        return math.nan, math.nan
+    from scipy.stats import binomtest  # here, as it takes a second to load
+
     ends = binomtest(round(row.top1 / 100 * row.n), row.n).proportion_ci(0.95, method="wilson")
     return 100 * ends.low, 100 * ends.high
 

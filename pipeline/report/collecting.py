@@ -13,6 +13,7 @@ from typing import Any
 from hacm.errors import UserError
 from pipeline.report.audits import Audit
 from pipeline.report.fields import read_csv, read_json
+from pipeline.report.landscapes import Spot, read_landscape
 from pipeline.report.model import (
     BaselineMetrics,
     ClassAccuracy,
@@ -28,8 +29,8 @@ from pipeline.report.model import (
     Recipe,
     TreeJoint,
 )
-from pipeline.report.predictions import Scores, read_scores
-from pipeline.results.writing import PREDICTIONS, check_result
+from pipeline.report.predictions import Scores, read_guesses, read_scores
+from pipeline.results.writing import LANDSCAPE, PREDICTIONS, check_result
 
 REFERENCE = "hacm"
 """The variant that others are compared with, where it is among them."""
@@ -39,7 +40,8 @@ REFERENCE = "hacm"
 class Run:
     """One protocol on one pretrained encoder. folder: where its files lie.
 
-    classes, predictions, scores: of the runs that are drawn (Benchmark.drawn) alone. settings: those in force.
+    classes, predictions, scores, landscape: of the runs that are drawn (Benchmark.drawn) alone. guesses: with a
+    landscape, what the encoder and what random weights took each of its clips for. settings: those in force.
     """
 
     benchmark: str
@@ -53,6 +55,8 @@ class Run:
     classes: tuple[ClassAccuracy, ...] = ()
     predictions: tuple[Prediction, ...] = ()
     scores: Scores | None = None
+    landscape: tuple[Spot, ...] = ()
+    guesses: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -333,7 +337,13 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
     scores = read_scores(folder / PREDICTIONS)
     if len(scores.names) == len(predictions):  # elsewhere the comparison refuses them
         predictions = tuple(replace(row, clip=name) for row, name in zip(predictions, scores.names, strict=True))
-    return replace(run, classes=classes, predictions=predictions, scores=scores)
+    run = replace(run, classes=classes, predictions=predictions, scores=scores, landscape=read_landscape(folder))
+    if not run.landscape:
+        return run
+    if tuple(spot.clip for spot in run.landscape) != scores.names:
+        raise UserError(f"{folder / LANDSCAPE}: not of the clips of {PREDICTIONS}; run the protocol again")
+    ours, untrained = read_guesses(folder / PREDICTIONS)
+    return replace(run, guesses=(tuple(ours), tuple(untrained)))
 
 
 def _read_dataset(folder: Path, name: str) -> Dataset:

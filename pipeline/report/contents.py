@@ -1,8 +1,19 @@
 """What the report says and in which order: sections of blocks, from which the page and the Markdown are written."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from pipeline.report import ablations, answers, charts, condition_charts, conditions, moment_drawings, skeletons
+from pipeline.report import (
+    ablations,
+    answers,
+    charts,
+    condition_charts,
+    conditions,
+    landscapes,
+    moment_drawings,
+    reliability,
+    skeletons,
+)
 from pipeline.report.audits import Audit, Finding
 from pipeline.report.blocks import (
     Block,
@@ -165,8 +176,53 @@ def _benchmark_section(benchmark: Benchmark, audit: Audit) -> Section:
     assert pretraining.example is not None, "read_results reads it of the pretraining that is drawn"
     strips, grids = _example_figures(pretraining.example, name, mark)
     blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
-    blocks += [_run_figures(run, audit) for run in benchmark.drawn]
+    for run in benchmark.drawn:
+        blocks += [_run_figures(run, audit), *_landscape_blocks(run), *_reliability_blocks(run)]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
+
+
+def _landscape_blocks(run: Run) -> list[Block]:
+    """The features of the test clips, pretrained and untrained, and the neighbours of one that is misread."""
+    if not run.landscape:
+        return []
+    title, mark, names = _run_title(run), run.details.synthetic, accuracy.class_names(run)
+    guesses = [[names[label] for label in found] for found in run.guesses]
+    strangers = [replace(spot, place=spot.random_place, neighbours=()) for spot in run.landscape]
+    sides = (
+        ("pretrained", run.landscape, guesses[0], run.details.explained),
+        ("random weights", strangers, guesses[1], run.details.random_explained),
+    )
+    figures = tuple(
+        Figure(
+            landscapes.landscape_chart(
+                spots, guess, names, landscapes.Plane(f"Test clips, {side}", shares),
+                f"landscape-{side.replace(' ', '-')}-{run.benchmark}-{run.protocol}",
+            ),
+            f"{title}, {side}: the features of every test clip, by their two principal components. The pointer names a"
+            f" clip{', and choosing it its five nearest training clips' * (spots is run.landscape)}.",
+            mark,
+        )
+        for side, spots, guess, shares in sides
+    )  # fmt: skip
+    nearest = landscapes.nearest_table(run.landscape, guesses[0], names, synthetic=mark)
+    return [Figures(figures), *([Tabular(nearest)] if nearest else [])]
+
+
+def _reliability_blocks(run: Run) -> list[Block]:
+    if run.scores is None or run.protocol in reliability.VOTES:
+        return []
+    bins = reliability.bin_confidences(run.scores.scores_NK, run.scores.label_N)
+    title = _run_title(run)
+    error = 100 * reliability.expected_error(bins)
+    figure = Figure(
+        reliability.reliability_chart(bins, f"reliability-{run.benchmark}-{run.protocol}"),
+        f"{title}: how often it is right against how sure it is (softmax of its scores); on the broken line both are"
+        f" equal. Expected calibration error, {reliability.BINS} bins: {error:.1f} %.",
+        run.details.synthetic,
+    )
+    side = "too sure" if sum(one.clips * (one.confidence - one.accuracy) for one in bins) > 0 else "not sure enough"
+    said = Text(f"{title}: expected calibration error {error:.1f} %; on the whole it is {side} of itself.")
+    return [Figures((figure,), beside=(said,))]
 
 
 def _labels(names: Sequence[str], audit: Audit) -> list[str]:

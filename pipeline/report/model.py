@@ -121,10 +121,13 @@ class EvaluationDetails(Details):
     """details.json of a protocol or the baseline. bootstrap: resamples behind each interval.
 
     part: `train` where the clips are those of the training subjects, each scored by what was fitted without it.
+    explained, random_explained: shares of the variance that the two directions of its landscape have.
     """
 
     bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
     part: Literal["train", "test"] = "test"
+    explained: tuple[float, float] = (0.0, 0.0)
+    random_explained: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)

@@ -166,6 +166,43 @@
     });
   }
 
+  /* A landscape's points take their colours from one of the columns; choosing a value dims all others. */
+  const tints = (count) => [...Array(count).keys()].map((place) => `hsl(${(place * 137.508) % 360} 62% ${50 + 8 * (place % 3 - 1)}%)`);
+
+  for (const svg of every("svg[data-colour]")) {
+    const figure = svg.closest("figure"), points = every("[data-row]", svg);
+    const { columns, rows } = JSON.parse(figure.querySelector("script.values").textContent);
+    const own = points.map((point) => point.getAttribute("style"));
+    const select = make("select", {}, ...svg.dataset.colour.split(",")
+      .filter((name) => new Set(rows.map((row) => row[columns.indexOf(name)])).size > 1 || name === "hit")
+      .map((name) => make("option", { value: name, textContent: name === "hit" ? "recognised or not" : name })));
+    select.setAttribute("aria-label", `Colour the points of ${numbered(figure)} by`);
+    const legend = make("div", { className: "tools legend" });
+    select.addEventListener("change", () => {
+      const column = columns.indexOf(select.value), of = (point) => rows[Number(point.dataset.row)][column];
+      const values = [...new Set(rows.map((row) => row[column]))].sort((a, b) => String(a).localeCompare(String(b), "en", { numeric: true }));
+      const colours = new Map(tints(values.length).map((tint, place) => [values[place], tint]));
+      let chosen = null;
+      const paint = () => points.forEach((point, place) => {
+        point.setAttribute("style", select.value === "hit" ? own[place] : `fill:${colours.get(of(point))}`);
+        point.setAttribute("opacity", chosen === null || of(point) === chosen ? "1" : "0.12");
+      });
+      legend.replaceChildren(...(select.value === "hit" ? [] : values.map((value) => {
+        const node = button(String(value), `Show ${select.value} ${value} alone`, () => {
+          chosen = chosen === value ? null : value;
+          every("button", legend).forEach((other) => other.setAttribute("aria-pressed", String(other === node && chosen !== null)));
+          paint();
+        });
+        node.setAttribute("aria-pressed", "false");
+        node.prepend(make("span", { className: "swatch", style: `background:${colours.get(value)}` }));
+        return node;
+      })));
+      paint();
+    });
+    figure.querySelector(".tools").prepend(select);
+    figure.querySelector(".tools").after(legend);
+  }
+
   /* Whatever is folded is printed, and a link into it opens it. */
   let folded = [];
   addEventListener("beforeprint", () => {

@@ -116,6 +116,7 @@ def pixel_axes(figure: Figure) -> Axes:
 
 def place(axes: Axes, x: float, y: float) -> tuple[float, float]:
     """Where a point of a figure's axes lies on its canvas, in pixels from the top left."""
+    axes.get_xlim(), axes.get_ylim()  # Matplotlib settles the limits when it is asked for them
     across, up = axes.transData.transform((x, y))
     return float(across), float(axes.get_figure(root=True).bbox.height - up)  # type: ignore[union-attr]
 

@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -80,6 +81,22 @@ def test_numbers_are_written_once_and_in_order(synthetic_report: tuple[str, str]
     for table, (number, caption) in zip(page.tables, written, strict=True):
         assert int(number) == table.number
         assert caption == escaped(table.caption.removesuffix(" synthetic"))
+
+
+def test_what_is_said_of_a_drawing_lies_on_it(synthetic_report: tuple[str, str], real_report: tuple[str, str]) -> None:
+    drawings = [
+        svg for html, _ in (synthetic_report, real_report) for svg in re.findall(r"<svg .*?</svg>", html, re.DOTALL)
+    ]
+    said = 0
+    for svg in drawings:
+        root = ElementTree.fromstring(svg)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        for box in root.iter("rect"):
+            x, y, across, down = (float(box.attrib[key]) for key in ("x", "y", "width", "height"))
+            assert -8 <= x <= x + across <= width + 8, box[0].text
+            assert 0 <= y <= y + down <= height
+            said += 1
+    assert said > 200
 
 
 def test_page_defines_every_colour_in_light_and_dark(synthetic_report: tuple[str, str]) -> None:
@@ -257,7 +274,7 @@ def refusal(folder: Path, **options: Any) -> str:
 
 def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
     paths = [path.relative_to(made_up) for path in made_up.rglob("*") if path.is_file()]
-    assert len(paths) == 22
+    assert len(paths) == 23
     copy = shutil.copytree(made_up, tmp_path / "copy")
     for path in paths:
         (copy / path).rename(tmp_path / "aside")

@@ -106,6 +106,25 @@ def test_a_cell_says_its_count_and_names_its_clips(browser: Any, report: Path, r
         assert figure.locator(".said").inner_text() != said
 
 
+def test_a_point_names_its_clip_and_takes_the_colour_of_its_class(browser: Any, report: Path) -> None:
+    with opened(browser, report) as page:
+        figure = page.locator("#figure-landscape-pretrained-kinect-sim-xsub-knn")
+        point = figure.locator("[data-row='25']")
+        assert point.locator("title").text_content().startswith("clip 25: drink water")
+        point.dispatch_event("click")
+        said = figure.locator(".said").inner_text()
+        assert "train 25-0 (drink water, 0.990)" in said
+        figure.locator("select").select_option("class")
+        fills = {
+            number: figure.locator(f"[data-row='{number}']").evaluate("(node) => getComputedStyle(node).fill")
+            for number in (20, 25, 39, 40)
+        }
+        assert fills[20] == fills[25] == fills[39] != fills[40]
+        figure.locator(".legend button", has_text="drink water").click()
+        dimmed = [figure.locator(f"[data-row='{number}']").get_attribute("opacity") for number in (25, 40)]
+        assert dimmed == ["1", "0.12"]
+
+
 def test_a_link_leads_into_what_is_folded_and_numbers_stay(browser: Any, report: Path) -> None:
     with opened(browser, report) as page:
         numbers = page.locator("figcaption .label").all_text_contents()
