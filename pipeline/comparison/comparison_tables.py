@@ -23,12 +23,17 @@ def tabulate_comparison(facts: dict[str, Any], *, everything: bool = True) -> li
 
     Columns are headed A, B, C, as the first table names them. everything: name every file of code that differs.
     """
-    letters = [f"{ascii_uppercase[number % 26]}{number // 26 or ''}" for number in range(len(facts["compared"]))]
+    letters = letters_of(len(facts["compared"]))
     tables = [_head(facts, letters), _data(facts["data"], letters), _code(facts, everything)]
     tables.append(_parameters(facts, letters))
     if "figures" in facts:
         tables += [_figures(facts, letters), *_classes(facts, letters), _costs(facts, letters)]
     return tables
+
+
+def letters_of(sets: int) -> list[str]:
+    """What the sets of results are called: A, B, C and so on."""
+    return [f"{ascii_uppercase[number % 26]}{number // 26 or ''}" for number in range(sets)]
 
 
 def _head(facts: dict[str, Any], letters: Sequence[str]) -> Table:

@@ -1,8 +1,9 @@
 """The report's plots: accuracies with their intervals, losses, classes, confusions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
 from matplotlib import rc_context
@@ -172,6 +173,28 @@ def loss_chart(losses: Sequence[EpochLoss], name: str) -> Drawing:
     rows = tuple((row.epoch, row.loss, row.reconstruction, row.contrast, row.lr) for row in losses)
     shown = Values(("epoch", "total", "reconstruction", "cross-contrast", "learning rate"), rows)
     return to_drawing(figure, name, "Pretraining losses over the epochs", shown, hints)
+
+
+@rc_context(STYLE)
+def curves_chart(curves: Mapping[str, Sequence[EpochLoss]], name: str) -> Drawing:
+    """Total losses over the epochs, one line per run, each in its colour and dashes."""
+    height = 230.0
+    figure = canvas(WIDTH, height)
+    axes = figure.add_axes((0.165, 44 / height, 0.815, 1 - 62 / height))
+    looks = [(colour, dashes) for dashes in ("-", (0, (5, 2)), (0, (1.5, 1.5))) for colour in (ORANGE, BLUE, INK, GREY)]
+    for (title, losses), (colour, dashes) in zip(curves.items(), cycle(looks), strict=False):
+        epochs = [row.epoch for row in losses]
+        axes.plot(epochs, [row.loss for row in losses], color=colour, linestyle=dashes, linewidth=1.6, label=title)
+    told = _leave_out_first(axes, [row.loss for losses in curves.values() for row in losses[:1]][:1] + [
+        row.loss for losses in curves.values() for row in losses[1:]
+    ])  # fmt: skip
+    axes.legend(frameon=False, labelcolor=MUTED, loc="upper right")
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_xlabel("epoch", labelpad=3)
+    axes.set_ylabel("mean loss", labelpad=3, fontsize=9)
+    axes.set_title(f"total{told}", loc="left", fontsize=10, color=MUTED, pad=3)
+    rows = tuple((title, row.epoch, row.loss) for title, losses in curves.items() for row in losses)
+    return to_drawing(figure, name, "Total losses over the epochs", Values(("run", "epoch", "total"), rows))
 
 
 def _leave_out_first(axes: Axes, values: Sequence[float]) -> str:
