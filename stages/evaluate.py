@@ -21,12 +21,19 @@ from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.models import heads
 from hacm.settings import AugmentSettings
+from pipeline.results.writing import LANDSCAPE
 from stages.shared import box, parameters
 from stages.shared.costs import Meter
 from stages.shared.encoders import Encoder, load_encoder
 from stages.shared.loading import Benchmark, load_benchmark
 from stages.shared.progress import Work
-from stages.shared.result_files import summarise, write_result
+from stages.shared.result_files import (
+    describe_landscape,
+    summarise,
+    tabulate_landscape,
+    to_parquet,
+    write_result,
+)
 from stages.shared.stores import expect_version
 
 READ = (parameters.BOOTSTRAP, parameters.EVALUATION)
@@ -64,9 +71,13 @@ def evaluate(encoder: Encoder, benchmark: Benchmark, protocol: str, settings: An
             "protocol": protocol,
             **({} if trained.part == "test" else {"part": trained.part}),
             **encoder.describe(settings),
+            **describe_landscape(trained, control),
             **meter.read(),
         },
-        {heads.FILE: heads.pack(trained.head)},
+        {
+            heads.FILE: heads.pack(trained.head),
+            LANDSCAPE: to_parquet(tabulate_landscape(benchmark, trained, control)),
+        },
     )
 
 

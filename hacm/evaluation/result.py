@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hacm.evaluation.landscape import Landscape
 from hacm.evaluation.metrics import check_scores
 
 
@@ -36,7 +37,8 @@ class Result:
     probe's optimistic one, chosen on the test split. Others are what the protocol settled by itself, e.g. ridge's
     `strength`. conditions: where the protocol evaluates under several, all of them; scores_NK is then
     the one that stands for it. head: where the protocol trained one classifier that scores_NK are from, its tensors by
-    name, so that it can be used again (hacm.models.heads).
+    name, so that it can be used again (hacm.models.heads). landscape: where the protocol compares features themselves,
+    how they lie.
     """
 
     scores_NK: NDArray[np.float32]
@@ -45,6 +47,7 @@ class Result:
     conditions: tuple[Condition, ...] = ()
     part: Literal["train", "test"] = "test"
     head: Mapping[str, Tensor] | None = None
+    landscape: Landscape | None = None
 
     def __post_init__(self) -> None:
         for scores_NK in (self.scores_NK, *(condition.scores_NK for condition in self.conditions)):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from hacm.errors import SettingsError
 from hacm.evaluation.features import extract
+from hacm.evaluation.landscape import lay_out
 from hacm.evaluation.result import Result
 from hacm.evaluation.task import Task
 from hacm.model.network import HACM
@@ -50,7 +51,8 @@ def run(
     precision_N = average_precision(query_ND, gallery_GD, label_N.to(device), label_G)
     if on_epoch is not None:
         on_epoch(1)
-    return Result(scores_NK.cpu().numpy(), label_N.numpy(), extra=summarize(precision_N))
+    landscape = lay_out(query_ND, gallery_GD)
+    return Result(scores_NK.cpu().numpy(), label_N.numpy(), extra=summarize(precision_N), landscape=landscape)
 
 
 def summarize(precision_N: Tensor) -> dict[str, float]:

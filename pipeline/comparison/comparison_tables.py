@@ -7,6 +7,7 @@ from typing import Any
 
 from hacm.errors import name_some
 from pipeline.audit.changes import describe_changes
+from pipeline.report.formatting import setting
 from pipeline.text_tables import Table
 
 MOST_CLASSES = 5
@@ -22,12 +23,17 @@ def tabulate_comparison(facts: dict[str, Any], *, everything: bool = True) -> li
 
     Columns are headed A, B, C, as the first table names them. everything: name every file of code that differs.
     """
-    letters = [f"{ascii_uppercase[number % 26]}{number // 26 or ''}" for number in range(len(facts["compared"]))]
+    letters = letters_of(len(facts["compared"]))
     tables = [_head(facts, letters), _data(facts["data"], letters), _code(facts, everything)]
     tables.append(_parameters(facts, letters))
     if "figures" in facts:
         tables += [_figures(facts, letters), *_classes(facts, letters), _costs(facts, letters)]
     return tables
+
+
+def letters_of(sets: int) -> list[str]:
+    """What the sets of results are called: A, B, C and so on."""
+    return [f"{ascii_uppercase[number % 26]}{number // 26 or ''}" for number in range(sets)]
 
 
 def _head(facts: dict[str, Any], letters: Sequence[str]) -> Table:
@@ -110,19 +116,13 @@ def _code(facts: dict[str, Any], everything: bool) -> Table:
 def _parameters(facts: dict[str, Any], letters: Sequence[str]) -> Table:
     every = len(facts["results"])
     rows = [
-        (row["key"], *map(_value, row["values"]), "all" if len(row["results"]) == every else name_some(row["results"]))
+        (row["key"], *map(setting, row["values"]), "all" if len(row["results"]) == every else name_some(row["results"]))
         for row in facts["parameters"]
     ]
     headings = ["parameter", *letters, "of"]
     if all(row[-1] == "all" for row in rows):
         headings, rows = headings[:-1], [row[:-1] for row in rows]
     return Table("parameters that differ", headings, rows, [] if rows else ["none"], numbers=len(headings))
-
-
-def _value(value: Any) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _figures(facts: dict[str, Any], letters: Sequence[str]) -> Table:
@@ -152,7 +152,7 @@ def _figure(value: Any, interval: Sequence[float] | None) -> str:
     if value is None:
         return "–"
     if interval is None or None in interval:
-        return _rounded(value, value) if isinstance(value, float) else _value(value)
+        return _rounded(value, value) if isinstance(value, float) else setting(value)
     return f"{value:.1f} [{interval[0]:.1f}, {interval[1]:.1f}]"
 
 

@@ -61,7 +61,7 @@ def read_evaluated(results: ResultSet, key: ResultKey) -> Evaluated:
 
 def expect_same_clips(sets: Sequence[ResultSet], matches: Sequence[Match]) -> None:
     """UserError unless each match's accuracies were measured on the same test clips; it names those that differ."""
-    for match in _evaluated(matches):
+    for match in evaluated_matches(matches):
         first, *others = (read_evaluated(results, key).actual for results, key in zip(sets, match.keys, strict=True))
         for results, other in zip(sets[1:], others, strict=True):
             parts = [
@@ -80,7 +80,8 @@ def expect_same_clips(sets: Sequence[ResultSet], matches: Sequence[Match]) -> No
                 )
 
 
-def _evaluated(matches: Sequence[Match]) -> Iterator[Match]:
+def evaluated_matches(matches: Sequence[Match]) -> Iterator[Match]:
+    """Those of results that were measured on test clips: no pretraining."""
     return (match for match in matches if PRETRAIN not in {key.protocol for key in match.keys})
 
 
@@ -93,7 +94,9 @@ def compare_figures(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list
     for match in matches:
         metrics = [results.metrics(key) for results, key in zip(sets, match.keys, strict=True)]
         evaluated = (
-            [read_evaluated(*pair) for pair in zip(sets, match.keys, strict=True)] if list(_evaluated([match])) else []
+            [read_evaluated(*pair) for pair in zip(sets, match.keys, strict=True)]
+            if list(evaluated_matches([match]))
+            else []
         )
         resamples = max(results.details(key).get("bootstrap", 0) for results, key in zip(sets, match.keys, strict=True))
         for name in dict.fromkeys(name for one in metrics for name in one if not name.endswith(INTERVAL)):
@@ -121,7 +124,7 @@ def compare_over_seeds(sets: Sequence[ResultSet], matches: Sequence[Match]) -> l
     """Where a benchmark, variant and protocol is there from several seeds: the mean difference in top-1, and its
     standard deviation over seeds."""
     groups: dict[tuple[Any, ...], list[Match]] = {}
-    for match in _evaluated(matches):
+    for match in evaluated_matches(matches):
         named = tuple((key.benchmark, key.variant, key.protocol) for key in match.keys)
         groups.setdefault(named, []).append(match)
     rows = []
@@ -149,7 +152,7 @@ def compare_over_people(sets: Sequence[ResultSet], matches: Sequence[Match]) -> 
     which do not say who performs a clip, are left out.
     """
     groups: dict[tuple[Any, ...], dict[str, list[list[Scores]]]] = {}
-    for match in _evaluated(matches):
+    for match in evaluated_matches(matches):
         scores = [read_evaluated(results, key).scores for results, key in zip(sets, match.keys, strict=True)]
         if all(one.subject_N is not None for one in scores):
             named = tuple((key.variant, key.protocol) for key in match.keys)
@@ -180,7 +183,7 @@ def _pair(seeds: Sequence[Sequence[Scores]], number: int) -> Paired:
 def compare_classes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
     """Of every class its test clips, how many of them each set recognises, and the differences in points."""
     rows = []
-    for match in _evaluated(matches):
+    for match in evaluated_matches(matches):
         evaluated = [read_evaluated(results, key) for results, key in zip(sets, match.keys, strict=True)]
         table = pl.DataFrame({"class": list(evaluated[0].actual.values())}).with_columns(
             pl.Series(str(number), one.scores.hits_N) for number, one in enumerate(evaluated)

@@ -1,15 +1,23 @@
 """The report: everything under results/ as one self-contained page and as Markdown."""
 
+import json
+import re
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from hacm.files import replace_file
+from pipeline.report.blocks import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text
 from pipeline.report.collecting import Selection, read_results
 from pipeline.report.comparisons import compare
-from pipeline.report.contents import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text, compose
+from pipeline.report.contents import compose
+from pipeline.report.svg import Values
 from pipeline.report.table_model import SYNTHETIC, escaped, to_markdown
+
+ARXIV = re.compile(r"(arXiv )(\d{4}\.\d{5})")
 
 
 def build(results_dir: Path, selection: Selection, out_dir: Path) -> None:
@@ -36,7 +44,22 @@ def to_html(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"linked": linked, "embedded": embedded}
     return environment.get_template("page.html.jinja").render(report=report)
+
+
+def linked(text: str) -> Markup:
+    """Text for a page in which the numbers of papers lead to arXiv."""
+    return Markup(ARXIV.sub(r'<a href="https://arxiv.org/abs/\2">\1\2</a>', str(escape(text))))
+
+
+def embedded(values: Values) -> Markup:
+    """Values as JSON that may stand in a script element: no tag can end in it."""
+    rows = [
+        [None if isinstance(value, float) and not isfinite(value) else value for value in row] for row in values.rows
+    ]
+    text = json.dumps({"columns": values.columns, "rows": rows}, ensure_ascii=False, separators=(",", ":"))
+    return Markup(text.replace("<", "\\u003c"))
 
 
 def to_text(report: Report) -> str:
@@ -46,6 +69,8 @@ def to_text(report: Report) -> str:
         names = ", ".join(escaped(name) for name in report.synthetic)
         lines += ["", f"> **{SYNTHETIC} {names}: generated recordings, not people. These numbers say that the pipeline"
                   " works, not how well the method recognises human action.**"]  # fmt: skip
+    for answer in report.answers:
+        lines += ["", f"**{escaped(answer.lead)}:** {escaped(' '.join(filter(None, (answer.text, answer.failing))))}"]
     lines += ["", "Drawings are in report.html."]
     for section in report.sections:
         lines += ["", f"## {escaped(section.title)}"]
@@ -63,8 +88,8 @@ def _markdown_blocks(blocks: Sequence[Block]) -> Iterator[str]:
                 yield from (f"- **{escaped(lead)}**: {escaped(text)}" for lead, text in items)
             case Code(text=text):
                 yield from ("", "```", text, "```")
-            case Tabular(table=table):
-                yield from ("", to_markdown(table))
+            case Tabular(table=table, number=number):
+                yield from ("", to_markdown(table, f"Table {number}. "))
             case Folded(title=title, blocks=inner):
                 yield from ("", f"<details><summary>{escaped(title)}</summary>")
                 yield from _markdown_blocks(inner)

@@ -1,12 +1,11 @@
 """The report's plots: accuracies with their intervals, losses, classes, confusions."""
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -14,22 +13,58 @@ from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from pipeline.report.model import ClassAccuracy, EpochLoss, Estimate, Prediction
-from pipeline.report.svg import BLUE, GREY, GRID, INK, MUTED, ORANGE, STYLE, canvas, pixel_axes, to_svg
+from pipeline.report.svg import (
+    BLUE,
+    GREY,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    STYLE,
+    Drawing,
+    Hint,
+    Values,
+    canvas,
+    pixel_axes,
+    place,
+    to_drawing,
+)
 
 WIDTH = 420
 NAMED_CLASSES = 32
+COUNTED_CLASSES = 20
+"""Up to so many classes, a confusion matrix has room for its counts."""
+CLASS_LETTERS = 28
+"""So much of a class's name is shown in every drawing."""
+MOST_LOSS_HINTS = 100
 RANDOM = "Random weights"
 """The control's title in tables and charts that hold several variants."""
 
+LOOKS = {  # of a line of interval_chart: colour, marker, and the marker's fill
+    "ours": (BLUE, "o", BLUE),
+    "variant": (BLUE, "o", PAPER),
+    "random": (GREY, "s", GREY),
+    "baseline": (ORANGE, "D", ORANGE),
+    "published": (INK, "|", INK),
+}
+
 
 @dataclass(frozen=True)
-class IntervalRow:
-    """One result with its two controls, for interval_chart."""
+class IntervalLine:
+    """One accuracy of interval_chart. look: a key of LOOKS. A published figure has no interval: its ends are equal."""
+
+    label: str
+    estimate: Estimate
+    look: str
+
+
+@dataclass(frozen=True)
+class IntervalGroup:
+    """Accuracies that are compared with each other, under one title; an empty title takes no room."""
 
     title: str
-    ours: Estimate
-    random: Estimate
-    baseline: Estimate
+    lines: tuple[IntervalLine, ...]
 
 
 def shortened(text: str, most: int = 22) -> str:
@@ -37,11 +72,18 @@ def shortened(text: str, most: int = 22) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
+def _room(labels: Sequence[str], size: float) -> float:
+    """The pixels that the longest label takes, at the most: a letter is some 0.61 of its size wide."""
+    return max((len(label) for label in labels), default=0) * 0.61 * size
+
+
 @rc_context(STYLE)
-def interval_chart(rows: Sequence[IntervalRow], name: str) -> Markup:
-    """Top-1 with its 95 % interval, pretrained and controls, one group of three lines a result."""
-    left, right, row_height, group_height, top = 108.0, 336.0, 17.0, 76.0, 6.0
-    bottom = top + group_height * len(rows)
+def interval_chart(groups: Sequence[IntervalGroup], name: str) -> Drawing:
+    """Top-1 with its 95 % interval, one line per accuracy, groups one below the other."""
+    lines = [line for group in groups for line in group.lines]
+    row_height, top = 17.0, 6.0
+    left, right = max(108.0, 14 + _room([shortened(line.label, 26) for line in lines], 10)), 328.0
+    bottom = top + sum(_group_height(group, row_height) for group in groups)
     figure = canvas(WIDTH, bottom + 34)
     axes = pixel_axes(figure)
     for percent in range(0, 101, 20):
@@ -49,28 +91,60 @@ def interval_chart(rows: Sequence[IntervalRow], name: str) -> Markup:
         axes.plot([x, x], [top, bottom], color=GRID, linewidth=0.8, zorder=0)
         axes.text(x, bottom + 14, str(percent), ha="center", color=MUTED, fontsize=9.5)
     axes.text((left + right) / 2, bottom + 29, "top-1 accuracy, %", ha="center", color=MUTED)
-    for number, row in enumerate(rows):
-        y = top + group_height * number + 13
-        axes.text(2, y, shortened(row.title, 54), fontweight="bold", va="center")
-        entries = (
-            ("pretrained", row.ours, BLUE, "o"),
-            ("random weights", row.random, GREY, "s"),
-            ("raw-joint ridge", row.baseline, ORANGE, "D"),
-        )
-        for line, (label, estimate, colour, marker) in enumerate(entries):
-            here = y + row_height * (line + 1)
-            low, value, high = (left + (right - left) * p / 100 for p in (estimate.low, estimate.value, estimate.high))
-            axes.plot([low, high], [here, here], color=colour, linewidth=2.2)
-            axes.plot([value], [here], marker=marker, markersize=6, color=colour, markeredgecolor=colour)
-            axes.text(left - 10, here, label, ha="right", va="center", color=INK if line == 0 else MUTED)
-            interval = f"{estimate.value:.1f} [{estimate.low:.1f}, {estimate.high:.1f}]"
-            axes.text(WIDTH - 2, here, interval, ha="right", va="center", fontsize=9, color=INK if line == 0 else MUTED)
-    return to_svg(figure, name, "Top-1 accuracy with 95 % intervals: pretrained, random weights, raw-joint ridge")
+    hints, y = [], top
+    for group in groups:
+        if group.title:
+            axes.text(2, y + 13, shortened(group.title, 54), fontweight="bold", va="center")
+        first = y + (30 if group.title else 9)
+        for number, line in enumerate(group.lines):
+            here = first + row_height * number
+            _interval_line(axes, line, here, (left, right))
+            said = ", ".join(filter(None, (group.title, line.label)))
+            hints.append(Hint(0, here - row_height / 2, WIDTH, row_height, f"{said}: {_numbers(line)} %"))
+        y += _group_height(group, row_height)
+    values = Values(
+        ("result", "of", "top-1 %", "low", "high"),
+        tuple(
+            (group.title, line.label, line.estimate.value, line.estimate.low, line.estimate.high)
+            for group in groups
+            for line in group.lines
+        ),
+    )
+    told = "; ".join(f"{line.label} {_numbers(line)}" for line in lines[:8])
+    return to_drawing(figure, name, f"Top-1 accuracy with 95 % intervals, in percent: {told}", values, hints)
+
+
+def _group_height(group: IntervalGroup, row_height: float) -> float:
+    return (25 if group.title else 4) + row_height * len(group.lines)
+
+
+def _numbers(line: IntervalLine) -> str:
+    estimate = line.estimate
+    interval = f" [{estimate.low:.1f}, {estimate.high:.1f}]" if estimate.low < estimate.high else ""
+    return f"{estimate.value:.1f}{interval}"
+
+
+def _interval_line(axes: Axes, line: IntervalLine, y: float, span: tuple[float, float]) -> None:
+    left, right = span
+    colour, marker, face = LOOKS[line.look]
+    estimate = line.estimate
+    low, value, high = (left + (right - left) * p / 100 for p in (estimate.low, estimate.value, estimate.high))
+    axes.plot([low, high], [y, y], color=colour, linewidth=2.2)
+    axes.plot(
+        [value], [y], marker=marker, markersize=9 if marker == "|" else 6, markeredgewidth=2 if marker == "|" else 1.2,
+        color=colour, markerfacecolor=face, markeredgecolor=colour,
+    )  # fmt: skip
+    ink = INK if line.look == "ours" else MUTED
+    axes.text(left - 10, y, shortened(line.label, 26), ha="right", va="center", color=ink)
+    axes.text(WIDTH - 2, y, _numbers(line), ha="right", va="center", fontsize=9, color=ink)
 
 
 @rc_context(STYLE)
-def loss_chart(losses: Sequence[EpochLoss], name: str) -> Markup:
-    """Total, reconstruction and contrast loss over the epochs, one panel each, their scales their own."""
+def loss_chart(losses: Sequence[EpochLoss], name: str) -> Drawing:
+    """Total, reconstruction and contrast loss over the epochs, one panel each, their scales their own.
+
+    The first epoch, often far above all others, does not set the scale; its value is in the panel's title then.
+    """
     panels = [
         ("total", [row.loss for row in losses], INK),
         ("reconstruction", [row.reconstruction for row in losses], BLUE),
@@ -80,28 +154,89 @@ def loss_chart(losses: Sequence[EpochLoss], name: str) -> Markup:
     count = max(len(panels), 1)
     height = 92 * count + 40
     figure = canvas(WIDTH, height)
-    grid = figure.add_gridspec(count, 1, left=0.135, right=0.985, top=1 - 18 / height, bottom=36 / height, hspace=0.42)
+    grid = figure.add_gridspec(count, 1, left=0.165, right=0.985, top=1 - 18 / height, bottom=36 / height, hspace=0.42)
     epochs = [row.epoch for row in losses]
+    hints: list[Hint] = []
     for number, (title, values, colour) in enumerate(panels):
         axes = figure.add_subplot(grid[number])
         axes.plot(epochs, values, color=colour, linewidth=1.6, marker="o" if len(epochs) < 3 else "", markersize=3)
         axes.grid(axis="y", color=GRID, linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.set_title(title, loc="left", fontsize=10, color=colour, pad=3)
+        axes.set_title(title + _leave_out_first(axes, values), loc="left", fontsize=10, color=colour, pad=3)
         axes.locator_params(axis="y", nbins=4)
         axes.locator_params(axis="x", nbins=8, integer=True)
         axes.tick_params(labelbottom=number == len(panels) - 1)
+        axes.set_ylabel("mean loss", labelpad=3, fontsize=9)
         if number == len(panels) - 1:
             axes.set_xlabel("epoch", labelpad=3)
-    return to_svg(figure, name, "Pretraining losses over the epochs")
+            hints = _loss_hints(axes, losses, height)
+    rows = tuple((row.epoch, row.loss, row.reconstruction, row.contrast, row.lr) for row in losses)
+    shown = Values(("epoch", "total", "reconstruction", "cross-contrast", "learning rate"), rows)
+    return to_drawing(figure, name, "Pretraining losses over the epochs", shown, hints)
 
 
 @rc_context(STYLE)
-def class_chart(classes: Sequence[ClassAccuracy], name: str) -> Markup:
-    """Accuracy of each class as a bar, the best on top; the same encoder with random weights as a thin bar below it."""
+def curves_chart(curves: Mapping[str, Sequence[EpochLoss]], name: str) -> Drawing:
+    """Total losses over the epochs, one line per run, each in its colour and dashes."""
+    height = 230.0
+    figure = canvas(WIDTH, height)
+    axes = figure.add_axes((0.165, 44 / height, 0.815, 1 - 62 / height))
+    looks = [(colour, dashes) for dashes in ("-", (0, (5, 2)), (0, (1.5, 1.5))) for colour in (ORANGE, BLUE, INK, GREY)]
+    for (title, losses), (colour, dashes) in zip(curves.items(), cycle(looks), strict=False):
+        epochs = [row.epoch for row in losses]
+        axes.plot(epochs, [row.loss for row in losses], color=colour, linestyle=dashes, linewidth=1.6, label=title)
+    told = _leave_out_first(axes, [row.loss for losses in curves.values() for row in losses[:1]][:1] + [
+        row.loss for losses in curves.values() for row in losses[1:]
+    ])  # fmt: skip
+    axes.legend(frameon=False, labelcolor=MUTED, loc="upper right")
+    axes.grid(axis="y", color=GRID, linewidth=0.8)
+    axes.set_xlabel("epoch", labelpad=3)
+    axes.set_ylabel("mean loss", labelpad=3, fontsize=9)
+    axes.set_title(f"total{told}", loc="left", fontsize=10, color=MUTED, pad=3)
+    rows = tuple((title, row.epoch, row.loss) for title, losses in curves.items() for row in losses)
+    return to_drawing(figure, name, "Total losses over the epochs", Values(("run", "epoch", "total"), rows))
+
+
+def _leave_out_first(axes: Axes, values: Sequence[float]) -> str:
+    """Scales a panel by the epochs after the first, if that would take most of it; says so in words then."""
+    later = [value for value in values[1:] if math.isfinite(value)]
+    if len(later) < 3 or not math.isfinite(values[0]):
+        return ""
+    low, high = min(later), max(later)
+    if abs(values[0] - (low + high) / 2) < 1.5 * (high - low):
+        return ""
+    margin = 0.08 * (high - low) or 0.01 * abs(high) or 0.01
+    axes.set_ylim(low - margin, high + margin)
+    return f" (first epoch {values[0]:.4g}, off the scale)"
+
+
+def _loss_hints(axes: Axes, losses: Sequence[EpochLoss], height: float) -> list[Hint]:
+    """An upright strip per epoch, or per few epochs where there are many."""
+    stride = -(-len(losses) // MOST_LOSS_HINTS)
+    width = (place(axes, stride, 0)[0] - place(axes, 0, 0)[0]) or 10
+    return [
+        Hint(place(axes, row.epoch, 0)[0] - width / 2, 18, width, height - 54,
+             f"epoch {row.epoch}: total {row.loss:.4g}, reconstruction {row.reconstruction:.4g},"
+             f" cross-contrast {row.contrast:.4g}")
+        for row in losses[::stride]
+    ]  # fmt: skip
+
+
+def class_interval(row: ClassAccuracy) -> tuple[float, float]:
+    """Wilson's 95 % interval of a class's accuracy, in percent: its clips are counted as independent."""
+    from scipy.stats import binomtest  # here, as it takes a second to load
+
+    ends = binomtest(round(row.top1 / 100 * row.n), row.n).proportion_ci(0.95, method="wilson")
+    return 100 * ends.low, 100 * ends.high
+
+
+@rc_context(STYLE)
+def class_chart(classes: Sequence[ClassAccuracy], name: str) -> Drawing:
+    """Accuracy of each class as a bar with its interval, the best on top; random weights as a thin bar below it."""
     shown = sorted((row for row in classes if math.isfinite(row.top1)), key=lambda row: (-row.top1, row.name))
-    pitch = 19.0 if len(shown) <= NAMED_CLASSES else 13.0
-    left, right, top = 138.0, WIDTH - 34.0, 28.0
+    pitch, size = (19.0, 9.5) if len(shown) <= NAMED_CLASSES else (13.0, 8.5)
+    labels = [shortened(row.name, CLASS_LETTERS) for row in shown]
+    left, right, top = max(100.0, 12 + _room(labels, size)), WIDTH - 34.0, 28.0
     bottom = top + pitch * len(shown)
     figure = canvas(WIDTH, bottom + 34)
     axes = pixel_axes(figure)
@@ -111,51 +246,87 @@ def class_chart(classes: Sequence[ClassAccuracy], name: str) -> Markup:
         axes.text(left + percent * scale, bottom + 14, str(percent), ha="center", color=MUTED, fontsize=9.5)
     axes.text((left + right) / 2, bottom + 29, "top-1 accuracy, %", ha="center", color=MUTED)
     _legend(axes, ((left, BLUE, "pretrained"), (left + 92, GREY, "random weights")), y=12)
-    ours, controls = [], []
-    for number, row in enumerate(shown):
+    ours, controls, ends, hints, values = [], [], [], [], []
+    for number, (row, label) in enumerate(zip(shown, labels, strict=True)):
         y = top + pitch * number
+        low, high = class_interval(row)
         ours.append((left, y + 0.12 * pitch, row.top1 * scale, 0.48 * pitch))
         control = row.random_top1 if math.isfinite(row.random_top1) else 0.0
         controls.append((left, y + 0.60 * pitch, control * scale, 0.24 * pitch))
-        size, letters = (10.0, 20) if pitch > 15 else (8.5, 24)
-        axes.text(left - 7, y + pitch / 2, shortened(row.name, letters), ha="right", va="center", fontsize=size)
+        ends.append((left + low * scale, left + high * scale, y + 0.36 * pitch))
+        axes.text(left - 7, y + pitch / 2, label, ha="right", va="center", fontsize=size)
         axes.text(WIDTH - 2, y + pitch / 2, f"{row.top1:.0f}", ha="right", va="center", fontsize=size, color=MUTED)
+        said = f"{row.name}: {row.top1:.1f} % [{low:.1f}, {high:.1f}] of {row.n} clips; random weights {control:.1f} %"
+        hints.append(Hint(0, y, WIDTH, pitch, said))
+        values.append((row.name, row.n, row.top1, round(low, 2), round(high, 2), row.random_top1))
     _rectangles(axes, ours, BLUE)
     _rectangles(axes, controls, GREY)
-    return to_svg(figure, name, "Accuracy of each class, pretrained beside random weights")
+    for colour, width in ((PAPER, 3.0), (INK, 1.1)):  # light around dark: it shows on the bar and beside it
+        axes.hlines([y for *_, y in ends], [low for low, *_ in ends], [high for _, high, _ in ends],
+                    colors=colour, linewidth=width, zorder=4)  # fmt: skip
+    columns = ("class", "clips", "top-1 %", "low", "high", "random weights %")
+    description = "Accuracy of each class with its 95 % interval, pretrained beside random weights"
+    return to_drawing(figure, name, description, Values(columns, tuple(values)), hints)
 
 
 @rc_context(STYLE)
-def confusion_chart(counts_KK: NDArray[np.int64], names: Sequence[str], name: str) -> Markup:
-    """Row-normalised confusion matrix: rows actual, columns predicted, classes in the given order.
+def confusion_chart(
+    predictions: Sequence[Prediction], names: Sequence[str], labels: Sequence[str], name: str
+) -> Drawing:
+    """Row-normalised confusion matrix: rows actual, columns predicted, classes in the order of `names`.
 
-    Opacity of one colour, by the square root of the share so that rare confusions can be seen, works on any page.
+    labels: what the data set numbers the classes by. Opacity of one colour, by the square root of the share so that
+    rare confusions can be seen, works on any page. Every cell that holds a clip can be chosen, which names its clips.
     """
+    counts_KK = confusion_counts(predictions, names)
     named = len(names) <= NAMED_CLASSES
-    left, top = (132.0, 26.0) if named else (46.0, 26.0)
-    side = WIDTH - left - 8
-    figure = canvas(WIDTH, top + side + 52)
+    shown = [shortened(text, CLASS_LETTERS) for text in names] if named else list(labels)
+    size = 9.5 if len(names) <= COUNTED_CLASSES else 8.0
+    room = _room(shown, size)
+    left, top = (18 + 0.9 * room, 12 + 0.8 * room) if named else (46.0, 26.0)
+    overhang = 0.3 * room if named else 8.0
+    side = WIDTH - left - overhang
     height = top + side + 52
+    figure = canvas(WIDTH, height)
     axes = figure.add_axes((left / WIDTH, 1 - (top + side) / height, side / WIDTH, side / height))
-    totals = counts_KK.sum(axis=1, keepdims=True)
-    share_KK = counts_KK / np.maximum(totals, 1)
+    share_KK = counts_KK / np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
     axes.imshow(_opacity(share_KK), interpolation="none", aspect="equal")
     ticks = list(range(len(names))) if named else list(range(0, len(names), 10))
-    size = 9.5 if len(names) <= 20 else 8.0
-    axes.set_xticks(ticks, [str(tick) for tick in ticks], fontsize=size)
-    labels = [f"{shortened(names[tick], 19)}\u2002{tick}" if named else str(tick) for tick in ticks]
-    axes.set_yticks(ticks, labels, fontsize=size)
+    axes.set_yticks(ticks, [shown[tick] for tick in ticks], fontsize=size)
+    axes.set_xticks(ticks, [shown[tick] for tick in ticks], fontsize=size)
     axes.tick_params(length=0 if named else 3, pad=3)
     axes.tick_params(axis="x", labeltop=True, labelbottom=False, top=not named, bottom=False)
+    if named:
+        for text in axes.get_xticklabels():
+            text.set(rotation=60, ha="left", rotation_mode="anchor")
     for spine in axes.spines.values():
         spine.set_visible(True)
     axes.set_xlabel("predicted", labelpad=4)
-    if not named:
-        axes.set_ylabel("actual", labelpad=3)
-    else:
-        axes.text(-0.02, 1.012, "actual", transform=axes.transAxes, ha="right", color=MUTED)
+    axes.set_ylabel("actual", labelpad=3)
+    if len(names) <= COUNTED_CLASSES:
+        _write_counts(axes, counts_KK, share_KK)
     _colour_bar(figure.add_axes((0.5, 14 / height, 0.4, 8 / height)))
-    return to_svg(figure, name, "Confusion matrix, each row normalised to the class's test clips")
+    clips: dict[tuple[str, str], list[str]] = {}
+    for row in predictions:
+        clips.setdefault((row.actual, row.predicted), []).append(row.clip)
+    pairs = sorted(clips, key=lambda pair: (names.index(pair[0]), names.index(pair[1])))
+    rows = tuple((*pair, len(clips[pair]), "; ".join(filter(None, clips[pair]))) for pair in pairs)
+    cell, totals_K = side / len(names), counts_KK.sum(axis=1)
+    hints = [
+        Hint(left + names.index(predicted) * cell, top + names.index(actual) * cell, cell, cell,
+             f"{actual} → {predicted}: {count} of {totals_K[names.index(actual)]}", row=number)
+        for number, (actual, predicted, count, _) in enumerate(rows)
+    ]  # fmt: skip
+    values = Values(("actual", "predicted", "clips", "names"), rows)
+    return to_drawing(figure, name, "Confusion matrix, each row normalised to the class's test clips", values, hints)
+
+
+def _write_counts(axes: Axes, counts_KK: NDArray[np.int64], share_KK: NDArray[np.float64]) -> None:
+    size = 9.0 if len(counts_KK) <= 12 else 7.5
+    for actual, predicted in zip(*np.nonzero(counts_KK), strict=True):
+        count = str(counts_KK[actual, predicted])
+        colour = PAPER if share_KK[actual, predicted] > 0.6 else INK
+        axes.text(predicted, actual, count, ha="center", va="center", fontsize=size, color=colour)
 
 
 def _opacity(share: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -197,6 +368,6 @@ def confusion_counts(predictions: Sequence[Prediction], names: Sequence[str]) ->
     """(K, K) test clips by actual and predicted class, both in the order of names."""
     number = {name: position for position, name in enumerate(names)}
     counts_KK = np.zeros((len(names), len(names)), dtype=np.int64)
-    for (actual, predicted), clips in Counter((row.actual, row.predicted) for row in predictions).items():
-        counts_KK[number[actual], number[predicted]] = clips
+    for row in predictions:
+        counts_KK[number[row.actual], number[row.predicted]] += 1
     return counts_KK

@@ -4,14 +4,16 @@ Results that do not belong together (other data, other test clips) are a UserErr
 missing or malformed. Accuracies are percent.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from hacm.errors import UserError
 from pipeline.report.audits import Audit
 from pipeline.report.fields import read_csv, read_json
+from pipeline.report.landscapes import Spot, read_landscape
 from pipeline.report.model import (
     BaselineMetrics,
     ClassAccuracy,
@@ -24,9 +26,11 @@ from pipeline.report.model import (
     PretrainDetails,
     PretrainMetrics,
     ProtocolMetrics,
+    Recipe,
     TreeJoint,
 )
-from pipeline.results.writing import check_result
+from pipeline.report.predictions import Scores, read_guesses, read_scores
+from pipeline.results.writing import LANDSCAPE, PREDICTIONS, check_result
 
 REFERENCE = "hacm"
 """The variant that others are compared with, where it is among them."""
@@ -36,7 +40,8 @@ REFERENCE = "hacm"
 class Run:
     """One protocol on one pretrained encoder. folder: where its files lie.
 
-    classes, predictions: of the runs that are drawn (Benchmark.drawn) alone.
+    classes, predictions, scores, landscape: of the runs that are drawn (Benchmark.drawn) alone. guesses: with a
+    landscape, what the encoder and what random weights took each of its clips for. settings: those in force.
     """
 
     benchmark: str
@@ -49,11 +54,15 @@ class Run:
     conditions: tuple[ConditionAccuracy, ...] = ()
     classes: tuple[ClassAccuracy, ...] = ()
     predictions: tuple[Prediction, ...] = ()
+    scores: Scores | None = None
+    landscape: tuple[Spot, ...] = ()
+    guesses: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Pretraining:
-    """One pretraining. losses, example: of the one that is drawn alone."""
+    """One pretraining. losses, example: of the one that is drawn alone. settings: those in force."""
 
     variant: str
     seed: int
@@ -61,6 +70,7 @@ class Pretraining:
     details: PretrainDetails
     losses: tuple[EpochLoss, ...] = ()
     example: Example | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -293,7 +303,12 @@ def _read_pretraining(folder: Path, variant: str, seed: int, *, drawn: bool) -> 
         details=read_json(folder / "details.json", PretrainDetails),
         losses=read_csv(folder / "loss.csv", EpochLoss) if drawn else (),
         example=read_json(folder / "example.json", Example) if drawn else None,
+        settings=_read_settings(folder),
     )
+
+
+def _read_settings(folder: Path) -> Mapping[str, Any]:
+    return read_json(folder / "details.json", Recipe).settings or {}
 
 
 def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: bool) -> Run:
@@ -307,6 +322,7 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
         metrics=read_json(folder / "metrics.json", ProtocolMetrics),
         details=read_json(folder / "details.json", EvaluationDetails),
         conditions=read_csv(folder / "conditions.csv", ConditionAccuracy, may_be_empty=True),
+        settings=_read_settings(folder),
     )
     if not drawn:
         return run
@@ -318,7 +334,16 @@ def _read_run(folder: Path, benchmark: str, variant: str, seed: int, *, drawn: b
     unknown = {row.actual for row in predictions} - {row.name for row in classes}
     if unknown:
         raise UserError(f"{path}: actual: class {min(unknown)!r} is not in per_class.csv; run the protocol again")
-    return replace(run, classes=classes, predictions=predictions)
+    scores = read_scores(folder / PREDICTIONS)
+    if len(scores.names) == len(predictions):  # elsewhere the comparison refuses them
+        predictions = tuple(replace(row, clip=name) for row, name in zip(predictions, scores.names, strict=True))
+    run = replace(run, classes=classes, predictions=predictions, scores=scores, landscape=read_landscape(folder))
+    if not run.landscape:
+        return run
+    if tuple(spot.clip for spot in run.landscape) != scores.names:
+        raise UserError(f"{folder / LANDSCAPE}: not of the clips of {PREDICTIONS}; run the protocol again")
+    ours, untrained = read_guesses(folder / PREDICTIONS)
+    return replace(run, guesses=(tuple(ours), tuple(untrained)))
 
 
 def _read_dataset(folder: Path, name: str) -> Dataset:

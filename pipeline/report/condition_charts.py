@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
 from matplotlib import rc_context
 
 from pipeline.report.charts import RANDOM, WIDTH, shortened
 from pipeline.report.skeletons import spread
-from pipeline.report.svg import BLUE, FAINT, GREY, GRID, MUTED, STYLE, canvas, to_svg
+from pipeline.report.svg import BLUE, FAINT, GREY, GRID, MUTED, STYLE, Drawing, Hint, Values, canvas, place, to_drawing
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Series:
 
 
 @rc_context(STYLE)
-def conditions_chart(entries: Sequence[Series], reference: str, kind: str, name: str) -> Markup:
+def conditions_chart(entries: Sequence[Series], reference: str, kind: str, name: str) -> Drawing:
     """Accuracy against level: the reference, its random weights, and other variants as thin lines; bars: one deviation.
 
     Levels stand at equal distances, for they often grow by factors.
@@ -47,4 +46,14 @@ def conditions_chart(entries: Sequence[Series], reference: str, kind: str, name:
     axes.set_axisbelow(True)
     axes.set_xlabel(kind, labelpad=3)
     axes.set_title("top-1 accuracy, %", loc="left", fontsize=10, color=MUTED, pad=3)
-    return to_svg(figure, name, f"Top-1 accuracy against {kind}")
+    points = [
+        (entry.title, *point)
+        for entry in entries
+        for point in zip(entry.levels, entry.means, entry.deviations, strict=True)
+    ]
+    hints = []
+    for title, level, mean, _ in points:
+        x, y = place(axes, levels.index(level), mean)
+        hints.append(Hint(x - 5, y - 5, 10, 10, f"{title}, {kind} {level:g}: {mean:.1f} %"))
+    values = Values(("encoder", kind, "top-1 %", "standard deviation"), tuple(points))
+    return to_drawing(figure, name, f"Top-1 accuracy against {kind}", values, hints)

@@ -1,109 +1,41 @@
 """What the report says and in which order: sections of blocks, from which the page and the Markdown are written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from markupsafe import Markup
-
-from pipeline.report import ablations, charts, condition_charts, conditions, moment_drawings, skeletons
+from pipeline.report import (
+    ablations,
+    answers,
+    charts,
+    condition_charts,
+    conditions,
+    landscapes,
+    moment_drawings,
+    reliability,
+    skeletons,
+)
 from pipeline.report.audits import Audit, Finding
+from pipeline.report.blocks import (
+    Block,
+    Bullets,
+    Code,
+    Figure,
+    Figures,
+    Folded,
+    Report,
+    Section,
+    Tabular,
+    Text,
+)
 from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import Comparison
 from pipeline.report.formatting import protocol_name
 from pipeline.report.model import Example
+from pipeline.report.numbering import number_blocks
 from pipeline.report.pooled import pooled_table
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
-from pipeline.report.table_model import SYNTHETIC, Table
-from pipeline.report.tables import accuracy, data, published_figures, run_origins
-
-TITLE = "Self-supervised skeleton action recognition with HA-CM"
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph."""
-
-    text: str
-    kind: str = "text"
-
-
-@dataclass(frozen=True)
-class Bullets:
-    """A list; each item a lead word or two and a sentence."""
-
-    items: tuple[tuple[str, str], ...]
-    kind: str = "bullets"
-
-
-@dataclass(frozen=True)
-class Code:
-    """Commands."""
-
-    text: str
-    kind: str = "code"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A captioned drawing. wide: needs the whole width of the page."""
-
-    svg: Markup
-    caption: str
-    synthetic: bool
-    wide: bool = False
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Drawings that may stand side by side, and blocks that stand beside them where there is room.
-
-    tall: number of the drawing that reaches over two rows, so that the blocks fit below the other one.
-    """
-
-    figures: tuple[Figure, ...]
-    beside: "tuple[Block, ...]" = ()
-    tall: int | None = None
-    kind: str = "figures"
-
-
-@dataclass(frozen=True)
-class Tabular:
-    """A table."""
-
-    table: Table
-    kind: str = "table"
-
-
-@dataclass(frozen=True)
-class Folded:
-    """Blocks that are shown on demand."""
-
-    title: str
-    blocks: "tuple[Block, ...]"
-    kind: str = "folded"
-
-
-Block = Text | Bullets | Code | Figures | Tabular | Folded
-
-
-@dataclass(frozen=True)
-class Section:
-    """A headed part of the report. published: holds quoted figures only."""
-
-    title: str
-    anchor: str
-    blocks: tuple[Block, ...]
-    published: bool = False
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything both renderings need. synthetic: names of the benchmarks and data sets that are synthetic."""
-
-    title: str
-    summary: str
-    synthetic: tuple[str, ...]
-    sections: tuple[Section, ...]
+from pipeline.report.table_model import SYNTHETIC
+from pipeline.report.tables import accuracy, data, parameters, published_figures, run_origins
 
 
 def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
@@ -115,32 +47,39 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     protocols |= dict.fromkeys(protocol_name("transfer") for _ in results.transfers)
     benchmarks = ", ".join(benchmark.title for benchmark in results.benchmarks)
     sections = [
-        _run_section(results),
         _results_section(results, comparisons),
         *(_conditions_section(benchmark) for benchmark in results.benchmarks if _has_conditions(benchmark)),
-        *(_benchmark_section(benchmark) for benchmark in results.benchmarks),
+        *(_benchmark_section(benchmark, results.audit(benchmark.dataset)) for benchmark in results.benchmarks),
         *(_hierarchy_section(dataset) for dataset in results.datasets),
         *(_audit_section(dataset) for dataset in results.datasets),
         _published_section(results),
+        _run_section(results),
         _reproduce_section(results),
     ]
-    return Report(
-        title=TITLE,
+    found = (answers.answer(benchmark, comparisons[benchmark.name]) for benchmark in results.benchmarks)
+    report = Report(
+        title=answers.title(results),
         summary=(
             f"Benchmarks: {benchmarks}. Protocols: {', '.join(protocols)}.{_variants_and_seeds(results)}"
             f"{_two_dimensions(results)}"
         ),
         synthetic=tuple(dict.fromkeys(names)),
         sections=tuple(sections),
+        answers=tuple(filter(None, found)),
     )
+    return number_blocks(report)
 
 
 def _run_section(results: Results) -> Section:
-    """What was run on what; the origin of every result on demand where there are many."""
+    """What was run on what, with which settings; the origin of every result on demand where there are many."""
     origin: Block = Tabular(run_origins.origin_table(results))
     if any(benchmark.several for benchmark in results.benchmarks):
         origin = Folded("Origin of each result", (origin,))
-    return Section("What was run", "run", (Tabular(run_origins.runs_table(results)), origin))
+    used = [parameters.parameters_table(benchmark) for benchmark in results.benchmarks]
+    used += [parameters.changes_table(benchmark) for benchmark in results.benchmarks]
+    tables = tuple(Tabular(table) for table in used if table is not None)
+    settings = [Folded("Every parameter as used", tables)] if tables else []
+    return Section("What was run", "run", (Tabular(run_origins.runs_table(results)), *settings, origin))
 
 
 def _variants_and_seeds(results: Results) -> str:
@@ -178,12 +117,9 @@ def _test_blocks(results: Results, comparisons: Mapping[str, Comparison]) -> lis
         (title, accuracy.conclude(run, comparisons[benchmark.name]))
         for title, (benchmark, run) in zip(titles, runs, strict=True)
     )
-    rows = [
-        charts.IntervalRow(title, run.metrics.first, run.metrics.random, benchmark.baseline.metrics.first)
-        for title, (benchmark, run) in zip(titles, runs, strict=True)
-    ]
+    groups = [answers.group(benchmark, run, title) for title, (benchmark, run) in zip(titles, runs, strict=True)]
     figure = Figure(
-        charts.interval_chart(rows, "intervals"),
+        charts.interval_chart(groups, "intervals"),
         "Top-1 accuracy with its bootstrap 95 % interval over test clips, beside both controls.",
         any(benchmark.synthetic for benchmark in results.benchmarks),
     )
@@ -230,7 +166,7 @@ def _run_title(run: Run) -> str:
     return f"{run.benchmark}{mark}, {protocol_name(run.protocol)}"
 
 
-def _benchmark_section(benchmark: Benchmark) -> Section:
+def _benchmark_section(benchmark: Benchmark, audit: Audit) -> Section:
     name, mark, pretraining = benchmark.name, benchmark.synthetic, benchmark.pretraining
     loss = Figure(
         charts.loss_chart(pretraining.losses, f"loss-{name}"),
@@ -240,24 +176,77 @@ def _benchmark_section(benchmark: Benchmark) -> Section:
     assert pretraining.example is not None, "read_results reads it of the pretraining that is drawn"
     strips, grids = _example_figures(pretraining.example, name, mark)
     blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
-    blocks += [_run_figures(run) for run in benchmark.drawn]
+    for run in benchmark.drawn:
+        blocks += [_run_figures(run, audit), *_landscape_blocks(run), *_reliability_blocks(run)]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
 
 
-def _run_figures(run: Run) -> Figures:
+def _landscape_blocks(run: Run) -> list[Block]:
+    """The features of the test clips, pretrained and untrained, and the neighbours of one that is misread."""
+    if not run.landscape:
+        return []
+    title, mark, names = _run_title(run), run.details.synthetic, accuracy.class_names(run)
+    guesses = [[names[label] for label in found] for found in run.guesses]
+    strangers = [replace(spot, place=spot.random_place, neighbours=()) for spot in run.landscape]
+    sides = (
+        ("pretrained", run.landscape, guesses[0], run.details.explained),
+        ("random weights", strangers, guesses[1], run.details.random_explained),
+    )
+    figures = tuple(
+        Figure(
+            landscapes.landscape_chart(
+                spots, guess, names, landscapes.Plane(f"Test clips, {side}", shares),
+                f"landscape-{side.replace(' ', '-')}-{run.benchmark}-{run.protocol}",
+            ),
+            f"{title}, {side}: the features of every test clip, by their two principal components. The pointer names a"
+            f" clip{', and choosing it its five nearest training clips' * (spots is run.landscape)}.",
+            mark,
+        )
+        for side, spots, guess, shares in sides
+    )  # fmt: skip
+    nearest = landscapes.nearest_table(run.landscape, guesses[0], names, synthetic=mark)
+    return [Figures(figures), *([Tabular(nearest)] if nearest else [])]
+
+
+def _reliability_blocks(run: Run) -> list[Block]:
+    if run.scores is None or run.protocol in reliability.VOTES:
+        return []
+    bins = reliability.bin_confidences(run.scores.scores_NK, run.scores.label_N)
+    title = _run_title(run)
+    error = 100 * reliability.expected_error(bins)
+    figure = Figure(
+        reliability.reliability_chart(bins, f"reliability-{run.benchmark}-{run.protocol}"),
+        f"{title}: how often it is right against how sure it is (softmax of its scores); on the broken line both are"
+        f" equal. Expected calibration error, {reliability.BINS} bins: {error:.1f} %.",
+        run.details.synthetic,
+    )
+    side = "too sure" if sum(one.clips * (one.confidence - one.accuracy) for one in bins) > 0 else "not sure enough"
+    said = Text(f"{title}: expected calibration error {error:.1f} %; on the whole it is {side} of itself.")
+    return [Figures((figure,), beside=(said,))]
+
+
+def _labels(names: Sequence[str], audit: Audit) -> list[str]:
+    """What the data set numbers classes by; those that it does not know keep their names."""
+    known = {entry.name: str(entry.label) for entry in audit.classes}
+    return [known.get(name, name) for name in names]
+
+
+def _run_figures(run: Run, audit: Audit) -> Figures:
     """Classes and confusions of one protocol, drawn, and the commonest confusions as a table."""
     title, key, mark = _run_title(run), f"{run.benchmark}-{run.protocol}", run.details.synthetic
     names = accuracy.class_names(run)
-    counts = charts.confusion_counts(run.predictions, names)
-    numbered = "" if len(names) <= charts.NAMED_CLASSES else " Classes are numbered in the order of per_class.csv."
+    labels = _labels(names, audit)
+    numbered = "" if len(names) <= charts.NAMED_CLASSES else " Classes are numbered as in the audit."
     classes = Figure(
         charts.class_chart(run.classes, f"classes-{key}"),
-        f"{title}: accuracy of each class, sorted; the thin bar is the same encoder with random weights.",
+        f"{title}: accuracy of each class, sorted, with Wilson's 95 % interval over its clips; the thin bar is the same"
+        " encoder with random weights.",
         mark,
     )
     confusion = Figure(
-        charts.confusion_chart(counts, names, f"confusion-{key}"),
-        f"{title}: confusion matrix, rows normalised, colour by the square root of the share.{numbered}",
+        charts.confusion_chart(run.predictions, names, labels, f"confusion-{key}"),
+        f"{title}: confusion matrix, rows normalised, colour by the square root of the share; a cell opens the list of"
+        f" its clips.{numbered}",
         mark,
     )
     confused = accuracy.confused_table(run)
@@ -307,7 +296,7 @@ def _hierarchy_section(dataset: Dataset) -> Section:
     )
     facts = Text(
         f"Edge lengths are mean bone lengths of the training split. The per-frame joint hierarchies map"
-        f" {dataset.hierarchy.scale:g} tangent units a metre into the ball."
+        f" {dataset.hierarchy.scale:g} tangent units per metre into the ball."
     )
     blocks = Figures((figure,), beside=(facts, Tabular(data.distortion_table(dataset))))
     return Section(f"Joint hierarchy of {dataset.name}", f"hierarchy-{dataset.name}", (blocks,))
@@ -322,7 +311,7 @@ def _audit_section(dataset: Dataset) -> Section:
     people = f" by {len(audit.subjects)} subjects" if audit.subjects else ""
     facts = Text(
         f"{audit.clips:,} clips of {len(audit.classes)} classes{people} ({bodies});"
-        f" {audit.excluded:,} excluded. Frames a clip: {frames.least:,} to {frames.most:,}, median {frames.median:g};"
+        f" {audit.excluded:,} excluded. Frames per clip: {frames.least:,} to {frames.most:,}, median {frames.median:g};"
         f" {frames.total:,} in all. Skeleton: {audit.topology}."
         + (" These recordings are synthetic." if audit.synthetic else "")
     )

@@ -60,3 +60,10 @@ def machine(facts: dict[str, Any]) -> str:
     """A machine's facts on one line."""
     known = [f"{key.replace('_', ' ')} {value}" for key, value in facts.items() if value not in (None, "")]
     return ", ".join(known) or "unknown"
+
+
+def setting(value: Any) -> str:
+    """A parameter's value as params.yaml has it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -121,10 +121,13 @@ class EvaluationDetails(Details):
     """details.json of a protocol or the baseline. bootstrap: resamples behind each interval.
 
     part: `train` where the clips are those of the training subjects, each scored by what was fitted without it.
+    explained, random_explained: shares of the variance that the two directions of its landscape have.
     """
 
     bootstrap: Annotated[int, Field(gt=0)] = field(kw_only=True)
     part: Literal["train", "test"] = "test"
+    explained: tuple[float, float] = (0.0, 0.0)
+    random_explained: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,13 @@ class TrainedBy:
     """Of the settings of a pretraining, those that the report needs."""
 
     augment: InputSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Of a details.json the settings in force, whole: sections of names and values."""
+
+    settings: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -175,10 +185,11 @@ class ClassAccuracy:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A row of confusion.csv: one test clip."""
+    """A row of confusion.csv: one test clip. clip: its name, which stands in predictions.parquet."""
 
     actual: str
     predicted: str
+    clip: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,18 @@ Legend: T frames shown, V joints, C coordinates.
 """
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.collections import LineCollection
 
 from pipeline.report.audits import WorstMoment
 from pipeline.report.charts import WIDTH
-from pipeline.report.svg import FAINT, GREY, MUTED, ORANGE, STYLE, canvas, pixel_axes, to_svg
+from pipeline.report.svg import FAINT, GREY, MUTED, ORANGE, STYLE, Drawing, Values, canvas, pixel_axes, to_drawing
 
 HEIGHT, TOP = 150.0, 10.0
 
 
 @rc_context(STYLE)
-def pose_row(moment: WorstMoment, name: str) -> Markup:
+def pose_row(moment: WorstMoment, name: str) -> Drawing:
     """One body's poses around the frame, as the camera sees them, each in its column; one scale for all.
 
     Absent bodies, all zero, leave their column empty.
@@ -50,4 +49,13 @@ def pose_row(moment: WorstMoment, name: str) -> Markup:
                 x_V[chosen], y_V[chosen], linestyle="", marker="o", markersize=size,
                 markerfacecolor=tint, markeredgecolor=tint,
             )  # fmt: skip
-    return to_svg(figure, name, f"Poses of clip {moment.clip} around frame {moment.frame}: {moment.kind}")
+    values = Values(
+        ("frame", "joint number", "parent", "x", "y", "z", "marked"),
+        tuple(
+            (frame, joint, moment.parents[joint], *(round(part, 4) for part in place), int(joint in moment.marked))
+            for frame, pose in zip(moment.frames, moment.poses, strict=True)
+            for joint, place in enumerate(pose)
+        ),
+    )
+    description = f"Poses of clip {moment.clip} around frame {moment.frame}: {moment.kind}"
+    return to_drawing(figure, name, description, values)

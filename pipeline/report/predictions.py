@@ -49,7 +49,7 @@ def read_scores(path: Path, name: Path | None = None) -> Scores:
 
     name: what it is called in a message, where `path` is that of a copy.
     """
-    with _explained(name or path):
+    with explained(name or path):
         check_result_file(path, name)
         table = pl.read_parquet(path)
         label_N = table["label"].cast(pl.Int64).to_numpy()
@@ -62,9 +62,17 @@ def read_scores(path: Path, name: Path | None = None) -> Scores:
         return Scores(tuple(table["name"].to_list()), label_N, scores_NK, subject_N)
 
 
+def read_guesses(path: Path) -> tuple[list[int], list[int]]:
+    """(what the encoder, what the same with random weights took every clip for), in the file's order, as labels."""
+    with explained(path):
+        check_result_file(path)
+        table = pl.read_parquet(path, columns=["predicted", "random_predicted"])
+        return table["predicted"].to_list(), table["random_predicted"].to_list()
+
+
 def read_untrained_hits(path: Path) -> Hits:
     """Which clips the same encoder with random weights recognises, in the file's order; UserError as of read_scores."""
-    with _explained(path):
+    with explained(path):
         check_result_file(path)
         table = pl.read_parquet(path, columns=["label", "random_predicted"])
         hits_N: Hits = (table["label"] == table["random_predicted"]).fill_null(False).to_numpy()
@@ -72,7 +80,8 @@ def read_untrained_hits(path: Path) -> Hits:
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Whatever is wrong with the file in the block is a UserError of one line."""
     try:
         yield
     except FileNotFoundError:

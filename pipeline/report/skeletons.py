@@ -8,7 +8,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -18,7 +17,23 @@ from numpy.typing import NDArray
 
 from pipeline.report.charts import WIDTH, shortened
 from pipeline.report.model import Example, TreeJoint
-from pipeline.report.svg import BLUE, FAINT, GREY, GRID, INK, MUTED, ORANGE, PAPER, STYLE, canvas, pixel_axes, to_svg
+from pipeline.report.svg import (
+    BLUE,
+    FAINT,
+    GREY,
+    GRID,
+    INK,
+    MUTED,
+    ORANGE,
+    PAPER,
+    STYLE,
+    Drawing,
+    Hint,
+    Values,
+    canvas,
+    pixel_axes,
+    to_drawing,
+)
 
 
 def geodesic(start: complex, end: complex, points: int = 24) -> NDArray[np.complex128]:
@@ -42,7 +57,7 @@ def is_planar(tree: Sequence[TreeJoint]) -> bool:
 
 
 @rc_context(STYLE)
-def disk_chart(tree: Sequence[TreeJoint], name: str) -> Markup:
+def disk_chart(tree: Sequence[TreeJoint], name: str) -> Drawing:
     """The embedded kinematic tree: joints in the unit disk, bones as geodesics, names beside it."""
     height, radius = 344.0, 132.0
     centre = complex(WIDTH / 2, height / 2 - 14)
@@ -66,7 +81,17 @@ def disk_chart(tree: Sequence[TreeJoint], name: str) -> Markup:
         )  # fmt: skip
     _key(axes, height - 12, (("o", BLUE, BLUE, "token", 112), ("s", PAPER, INK, "root set", 176)))
     axes.text(252, height - 12, "rings: radius 1, 2, …", va="center", color=MUTED, fontsize=9.5)
-    return to_svg(figure, name, "Kinematic tree embedded in the Poincaré disk, bones drawn as geodesics")
+    names = {row.joint: row.name for row in tree}
+    values = Values(
+        ("joint", "parent", "x", "y", "radius", "token"),
+        tuple((row.name, names.get(row.parent, ""), row.x, row.y, row.radius, int(row.token)) for row in tree),
+    )
+    hints = [
+        Hint(on_page[row.joint].real - 5, on_page[row.joint].imag - 5, 10, 10, f"{row.name}: radius {row.radius:.2f}")
+        for row in tree
+    ]
+    description = "Kinematic tree embedded in the Poincaré disk, bones drawn as geodesics"
+    return to_drawing(figure, name, description, values, hints)
 
 
 def _leaders(axes: Axes, tree: Sequence[TreeJoint], on_page: dict[int, complex]) -> None:
@@ -124,7 +149,7 @@ def branch_colours(example: Example, segments: int) -> list[str]:
 
 
 @rc_context(STYLE)
-def pose_strip(example: Example, body: int, name: str) -> Markup:
+def pose_strip(example: Example, body: int, name: str) -> Drawing:
     """One body's pose amid every segment, seen from the front: seen tokens filled, masked ones hollow."""
     masked_SJ = np.array(example.masked[body], dtype=bool)
     middle_SVC = np.array(example.bodies[body])[example.segment // 2 :: example.segment]
@@ -147,7 +172,20 @@ def pose_strip(example: Example, body: int, name: str) -> Markup:
     seen = [("o", colour, colour, f"seen, {label} branch" if label else "seen") for label, colour, _ in strips]
     entries = [*dict.fromkeys(seen), ("o", PAPER, MUTED, "masked"), ("s", GREY, GREY, "root set, not a token")]
     _key(axes, 12, [(*entry, left + 10 + 165 * number) for number, entry in enumerate(entries)])
-    return to_svg(figure, name, f"Poses of body {body + 1} over the clip's segments with masked joints hollow")
+    description = f"Poses of body {body + 1} over the clip's segments with masked joints hollow"
+    return to_drawing(figure, name, description, _pose_values(example, middle_SVC, masked_SJ))
+
+
+def _pose_values(example: Example, middle_SVC: NDArray[np.float64], masked_SJ: NDArray[np.bool_]) -> Values:
+    """Where every joint is amid every segment, in metres, and whether its token is masked; the root set has none."""
+    token = {joint: place for place, joint in enumerate(example.kept)}
+    rows = tuple(
+        (segment, name, *(round(float(part), 4) for part in middle_SVC[segment, joint]),
+         int(masked_SJ[segment, token[joint]]) if joint in token else "")
+        for segment in range(len(middle_SVC))
+        for joint, name in enumerate(example.joints)
+    )  # fmt: skip
+    return Values(("segment", "joint", "x", "y", "z", "masked"), rows)
 
 
 def _sideways(example: Example, poses_SVC: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -210,16 +248,19 @@ def _draw_poses(
 
 
 @rc_context(STYLE)
-def mask_grid(example: Example, body: int, name: str) -> Markup:
+def mask_grid(example: Example, body: int, name: str) -> Drawing:
     """Segment × joint: the tokens of one body that the encoder sees, in their branch's colour."""
     masked_SJ = np.array(example.masked[body], dtype=bool)
     segments, joints = masked_SJ.shape
     left, top, row_height = 104.0, 8.0, 14.0
     pitch = (WIDTH - left - 4) / segments
     bottom = top + row_height * joints
-    figure = canvas(WIDTH, bottom + 34)
+    figure = canvas(WIDTH, bottom + 54)
     axes = pixel_axes(figure)
     colours = branch_colours(example, segments)
+    key = [(f"seen, {label} branch" if label else "seen", colour) for label, colour, _ in _strips(example, segments)]
+    for number, (label, colour) in enumerate(dict.fromkeys([*key, ("masked", GRID)])):
+        _key(axes, bottom + 46, [("s", colour, colour, label, left + 6 + 126 * number)])
     for row, joint in enumerate(example.kept):
         y = top + row_height * (row + 0.5)
         axes.text(left - 6, y, shortened(example.joints[joint], 17), ha="right", va="center", fontsize=9)
@@ -234,4 +275,23 @@ def mask_grid(example: Example, body: int, name: str) -> Markup:
         if segment % 2 == 0:
             axes.text(x, bottom + 11, str(segment), ha="center", color=MUTED, fontsize=8.5)
     axes.text((left + WIDTH) / 2, bottom + 28, "segment", ha="center", color=MUTED)
-    return to_svg(figure, name, f"Tokens of body {body + 1} that the encoder sees, by segment and joint")
+    values = Values(
+        ("segment", "joint", "masked"),
+        tuple(
+            (segment, example.joints[joint], int(masked_SJ[segment, row]))
+            for segment in range(segments)
+            for row, joint in enumerate(example.kept)
+        ),
+    )
+    hints = [
+        Hint(left, top + row_height * row, WIDTH - left - 4, row_height, _said_of_joint(example, masked_SJ, row))
+        for row in range(joints)
+    ]
+    return to_drawing(
+        figure, name, f"Tokens of body {body + 1} that the encoder sees, by segment and joint", values, hints
+    )
+
+
+def _said_of_joint(example: Example, masked_SJ: NDArray[np.bool_], row: int) -> str:
+    seen = ", ".join(str(segment) for segment in np.flatnonzero(~masked_SJ[:, row])) or "none"
+    return f"{example.joints[example.kept[row]]}: seen in segments {seen}"

@@ -2,11 +2,14 @@
 
 A figure is drawn in the light theme's colours, each of which is then replaced by the page's custom property of the same
 meaning, so one drawing serves the light and the dark page. Text stays text, in the page's font. The output depends on
-nothing but the input: fixed hash salt, no dates, no metadata. One unit of a canvas is one CSS pixel.
+nothing but the input: fixed hash salt, no dates, no metadata. One unit of a canvas is one CSS pixel. A drawing brings
+the values that it shows, as text under the pointer and as rows to take away.
 """
 
 import io
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -14,13 +17,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK: Final = "#1c2430"
-MUTED: Final = "#66717f"
+MUTED: Final = "#5d6875"
 FAINT: Final = "#b9c2cc"
 GRID: Final = "#e4e8ec"
 PAPER: Final = "#fdfefe"
 BLUE: Final = "#1f5fa8"
-ORANGE: Final = "#bf5a1a"
-GREY: Final = "#98a2ad"
+ORANGE: Final = "#b4530f"
+GREY: Final = "#7f8a96"
 
 PROPERTIES: Final = {
     INK: "--ink",
@@ -61,6 +64,41 @@ _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
 
 
+Value = str | int | float
+
+
+@dataclass(frozen=True)
+class Values:
+    """What a drawing shows, as a table."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Value, ...], ...]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What is said where the pointer rests: a box in pixels from the top left, and its text.
+
+    row: of the drawing's values, which is told in full when the box is chosen; None: the box cannot be chosen.
+    """
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """An SVG element for a page, and the values that it shows. name: no other drawing of a page has it."""
+
+    name: str
+    svg: Markup
+    values: Values
+
+
 def canvas(width: float, height: float) -> Figure:
     """An empty figure of that many pixels."""
     return Figure(figsize=(width / 72, height / 72), dpi=72)
@@ -76,11 +114,17 @@ def pixel_axes(figure: Figure) -> Axes:
     return axes
 
 
-def to_svg(figure: Figure, name: str, description: str) -> Markup:
+def place(axes: Axes, x: float, y: float) -> tuple[float, float]:
+    """Where a point of a figure's axes lies on its canvas, in pixels from the top left."""
+    axes.get_xlim(), axes.get_ylim()  # Matplotlib settles the limits when it is asked for them
+    across, up = axes.transData.transform((x, y))
+    return float(across), float(axes.get_figure(root=True).bbox.height - up)  # type: ignore[union-attr]
+
+
+def to_drawing(figure: Figure, name: str, description: str, values: Values, hints: Sequence[Hint] = ()) -> Drawing:
     """The figure as an SVG element for a page.
 
-    name: prefix of the ids inside, different for each figure of a page. description: what it shows, for readers who
-    cannot see it.
+    name: prefix of the ids inside. description: what it shows, for readers who cannot see it.
     """
     buffer = io.BytesIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -95,13 +139,29 @@ def to_svg(figure: Figure, name: str, description: str) -> Markup:
         _share_style(element)
     _unwrap(root)
     width = root.attrib["width"].removesuffix("pt")
+    chosen = any(hint.row is not None for hint in hints)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],
         "style": f"--width:{float(width):g}px",
-        "role": "img",
+        "role": "group" if chosen else "img",  # what can be chosen must be reached by those who cannot see it
         "aria-label": description,
     }
-    return Markup(ElementTree.tostring(root, encoding="unicode"))
+    root.extend(_boxes(hints))
+    return Drawing(name, Markup(ElementTree.tostring(root, encoding="unicode")), values)
+
+
+def _boxes(hints: Sequence[Hint]) -> list[ElementTree.Element]:
+    """Hints as boxes that nobody sees."""
+    boxes = []
+    for hint in hints:
+        sizes = {"x": hint.x, "y": hint.y, "width": hint.width, "height": hint.height}
+        box = ElementTree.Element("rect", {key: f"{size:.1f}".removesuffix(".0") for key, size in sizes.items()})
+        box.set("fill-opacity", "0")
+        if hint.row is not None:
+            box.set("data-row", str(hint.row))
+        ElementTree.SubElement(box, "title").text = hint.text
+        boxes.append(box)
+    return boxes
 
 
 def _drop_page_style(root: ElementTree.Element) -> None:

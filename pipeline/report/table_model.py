@@ -84,9 +84,9 @@ def row(cells: Iterable[str | Cell], *, synthetic: bool) -> Row:
     return Row(tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells), synthetic)
 
 
-def to_markdown(table: Table) -> str:
-    """The table in Markdown under its caption; rows of synthetic numbers say so in their first cell."""
-    lines = [f"**{escaped(table.caption)}**" + (f" {SYNTHETIC}" if table.synthetic else ""), ""]
+def to_markdown(table: Table, number: str = "") -> str:
+    """The table in Markdown under its number and caption; rows of synthetic numbers say so in their first cell."""
+    lines = [f"{number}**{escaped(table.caption)}**" + (f" {SYNTHETIC}" if table.synthetic else ""), ""]
     rows = [[_markdown_cell(cell) for cell in entry.cells] for entry in table.rows]
     for entry, cells in zip(table.rows, rows, strict=True):
         cells[0] += f" {SYNTHETIC}" if entry.synthetic else ""

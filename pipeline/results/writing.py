@@ -11,6 +11,7 @@ import polars as pl
 from hacm.files import check_seal, damaged, hash_file, hash_tree, read_json, replace_directory, seal, write_json
 
 PREDICTIONS = "predictions.parquet"
+LANDSCAPE = "landscape.parquet"
 DETAILS = "details.json"
 RECORDED = "files"
 """Where details.json has the SHA-256 of every other file of the result, by name."""

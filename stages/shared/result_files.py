@@ -1,5 +1,6 @@
 """From a protocol's scores to the files of a result: accuracies with intervals, tables, predictions, sidecar."""
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean, stdev
@@ -123,6 +124,50 @@ def tabulate_predictions(benchmark: Benchmark, result: Result, control: Result |
         columns["random_predicted"] = control.scores_NK.argmax(axis=1)
     scores = pl.Series("scores", result.scores_NK.astype(np.float32), dtype=pl.List(pl.Float32))
     return pl.DataFrame(columns).with_columns(scores)
+
+
+def tabulate_landscape(benchmark: Benchmark, result: Result, control: Result) -> pl.DataFrame:
+    """One row per test clip: who and what it is, where its features lie, also the control's, and its nearest training
+    clips with their labels and cosines, nearest first. No rows where a protocol does not compare features."""
+    schema: dict[str, Any] = {
+        "name": pl.String, "subject": pl.Int64, "camera": pl.Int64, "label": pl.Int64,
+        "x": pl.Float32, "y": pl.Float32, "random_x": pl.Float32, "random_y": pl.Float32,
+        "nearest": pl.List(pl.String), "nearest_label": pl.List(pl.Int64), "similarity": pl.List(pl.Float32),
+    }  # fmt: skip
+    if result.landscape is None or control.landscape is None:
+        return pl.DataFrame(schema=schema)
+    index_N, gallery_G = benchmark.part(result.part).numpy(), benchmark.train_index.numpy()
+    nearest_Nk = gallery_G[result.landscape.nearest_Nk.numpy()]
+    label = benchmark.clips.label_N.cpu().numpy()
+    columns = {
+        "name": [benchmark.names[index] for index in index_N.tolist()],
+        "subject": benchmark.subject_N[index_N],
+        "camera": benchmark.store.manifest["camera"].cast(pl.Int64)[index_N.tolist()],
+        "label": result.target_N,
+        "nearest": [[benchmark.names[index] for index in row] for row in nearest_Nk.tolist()],
+        "nearest_label": label[nearest_Nk].tolist(),
+        "similarity": result.landscape.similarity_Nk.tolist(),
+    }
+    for prefix, landscape in (("", result.landscape), ("random_", control.landscape)):
+        columns |= {f"{prefix}{axis}": landscape.place_N2[:, number].numpy() for number, axis in enumerate("xy")}
+    return pl.DataFrame({name: columns[name] for name in schema}, schema=schema)
+
+
+def describe_landscape(result: Result, control: Result) -> dict[str, Any]:
+    """Which shares of the variance the two drawn directions have, where there are such."""
+    if result.landscape is None or control.landscape is None:
+        return {}
+    return {
+        name: [round(share, 4) for share in landscape.explained_2.tolist()]
+        for name, landscape in (("explained", result.landscape), ("random_explained", control.landscape))
+    }
+
+
+def to_parquet(table: pl.DataFrame) -> bytes:
+    """The table as a file's content."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer)
+    return buffer.getvalue()
 
 
 def class_percent(result: Result) -> np.ndarray:

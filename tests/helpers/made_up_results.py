@@ -1,6 +1,7 @@
 """Made-up results that have the shape of real ones. Every number is synthetic."""
 
 import csv
+import hashlib
 import json
 import math
 import random
@@ -105,6 +106,8 @@ def write_protocol(
     if folder.name == "linear":
         metrics["best_epoch_as_released_top1"] = top1 + 1.66
     write_json(folder / "metrics.json", metrics)
+    if folder.name == "knn":
+        details = details | write_landscape(folder, names, len(clips), draw)
     write_json(folder / "details.json", {**details, "protocol": folder.name})
     write_csv(folder / "per_class.csv", ["class", "n", "top1", "random_top1"], per_class)
     write_csv(folder / "confusion.csv", ["actual", "predicted"], [list(clip) for clip in clips])
@@ -112,10 +115,32 @@ def write_protocol(
     write_predictions(folder, names, clips, draw)
 
 
+def write_landscape(folder: Path, names: tuple[str, ...], clips: int, draw: random.Random) -> dict[str, Any]:
+    """Clips of a class in one place of the plane, each with five neighbours, the first of its own class."""
+    each = clips // len(names)
+    label = [number // each for number in range(clips)]
+    nearest = [[own, *(draw.randrange(len(names)) for _ in range(4))] for own in label]
+    table = {
+        "name": [f"clip {number}" for number in range(clips)],
+        "subject": [number % 3 for number in range(clips)],
+        "camera": [number % 2 for number in range(clips)],
+        "label": label,
+        **{axis: [own + draw.random() for own in label] for axis in ("x", "y", "random_x", "random_y")},
+        "nearest": [[f"train {number}-{rank}" for rank in range(5)] for number in range(clips)],
+        "nearest_label": nearest,
+        "similarity": [[0.99 - 0.01 * rank for rank in range(5)] for _ in range(clips)],
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    pl.DataFrame(table).write_parquet(folder / "landscape.parquet")
+    written = hashlib.sha256((folder / "landscape.parquet").read_bytes()).hexdigest()
+    return {"explained": [0.4, 0.2], "random_explained": [0.5, 0.1], "files": {"landscape.parquet": written}}
+
+
 def write_predictions(folder: Path, names: tuple[str, ...], clips: list[tuple[str, str]], draw: random.Random) -> None:
     """Scores of 1 for the class that was predicted, 0 for the others; random weights guess."""
     scores = [[float(name == predicted) for name in names] for _, predicted in clips]
     table = {
+        "predicted": [names.index(predicted) for _, predicted in clips],
         "name": [f"clip {number}" for number in range(len(clips))],
         "label": [names.index(actual) for actual, _ in clips],
         "random_predicted": [draw.randrange(len(names)) for _ in clips],

@@ -1,7 +1,10 @@
 """The report's page as a reader sees it."""
 
+import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+
+NUMBER = re.compile(r"(Table|Figure) (\d+)\. ")
 
 
 @dataclass
@@ -9,12 +12,16 @@ class ParsedTable:
     """A table as a reader sees it."""
 
     published: bool
+    number: int = 0
     caption: str = ""
     rows: list[list[str]] = field(default_factory=list)
 
 
 class Page(HTMLParser):
-    """Collects tables, captions of drawings, open tags, and everything that could make a browser load something."""
+    """Collects tables, captions of drawings, open tags, and everything that could make a browser load something.
+
+    followed: where a reader is led who clicks; nothing is loaded before that.
+    """
 
     VOID = frozenset({"meta", "br", "hr", "img", "link", "input"})
     LOADING = frozenset({"src", "href", "xlink:href", "srcset", "data", "poster", "action", "background"})
@@ -24,6 +31,8 @@ class Page(HTMLParser):
         self.tables: list[ParsedTable] = []
         self.captions: list[str] = []
         self.links: list[str] = []
+        self.followed: list[str] = []
+        self.numbers: list[int] = []
         self.ids: list[str] = []
         self.open: list[str] = []
         self._figure = ""
@@ -46,7 +55,8 @@ class Page(HTMLParser):
             self._sink = []
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.links += [value or "" for key, value in attrs if key in self.LOADING]
+        links = [value or "" for key, value in attrs if key in self.LOADING]
+        (self.followed if tag == "a" else self.links).extend(links)
         self.ids += [value or "" for key, value in attrs if key == "id"]
 
     def handle_endtag(self, tag: str) -> None:
@@ -54,10 +64,15 @@ class Page(HTMLParser):
         text = " ".join("".join(self._sink or []).split())
         if tag in ("td", "th"):
             self.tables[-1].rows[-1].append(text)
-        elif tag == "figcaption" and self._figure == "table":
-            self.tables[-1].caption = text
         elif tag == "figcaption":
-            self.captions.append(text)
+            number = NUMBER.match(text)
+            assert number, f"no number: {text}"
+            text = text[number.end() :]
+            if self._figure == "table":
+                self.tables[-1].number, self.tables[-1].caption = int(number[2]), text
+            else:
+                self.captions.append(text)
+                self.numbers.append(int(number[2]))
 
     def handle_data(self, data: str) -> None:
         if self._sink is not None:

@@ -17,8 +17,12 @@ from pipeline.comparison import comparison_tables
 from pipeline.comparison.figures import describe_outcomes
 from pipeline.comparison.naming import ResultKey, ResultSelection, key_of_metrics, parse_selection
 from pipeline.comparison.origins import describe_origins
+from pipeline.comparison.page import compose_comparison
 from pipeline.comparison.result_sets import ResultSet, match_results, open_result_sets
+from pipeline.report import to_html
 from pipeline.results.people import Paired, pool
+from tests.helpers.browser import chromium, find_barriers, opened
+from tests.helpers.page import Page
 
 CLASSES = ("wave", "kick", "sit")
 NAMES = tuple(f"clip {number:02d}" for number in range(60))
@@ -293,3 +297,58 @@ def test_the_workspace_has_what_lies_in_it(project):
         "kinect-sim-xsub/hacm/seed-0/linear",
         "kinect-sim-xsub/hacm/seed-0/pretrain",
     }
+
+
+def write_losses(key, losses):
+    lines = ["epoch,loss,reconstruction,contrast,lr", *(f"{n},{loss},{loss},0,0.1" for n, loss in enumerate(losses, 1))]
+    (key.pretraining.folder / "loss.csv").write_text("\n".join(lines))
+
+
+def comparison_page(*names, refused=None):
+    with open_result_sets(names) as sets:
+        matches = match_results(sets)
+        place = DataSetPaths(Path("clips"), {})
+        facts = describe_origins(sets, matches, lambda dataset: place)
+        facts |= {"refused": refused} if refused else describe_outcomes(sets, matches)
+        return to_html(compose_comparison(facts, sets, matches))
+
+
+def test_a_page_names_the_clips_won_and_lost(project):
+    """A has the first 40 clips right, B the last 45: 25 both, 20 won, 15 lost, none neither."""
+    write_result(key(), 40)
+    write_result(key("pomo"), [number >= 15 for number in range(60)], settings=SETTINGS | {"masking": {"tau": 0.8}})
+    write_losses(key(), [2.0, 1.0, 0.5])
+    write_losses(key("pomo"), [2.0, 1.1, 0.4])
+    html = comparison_page("workspace:hacm", "workspace:pomo")
+    tables = {table.caption: table.rows for table in Page(html).tables}
+    assert tables["Clips won and lost against A"][1] == ["kinect-sim-xsub/seed-0/linear", "B", "25", "20", "15", "0"]
+    moved = tables["Clips won and lost by B, kinect-sim-xsub/seed-0/linear"][1:]
+    assert [line[1] for line in moved if line[0] == "won"] == list(NAMES[40:])
+    assert [line[1] for line in moved if line[0] == "lost"] == list(NAMES[:15])
+    assert moved[0] == ["won", "clip 40", "kick", "sit", "kick"]
+    p = binomtest(20, 35).pvalue
+    assert "B recognises 75.0\u00a0% of the test clips, +8.3 points [" in html
+    assert f"(p\u00a0{p:.2g}): the order is not settled" in html
+    assert any("train.masking.tau" in line and "0.8" in line for line in tables["Parameters that differ"])
+    assert "total loss" in html
+    write_losses(key("pomo"), [2.0, 1.0, 0.5])
+    assert "the same losses in all of them" in comparison_page("workspace:hacm", "workspace:pomo")
+
+
+def test_a_page_says_why_nothing_is_compared(project):
+    write_result(key(), 40)
+    write_result(key("pomo"), 20)
+    html = comparison_page("workspace:hacm", "workspace:pomo", refused="other <clips>")
+    assert "other &lt;clips&gt;" in html
+    assert "won and lost" not in html
+
+
+@pytest.mark.browser
+def test_the_page_is_for_everybody(project):
+    write_result(key(), 40)
+    write_result(key("pomo"), 20)
+    Path("page.html").write_text(comparison_page("workspace:hacm", "workspace:pomo"), encoding="utf-8")
+    with chromium() as browser, opened(browser, Path("page.html").resolve(), width=360) as page:
+        page.evaluate("document.querySelectorAll('details').forEach((node) => { node.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        assert find_barriers(page) == []

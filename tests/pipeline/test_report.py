@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 import shutil
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -59,21 +61,72 @@ def test_page_is_whole_and_loads_nothing(synthetic_report: tuple[str, str], real
     for html in (synthetic_report[0], real_report[0]):
         page = Page(html)
         assert page.open == []
-        assert "http" not in html
         assert "@import" not in html
-        assert "<script" not in html
+        assert "<script src" not in html
         assert all(link.startswith(("#", "data:image/png;base64,")) for link in page.links)
-        assert {link[1:] for link in page.links if link.startswith("#")} <= set(page.ids)
+        assert all(link.startswith(("#", "https://arxiv.org/abs/")) for link in page.followed)
+        assert html.count("://") == sum("://" in link for link in page.followed)
+        assert {link[1:] for link in page.links + page.followed if link.startswith("#")} <= set(page.ids)
         assert len(page.ids) == len(set(page.ids))
         assert len(html.encode()) < 2_000_000
+
+
+def test_numbers_are_written_once_and_in_order(synthetic_report: tuple[str, str]) -> None:
+    html, markdown = synthetic_report
+    page = Page(html)
+    assert [table.number for table in page.tables] == list(range(1, len(page.tables) + 1))
+    assert page.numbers == list(range(1, len(page.captions) + 1))
+    written = re.findall(r"^Table (\d+)\. \*\*(.+?)\*\*", markdown, flags=re.MULTILINE)
+    assert len(written) == len(page.tables)
+    for table, (number, caption) in zip(page.tables, written, strict=True):
+        assert int(number) == table.number
+        assert caption == escaped(table.caption.removesuffix(" synthetic"))
+
+
+def test_what_is_said_of_a_drawing_lies_on_it(synthetic_report: tuple[str, str], real_report: tuple[str, str]) -> None:
+    drawings = [
+        svg for html, _ in (synthetic_report, real_report) for svg in re.findall(r"<svg .*?</svg>", html, re.DOTALL)
+    ]
+    said = 0
+    for svg in drawings:
+        root = ElementTree.fromstring(svg)
+        _, _, width, height = map(float, root.attrib["viewBox"].split())
+        for box in root.iter("rect"):
+            x, y, across, down = (float(box.attrib[key]) for key in ("x", "y", "width", "height"))
+            assert -8 <= x <= x + across <= width + 8, box[0].text
+            assert 0 <= y <= y + down <= height
+            said += 1
+    assert said > 200
 
 
 def test_page_defines_every_colour_in_light_and_dark(synthetic_report: tuple[str, str]) -> None:
     html = synthetic_report[0]
     for colour, custom in PROPERTIES.items():
         assert f"{custom}: {colour};" in html, "a drawing's colour and the light theme's differ"
-        assert html.count(f"{custom}: #") == 2
-        assert html.count(colour) == 1, "a drawing escapes the theme"
+        assert html.count(f"{custom}: #") == 3, "light, dark, and on paper"
+        assert html.count(colour) == 2, "a drawing escapes the theme"
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_colours_stand_out(synthetic_report: tuple[str, str], theme: int) -> None:
+    """WCAG 2.2: words at least 4.5:1, parts of drawings at least 3:1, on whatever they stand."""
+    found = re.findall(r"(--[\w-]+): (#[0-9a-f]{6});", synthetic_report[0])
+    size = len(found) // 3
+    colours = dict(found[theme * size : (theme + 1) * size])
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(one: str, other: str) -> float:
+        light, dark = sorted((luminance(colours[one]), luminance(colours[other])), reverse=True)
+        return (light + 0.05) / (dark + 0.05)
+
+    for ground in ("--paper", "--wash"):
+        assert all(contrast(word, ground) >= 4.5 for word in ("--ink", "--muted", "--blue", "--orange"))
+        assert contrast("--grey", ground) >= 3
+    assert contrast("--warn-ink", "--warn-wash") >= 4.5
 
 
 def test_accuracies_are_those_of_the_files(synthetic_report: tuple[str, str], made_up: Path) -> None:
@@ -221,7 +274,7 @@ def refusal(folder: Path, **options: Any) -> str:
 
 def test_every_missing_file_is_named(made_up: Path, tmp_path: Path) -> None:
     paths = [path.relative_to(made_up) for path in made_up.rglob("*") if path.is_file()]
-    assert len(paths) == 22
+    assert len(paths) == 23
     copy = shutil.copytree(made_up, tmp_path / "copy")
     for path in paths:
         (copy / path).rename(tmp_path / "aside")
