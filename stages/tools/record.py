@@ -1,8 +1,8 @@
 """Keep results as published records, under version control, and make the docs' tables of them.
 
-A result is named as for `hacm compare`: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. Without one, the tables of
-README.md and docs/results.md are made anew. With --check nothing is written: what is here is compared with what is
-published.
+A result is named as for `hacm compare`: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. Without one, only the
+docs' tables are made anew, those of records and those of code. With --check nothing is written: what is here is
+compared with what is published.
 """
 
 from stages.shared import command
