@@ -48,8 +48,10 @@ class Batch:
 
 @dataclass
 class Plan:
-    """What a batch is made of; everything on the CPU. stretch_BVV, rotation_BCC: float32, None where nothing is
-    stretched or rotated."""
+    """What a batch is made of; everything on the CPU.
+
+    stretch_BVV, rotation_BCC: float32, None if nothing is stretched or rotated.
+    """
 
     resampling: "Resampling"
     stretch_BVV: Tensor | None

@@ -44,6 +44,7 @@ IN_NONE = "in none"
 
 
 def main() -> int:
+    """Group the recordings, and write a row for each."""
     options = command_line().parse_args()
     if options.out is not None and options.out.suffix != ".csv":
         raise UserError(f"--out {options.out}: must end in .csv")

@@ -36,6 +36,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
+    """Write the features of the recordings, a row for each."""
     options = command_line().parse_args()
     if options.out.suffix not in SUFFIXES:
         raise UserError(f"--out {options.out}: must end in {' or '.join(SUFFIXES)}")

@@ -39,6 +39,7 @@ from hacm.models.finding import find
 
 
 def main() -> None:
+    """Write the model in the form that was asked for, into a new folder."""
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")

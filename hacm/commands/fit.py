@@ -37,6 +37,7 @@ from hacm.models.model import Model, Taken
 
 
 def main() -> int:
+    """Fit a head to the labelled recordings, and write the model."""
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")

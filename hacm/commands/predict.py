@@ -47,6 +47,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
+    """Print or write a row for each recording and person; exit code 1 if one could not be read."""
     options = command_line().parse_args()
     model = inputs.open_model(options.model, options.paths, options)
     rows = list(predict(model, options))

@@ -40,6 +40,7 @@ from hacm.models.retrieval import FeatureFile, Found, nearest
 
 
 def main() -> int:
+    """Print the recordings nearest to each query."""
     options = command_line().parse_args()
     model = inputs.open_model(options.model, options.paths, options)
     unread: list[inputs.Unread] = []

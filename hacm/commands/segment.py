@@ -63,6 +63,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
+    """Print or write the spans of each recording."""
     options = command_line().parse_args()
     if options.picture is not None and options.picture.suffix != ".svg":
         raise UserError(f"--picture {options.picture}: must end in .svg")

@@ -51,6 +51,7 @@ from hacm.viewing.page import Shown, page_html
 
 
 def main() -> int:
+    """Write the page of the recordings, or serve the page that takes them."""
     options = command_line().parse_args()
     if not options.paths:
         serve(options)

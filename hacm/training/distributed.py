@@ -103,7 +103,7 @@ class Processes:
     def _gather(self, rows: Sequence[Tensor], total: int) -> list[Tensor]:
         """Each tensor's rows (sequences) of all processes, in order, sent as one float32 tensor."""
         flat_Bn = torch.cat([tensor.reshape(len(tensor), -1).float() for tensor in rows], dim=1)
-        all_Bn: Tensor = _Gather.apply(flat_Bn, total, self)
+        all_Bn: Tensor = _Gather.apply(flat_Bn, total, self)  # type: ignore[no-untyped-call]
         parts = all_Bn.split([tensor[0].numel() for tensor in rows], dim=1)
         return [
             part.reshape(total, *tensor.shape[1:]).to(tensor.dtype) for part, tensor in zip(parts, rows, strict=True)
