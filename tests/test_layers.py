@@ -1,4 +1,4 @@
-"""The house: which package may import which, and what importing costs."""
+"""The law of imports: which package may import which, and what importing costs."""
 
 import ast
 import subprocess

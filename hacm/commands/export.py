@@ -23,7 +23,7 @@ def command_line() -> Parser:
     result.add_argument(
         "--part",
         choices=("model", "encoder"),
-        help="of --onnx and --torch-export: the encoder with its head, or alone (with the head if there is one)",
+        help="for --onnx and --torch-export: the encoder with its head, or alone (with the head if there is one)",
     )
     return result
 

@@ -7,7 +7,8 @@ the same way whatever others are beside it, on any device. The level is not amon
 draw the greater takes away what the lesser does, and more. What is absent (a body in a frame without it, all zeros) is
 left as it is.
 
-Shapes: N clips, S sequences (one a body), F frames of a clip, R rows (one a body's frame), V joints, C coordinates.
+Shapes: N clips, S sequences (one per body), F frames of a clip, R rows (one per frame of a body), V joints, C
+coordinates.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""One run on several processes, one a device, as torchrun starts them: same batch, same draws, same loss as on one.
+"""One run on several processes, one per device, as torchrun starts them: same batch, same draws, same loss as on one.
 
 Every process draws the whole batch and works on its own share of the sequences. What the model says of a sequence
 depends on that sequence alone (network.PerSequence), so the forward passes are gathered, every process computes the
@@ -11,7 +11,7 @@ rearranges its buffers after the first step, so that a resumed run would add in 
 Two groups of connections: `device` (NCCL between GPUs, else gloo) for tensors of the step, `host` (gloo) for what the
 processes agree on without any device being waited for.
 
-Suffixes: B sequences, n numbers a sequence.
+Suffixes: B sequences, n numbers per sequence.
 """
 
 import os

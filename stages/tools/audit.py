@@ -22,9 +22,7 @@ def command_line() -> command.Parser:
         "--from", dest="revisions", metavar="REV", help="compare this revision (workspace if not given) …"
     )
     parser.add_argument("--to", metavar="REV", help="… with this one: git revisions, tags, experiments")
-    parser.add_argument(
-        "--no-values", action="store_true", help="compare manifests alone, not by how much values differ"
-    )
+    parser.add_argument("--no-values", action="store_true", help="compare manifests alone, not how much values differ")
     parser.add_argument(
         "--against", metavar="NAME", help="match the clips with this data set's by content instead (a prepared file)"
     )
@@ -33,7 +31,7 @@ def command_line() -> command.Parser:
     )
     parser.add_argument(
         "--register", nargs="?", const="version", choices=("version", "clips"),
-        help="print the line for the registry of versions instead, or with `clips` a line for each clip as well",
+        help="print the line for the registry of versions instead, or with `clips` also a line per clip",
     )  # fmt: skip
     output = parser.add_mutually_exclusive_group()
     output.add_argument("--json", action="store_true", help="print audit.json instead of tables")

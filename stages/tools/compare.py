@@ -13,11 +13,11 @@ REVISIONS = "a revision is workspace, a git revision, a tag or an experiment"
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, example="HEAD workspace:hacm/seed-0/linear")
-    parser.add_argument("first", metavar="A", help=f"what the others are compared with: {FORM}")
+    parser.add_argument("first", metavar="A", help=f"what to compare the others with: {FORM}")
     parser.add_argument("others", metavar="B", nargs="+", help=f"compared with it; {REVISIONS}")
     parser.add_argument("--all", action="store_true", help="name every file of code that differs")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts, classes that did not move included")
+    output.add_argument("--json", action="store_true", help="print JSON, with classes that did not change")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
     return parser
 

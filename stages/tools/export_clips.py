@@ -13,10 +13,10 @@ def command_line() -> command.Parser:
     parser.add_argument("--format", choices=LAYOUTS, required=True, help="layout of the file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="new file, .npz or .pkl")
     parser.add_argument(
-        "--frames", type=int, metavar="N", help="of ntu-npz: pad every clip to so many frames (300 if not given)"
+        "--frames", type=int, metavar="N", help="for ntu-npz: pad every clip to this many frames (300 if not given)"
     )
     parser.add_argument(
-        "--compress", action="store_true", help="of ntu-npz: a smaller file, written and read more slowly"
+        "--compress", action="store_true", help="for ntu-npz: a smaller file, which takes longer to write and read"
     )
     return parser
 

@@ -16,13 +16,13 @@ def command_line() -> command.Parser:
         " published:BENCHMARK/VARIANT/seed-N/PROTOCOL, a figure of docs/results.md"
     )  # fmt: skip
     backward.add_argument("--rev", help="as recorded in this git revision's dvc.lock")
-    backward.add_argument("--clip", metavar="NAME", help="of this clip alone: raw file, cleaning, part, prediction")
-    backward.add_argument("--files", action="store_true", help="list every raw recording, a line each")
+    backward.add_argument("--clip", metavar="NAME", help="only this clip: raw file, cleaning, part, prediction")
+    backward.add_argument("--files", action="store_true", help="list every raw recording, one per line")
     forward = directions.add_parser("affected-by", help="from a raw file, a recording, code or a parameter to results")
     forward.add_argument("thing", metavar="THING", help="a path, a key of params.yaml, a recording, a stage")
     for direction in (backward, forward):
-        direction.add_argument("--all", action="store_true", help="show also what is as recorded, and whole hashes")
-        direction.add_argument("--json", action="store_true", help="print facts instead of tables")
+        direction.add_argument("--all", action="store_true", help="also show what is as recorded, and whole hashes")
+        direction.add_argument("--json", action="store_true", help="print JSON instead of tables")
         direction.add_argument(
             "--strict", action="store_true", help="exit code 2 if something is stale or contradicted"
         )

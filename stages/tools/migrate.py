@@ -14,12 +14,12 @@ def command_line() -> command.Parser:
     parser = command.parser(__doc__, example="--dry-run")
     parser.add_argument(
         "paths", nargs="*", type=Path, metavar="PATH",
-        help="convert only what lies there: a store, a model, a folder of results",
+        help="convert only what is in this place: a store, a model, a folder of results",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
     parser.add_argument(
         "--trust-code", action="store_true",
-        help="take over work of other code than the commit's, too: you know that today's code does the same",
+        help="also take over work done with code that differs from the commit's: you know that today's does the same",
     )  # fmt: skip
     return parser
 

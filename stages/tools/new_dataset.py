@@ -10,10 +10,10 @@ from stages.shared import command
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, example="~/recordings --name gym --trial")
-    parser.add_argument("folder", metavar="FOLDER", help="of recordings, in any folders below")
-    parser.add_argument("--name", metavar="NAME", help="of the data set; the folder's if not given")
-    parser.add_argument("--title", metavar="TEXT", help="what it is called in reports; the name if not given")
-    parser.add_argument("--trial", action="store_true", help="a recipe so small that all is trained in minutes")
+    parser.add_argument("folder", metavar="FOLDER", help="folder of recordings, in any folders below it")
+    parser.add_argument("--name", metavar="NAME", help="name of the data set (the folder's if not given)")
+    parser.add_argument("--title", metavar="TEXT", help="its name in reports (the name if not given)")
+    parser.add_argument("--trial", action="store_true", help="a recipe so small that everything trains in minutes")
     parser.add_argument("--look", action="store_true", help="only say what is found, write nothing")
     return parser
 

@@ -11,7 +11,7 @@ from stages.shared import command
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, example="workspace:utd-mhad-xsub/hacm/seed-0")
-    parser.add_argument("results", metavar="RESULTS", nargs="*", help="what to put down in docs/records")
+    parser.add_argument("results", metavar="RESULTS", nargs="*", help="results to keep in docs/records")
     parser.add_argument("--check", action="store_true", help="compare with what is published; exit code 2 if different")
     return parser
 

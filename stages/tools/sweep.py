@@ -23,11 +23,11 @@ def command_line() -> command.Parser:
         "--set", nargs="+", action="extend", metavar="KEY=VALUE,VALUE", help="every combination of these"
     )
     given.add_argument("--points", type=Path, metavar="FILE", help="YAML: a list of mappings from keys to values")
-    parser.add_argument("--engine", choices=ENGINES, help="what runs it (queue, or as it was begun)")
+    parser.add_argument("--engine", choices=ENGINES, help="what runs it (queue, or what it was started with)")
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="points, or with snakemake cores, at a time")
-    parser.add_argument("--show", action="store_true", help="run nothing")
+    parser.add_argument("--show", action="store_true", help="run nothing, only show the results")
     output = parser.add_mutually_exclusive_group()
-    output.add_argument("--json", action="store_true", help="print facts")
+    output.add_argument("--json", action="store_true", help="print JSON")
     output.add_argument("--markdown", action="store_true", help="print Markdown")
     return parser
 
