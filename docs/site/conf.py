@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from command_reference import fill_commands
+from docstrings import list_arguments
 from flowchart import Flowchart
 
 from hacm import __version__
@@ -32,6 +33,7 @@ suppress_warnings = ["myst.header"]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+default_role = "py:obj"
 
 highlight_language = "none"
 
@@ -103,3 +105,4 @@ def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.add_directive("mermaid", Flowchart)
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-docstring", list_arguments)
