@@ -4,6 +4,7 @@ The source folder is the project's own, so that a link between two pages is the 
 README.md is the front page. The table of contents and the command reference are added while the pages are read.
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from docstrings import list_arguments
 from flowchart import Flowchart
 
 from hacm import __version__
+
+logging.getLogger("numexpr").setLevel(logging.WARNING)  # it says how many threads it takes
 
 project = "HA-CM pipeline"
 author = "The HA-CM pipeline maintainers"

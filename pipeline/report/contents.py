@@ -307,7 +307,7 @@ def _hierarchy_section(dataset: Dataset) -> Section:
     )
     facts = Text(
         f"Edge lengths are mean bone lengths of the training split. The per-frame joint hierarchies map"
-        f" {dataset.hierarchy.scale:g} tangent units a metre into the ball."
+        f" {dataset.hierarchy.scale:g} tangent units per metre into the ball."
     )
     blocks = Figures((figure,), beside=(facts, Tabular(data.distortion_table(dataset))))
     return Section(f"Joint hierarchy of {dataset.name}", f"hierarchy-{dataset.name}", (blocks,))
