@@ -27,8 +27,8 @@ from hacm.evaluation import probe as linear_probe
 from hacm.evaluation.features import extract
 from hacm.files import write_json
 from hacm.model.network import HACM
-from hacm.protocols import knn, linear
-from hacm.settings import TrainSettings
+from hacm.protocols import knn
+from hacm.settings import LinearSettings, TrainSettings
 
 MINUTE = 60
 
@@ -53,7 +53,7 @@ def measure(settings: TrainSettings, device: torch.device, clips: int, gallery: 
     """Seconds of the parts, and the protocols' at the given size."""
     features = time_features(settings, device, clips)
     counted = count_features(settings, KINECT, clips)
-    probe = linear.Settings()
+    probe = LinearSettings()
     parts = {
         "features, a clip": features / clips,
         "probe, an epoch": time_probe_epoch(settings.model.dim, device, gallery, probe),
@@ -89,7 +89,7 @@ def time_features(settings: TrainSettings, device: torch.device, count: int) -> 
     return min(timed(encode, device) for _ in range(2))
 
 
-def time_probe_epoch(dim: int, device: torch.device, count: int, settings: linear.Settings) -> float:
+def time_probe_epoch(dim: int, device: torch.device, count: int, settings: LinearSettings) -> float:
     """Seconds of one epoch of the linear probe on random features."""
     features_ND = torch.randn(count, dim, device=device)
     label_N = torch.randint(CLASSES, (count,), device=device)

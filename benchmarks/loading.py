@@ -78,7 +78,7 @@ def hold_batch(run: Pretraining) -> None:
 
 def show(found: dict[str, Any]) -> None:
     console = Console()
-    console.print(f"{found['config']}, {found['clips']} clips a step, {found['device']}, {found['threads']} threads")
+    console.print(f"{found['config']}, {found['clips']} clips per step, {found['device']}, {found['threads']} threads")
     table = Table("", "ms")
     for name, times in found["seconds"].items():
         table.add_row(f"step, {name}", f"{statistics.median(times) * 1e3:,.1f}")

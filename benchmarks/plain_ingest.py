@@ -4,7 +4,7 @@
 
 Unpack the zip; split every file into lines and put each body's joints (and colour columns, which those scripts keep
 too) into arrays by body id that grow frame by frame; pickle them all; choose the bodies; pickle those; translate frame
-by frame; pad to one float32 array of 300 frames × 150 columns a clip; write it. The choice of bodies is the project's
+by frame; pad to one float32 array of 300 frames × 150 columns per clip; write it. The choice of bodies is the project's
 own code, without the loops of those scripts: the yardstick is rather too fast than too slow. FOLDER/times.json says
 what each step took.
 """

@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def find_recipe(name: str, batch: int | None = None) -> TrainSettings:
-    """The settings of that name, with another number of clips a step if one is given."""
+    """The settings of that name, with another number of clips per step if one is given."""
     if name in RECIPES:
         settings = RECIPES[name]
     elif name == POMO:

@@ -66,7 +66,7 @@ def ui_prmd_pairs() -> list[bytes]:
 
 
 def joint_lines() -> list[bytes]:
-    """Four frames of STICK, a line a joint with its confidence, one of them zero throughout."""
+    """Four frames of STICK, a line per joint with its confidence, one of them zero throughout."""
     rows = [row + b" 0.5" for row in _table(12, 3, " ", "%.4f").splitlines()]
     zeros = [*rows[:3], *[b"0.000000 0.000000 0.000000 0.000000"] * 3, *rows[6:]]
     return [b"\n".join(lines) + b"\n" for lines in (rows, zeros)] + [b"\r\n".join(rows)]

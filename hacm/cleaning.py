@@ -83,10 +83,12 @@ class Track:
 
     @cached_property
     def motion(self) -> float:
+        """In m²: the variance of x, y and z over all its joints and frames, summed; at most `most_motion`."""
         return min(_motion(self.joints_FVC), self.most_motion)
 
     @property
     def frames(self) -> int:
+        """F, how many frames it has."""
         return len(self.joints_FVC)
 
     @property

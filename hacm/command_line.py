@@ -27,12 +27,16 @@ class Parser(argparse.ArgumentParser):
     """A mistake on the command line is a user error like any other: one line, exit code 1."""
 
     def error(self, message: str) -> NoReturn:
+        """End the program with one line and exit code 1."""
         end(f"error: {message}; see {self.prog} --help", USER_MISTAKE)
 
 
 def parser(doc: str | None, example: str = "", prog: str | None = None) -> Parser:
-    """A parser without options. doc: the program's docstring, whose first line is shown. example: what may be typed
-    after the program's name. prog: that name, if it is not what is in sys.argv."""
+    """A parser without options.
+
+    doc: the program's docstring, whose first line is shown. example: what may be typed after the program's name. prog:
+    that name, if it is not what is in sys.argv.
+    """
     result = Parser(prog=prog, description=(doc or "").strip().splitlines()[0], formatter_class=Help)
     result.epilog = f"{EXAMPLE}{result.prog} {example}" if example else None
     return result

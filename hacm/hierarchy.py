@@ -45,9 +45,9 @@ def frame_hierarchy(
 ) -> NDArray[np.float32] | Tensor:
     """h(f, v) = Σ_u d(x_u, x_v) + w_root·d(father, x_v) of the kept joints in every frame: float32 (R, J).
 
-    x = exp_0(scale · (joint − mean of the root set)), scale in tangent units a metre; father = mean of the mapped root
-    joints. Frames that are all zero give zeros. Unchanged by rotation and translation of a frame. A numpy array gives a
-    numpy array, a tensor a tensor on the same device. ValueError unless joints_RVC is (R, V, 3).
+    x = exp_0(scale · (joint − mean of the root set)), scale in tangent units per metre; father = mean of the mapped
+    root joints. Frames that are all zero give zeros. Unchanged by rotation and translation of a frame. A numpy array
+    gives a numpy array, a tensor a tensor on the same device. ValueError unless joints_RVC is (R, V, 3).
     """
     if joints_RVC.ndim != 3 or tuple(joints_RVC.shape[1:]) != (skeleton.joints, 3):
         raise ValueError(f"joints must have shape (rows, {skeleton.joints}, 3), but have {tuple(joints_RVC.shape)}")

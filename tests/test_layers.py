@@ -1,4 +1,4 @@
-"""Layers: which package may import which, and what importing costs."""
+"""The law of imports: which package may import which, and what importing costs."""
 
 import ast
 import subprocess

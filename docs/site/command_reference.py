@@ -14,7 +14,7 @@ import yaml
 
 from hacm.__main__ import COMMANDS, TOOLS
 
-WIDTH = 100
+WIDTH = 90
 """Columns of a help text."""
 MARK = re.compile(r"<!-- commands: (\w+) -->")
 

@@ -4,6 +4,7 @@ The source folder is the project's own, so that a link between two pages is the 
 README.md is the front page. The table of contents and the command reference are added while the pages are read.
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from sphinx.application import Sphinx
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 
 from command_reference import fill_commands
+from docstrings import list_arguments
 from flowchart import Flowchart
 
 from hacm import __version__
+
+logging.getLogger("numexpr").setLevel(logging.WARNING)  # it says how many threads it takes
 
 project = "HA-CM pipeline"
 author = "The HA-CM pipeline maintainers"
@@ -32,6 +36,7 @@ suppress_warnings = ["myst.header"]
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+default_role = "py:obj"
 
 highlight_language = "none"
 
@@ -103,3 +108,4 @@ def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.add_directive("mermaid", Flowchart)
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-docstring", list_arguments)

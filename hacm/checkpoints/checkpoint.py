@@ -93,7 +93,9 @@ class HasEncoder(Protocol):
     """A model, or what was made of its encoder."""
 
     @property
-    def encoder(self) -> nn.Module: ...
+    def encoder(self) -> nn.Module:
+        """The part that is saved and hashed."""
+        ...
 
 
 def encoder_hash(model: HasEncoder) -> str:

@@ -1,7 +1,7 @@
 """Crop, resample, rotate (hacm.md §6): a whole ragged batch at once, on the device of the clips.
 
-Shapes: N clips of a batch, B sequences (one a body), T frames after resampling, V joints, J kept joints,
-C = 3 coordinates (metres). What depends on few numbers a clip (crop, rotation, which rows are read) is drawn and
+Shapes: N clips of a batch, B sequences (one per body), T frames after resampling, V joints, J kept joints,
+C = 3 coordinates (metres). What depends on few numbers per clip (crop, rotation, which rows are read) is drawn and
 computed on the CPU, the same for any device, and sent; all that touches frames is one gather and one lerp, without
 waiting for the device.
 """
@@ -48,8 +48,10 @@ class Batch:
 
 @dataclass
 class Plan:
-    """What a batch is made of; everything on the CPU. stretch_BVV, rotation_BCC: float32, None where nothing is
-    stretched or rotated."""
+    """What a batch is made of; everything on the CPU.
+
+    stretch_BVV, rotation_BCC: float32, None if nothing is stretched or rotated.
+    """
 
     resampling: "Resampling"
     stretch_BVV: Tensor | None

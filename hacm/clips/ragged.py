@@ -1,6 +1,6 @@
 """A whole data set in memory: all frames of all clips in one flat tensor, without padding (hacm.md, notation).
 
-Shapes: N clips, M = 2 bodies, R rows (one a body's frame), V joints, J kept joints, C = 3 coordinates (metres).
+Shapes: N clips, M = 2 bodies, R rows (one per frame of a body), V joints, J kept joints, C = 3 coordinates (metres).
 """
 
 from collections.abc import Sequence
@@ -164,7 +164,7 @@ def pack_clips(
     hierarchies: Sequence[Tensor] | None = None,
     parents: tuple[int, ...] | None = None,
 ) -> Clips:
-    """Clips from one tensor a clip: joints (M, T, V, 3) metres and, where wanted, hierarchies (M, T, J)."""
+    """Clips from one tensor per clip: joints (M, T, V, 3) metres and, where wanted, hierarchies (M, T, J)."""
     frames_N = torch.tensor([clip.shape[1] for clip in joints], dtype=torch.int64)
     bodies_N = torch.tensor([clip.shape[0] for clip in joints], dtype=torch.int64)
     rows_N = frames_N * bodies_N

@@ -14,9 +14,13 @@ def command_line() -> Parser:
     """What may follow the program's name."""
     result = parser(__doc__, "recordings/ --model utd-mhad --out groups.csv")
     inputs.add_options(result)
-    result.add_argument("--groups", type=inputs.count, metavar="N", help="how many there are (found if not given)")
+    result.add_argument("--groups", type=inputs.count, metavar="N", help="number of groups (found if not given)")
     result.add_argument(
-        "--smallest", type=inputs.count, default=5, metavar="N", help="recordings of the smallest group to be found"
+        "--smallest",
+        type=inputs.count,
+        default=5,
+        metavar="N",
+        help="fewest recordings that count as a group",
     )
     result.add_argument("--out", type=Path, metavar="FILE", help="write a row per recording (.csv)")
     result.add_argument("--json", action="store_true", help="print JSON")
@@ -44,6 +48,7 @@ IN_NONE = "in none"
 
 
 def main() -> int:
+    """Group the recordings, and write a row for each."""
     options = command_line().parse_args()
     if options.out is not None and options.out.suffix != ".csv":
         raise UserError(f"--out {options.out}: must end in .csv")

@@ -30,6 +30,7 @@ SCHEMA = {"recording": pl.String, "person": pl.String, "frames": pl.Int64, "fps"
 
 
 def main() -> int:
+    """Write the features of the recordings, a row for each."""
     options = command_line().parse_args()
     if options.out.suffix not in SUFFIXES:
         raise UserError(f"--out {options.out}: must end in {' or '.join(SUFFIXES)}")

@@ -23,7 +23,7 @@ def command_line() -> Parser:
     result.add_argument(
         "--part",
         choices=("model", "encoder"),
-        help="of --onnx and --torch-export: the encoder with its head, or alone (with the head if there is one)",
+        help="for --onnx and --torch-export: the encoder with its head, or alone (with the head if there is one)",
     )
     return result
 
@@ -39,6 +39,7 @@ from hacm.models.finding import find
 
 
 def main() -> None:
+    """Write the model in the form that was asked for, into a new folder."""
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")

@@ -12,14 +12,14 @@ from hacm.commands import inputs
 def command_line() -> Parser:
     """What may follow the program's name."""
     result = parser(__doc__, "exercises/ --from utd-mhad --out my-model")
-    result.add_argument("folder", type=Path, metavar="FOLDER", help="folder of a folder of recordings for each class")
+    result.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with one folder of recordings per class")
     result.add_argument("--from", dest="base", metavar="NAME", help=inputs.A_MODEL)
     result.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
-    result.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
+    result.add_argument("--name", metavar="NAME", help="name of the model (the folder's if not given)")
     result.add_argument(
         "--finetune",
         action="store_true",
-        help="train the encoder as well (a copy): slower, and often better where there are many recordings",
+        help="train the encoder as well (a copy): slower, and often better with many recordings",
     )
     inputs.add_reading(result)
     add_device(result)
@@ -37,6 +37,7 @@ from hacm.models.model import Model, Taken
 
 
 def main() -> int:
+    """Fit a head to the labelled recordings, and write the model."""
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")

@@ -43,50 +43,52 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_reading(parser: argparse.ArgumentParser) -> None:
     """Give a command what may be said of recordings."""
     parser.add_argument(
-        "--skeleton", metavar="NAME", help="of .npz, .npy and .csv: whose joints (the model's if not given)"
+        "--skeleton", metavar="NAME", help="for .npz, .npy and .csv: the skeleton (the model's if not given)"
     )
     parser.add_argument(
         "--fps",
         type=float,
         metavar="N",
-        help="of files that do not say: frames per second (as in training if not given)",
+        help="for files that do not say: frames per second (as in training if not given)",
     )
     parser.add_argument(
-        "--unit", default="m", metavar="UNIT", help="of .npz, .npy and .csv: m, cm, mm, in, ft, or a number of metres"
+        "--unit", default="m", metavar="UNIT", help="for .npz, .npy and .csv: m, cm, mm, in, ft, or a number of metres"
     )
     parser.add_argument(
         "--up",
         choices=UP,
-        help="of .npz, .npy and .csv: the axis that points up (y if not given, and of places in a picture -y)",
+        help="for .npz, .npy and .csv: the axis that points up (y if not given, -y for places in a picture)",
     )
-    parser.add_argument(
-        "--mirrored", action="store_true", help="of .npz, .npy and .csv: left and right are on the wrong sides"
-    )
+    parser.add_argument("--mirrored", action="store_true", help="for .npz, .npy and .csv: left and right are swapped")
     parser.add_argument(
         "--unseen",
         type=number,
         nargs="+",
         default=[],
         metavar="N",
-        help="of .npz, .npy and .csv: a joint whose coordinates are all this number was not seen (0, or -1)",
+        help="for .npz, .npy and .csv: a joint whose coordinates are all this number was not seen (0, or -1)",
     )
     parser.add_argument(
         "--least-confidence",
         type=number,
         default=0.0,
         metavar="N",
-        help="of .npz and .csv: a joint of less confidence was not seen (confidences are not looked at if not given)",
+        help="for .npz and .csv: a joint with less confidence was not seen (confidences are ignored if not given)",
     )
     parser.add_argument(
-        "--turn", type=float, default=0.0, metavar="DEGREES", help="turn everything about the vertical, from z to x"
+        "--turn",
+        type=float,
+        default=0.0,
+        metavar="DEGREES",
+        help="turn everything about the vertical, from z to x",
     )
     parser.add_argument(
         "--people",
         choices=("together", "apart"),
-        help="several people as one, or one by one (as in training if not given)",
+        help="take several people as one, or one by one (as in training if not given)",
     )
     parser.add_argument(
-        "--doubtful", action="store_true", help="also recordings that cannot be what the model was trained on"
+        "--doubtful", action="store_true", help="also take recordings that cannot be what the model was trained on"
     )
 
 

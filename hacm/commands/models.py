@@ -18,6 +18,7 @@ from hacm.models.folder import read_description
 
 
 def main() -> None:
+    """List the shipped models, or print the card of one."""
     options = command_line().parse_args()
     if options.model is not None:
         print(write_card(read_description(find(options.model))), end="")

@@ -14,7 +14,7 @@ def command_line() -> Parser:
     """What may follow the program's name."""
     result = parser(__doc__, "recordings/ --model utd-mhad --top 3")
     inputs.add_options(result)
-    result.add_argument("--top", type=inputs.count, default=3, metavar="N", help="so many of the likeliest classes")
+    result.add_argument("--top", type=inputs.count, default=3, metavar="N", help="how many classes to show")
     forms = result.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="print JSON, with the scores of every class")
     forms.add_argument("--csv", action="store_true", help="print CSV")
@@ -47,6 +47,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
+    """Print or write a row for each recording and person; exit code 1 if one could not be read."""
     options = command_line().parse_args()
     model = inputs.open_model(options.model, options.paths, options)
     rows = list(predict(model, options))

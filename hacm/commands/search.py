@@ -14,9 +14,9 @@ def command_line() -> Parser:
     result = parser(__doc__, "query.csv --in features.parquet --model utd-mhad")
     inputs.add_options(result)
     result.add_argument(
-        "--in", dest="gallery", type=Path, required=True, metavar="PATH", help="features, or recordings, to look in"
+        "--in", dest="gallery", type=Path, required=True, metavar="PATH", help="features or recordings to search in"
     )
-    result.add_argument("--top", type=inputs.count, default=5, metavar="N", help="so many of the nearest")
+    result.add_argument("--top", type=inputs.count, default=5, metavar="N", help="how many of the nearest to show")
     result.add_argument("--json", action="store_true", help="print JSON")
     add_device(result)
     return result
@@ -43,6 +43,7 @@ NamesAt = Callable[[Sequence[int] | None], list[str]]
 
 
 def main() -> int:
+    """Print the recordings nearest to each query."""
     options = command_line().parse_args()
     model = inputs.open_model(options.model, options.paths, options)
     unread: list[inputs.Unread] = []

@@ -15,10 +15,13 @@ def command_line() -> Parser:
     result = parser(__doc__, "long.csv --model utd-mhad --picture timeline.svg")
     inputs.add_options(result)
     result.add_argument(
-        "--window", type=float, metavar="SECONDS", help="how long a window is (as training clips if not given)"
+        "--window", type=float, metavar="SECONDS", help="length of a window (that of training clips if not given)"
     )
     result.add_argument(
-        "--stride", type=float, metavar="SECONDS", help="from one window to the next (a quarter window if not given)"
+        "--stride",
+        type=float,
+        metavar="SECONDS",
+        help="from one window to the next (a quarter window if not given)",
     )
     result.add_argument(
         "--change", type=float, metavar="NATS", help="what a change of class costs: more gives fewer, longer spans"
@@ -63,6 +66,7 @@ Row = dict[str, Any]
 
 
 def main() -> int:
+    """Print or write the spans of each recording."""
     options = command_line().parse_args()
     if options.picture is not None and options.picture.suffix != ".svg":
         raise UserError(f"--picture {options.picture}: must end in .svg")

@@ -19,7 +19,7 @@ def command_line() -> Parser:
     result.add_argument("paths", nargs="*", type=Path, metavar="PATH", help=where)
     result.add_argument("--model", metavar="NAME", help=inputs.A_MODEL)
     inputs.add_reading(result)
-    result.add_argument("--out", type=Path, metavar="FILE", help=f"the page that is written ({PAGE} if not given)")
+    result.add_argument("--out", type=Path, metavar="FILE", help=f"the page to write ({PAGE} if not given)")
     result.add_argument("--open", action="store_true", help="open the page in the browser")
     result.add_argument("--port", type=port, default=0, metavar="N", help="without recordings; 0: one that is free")
     add_device(result)
@@ -51,6 +51,7 @@ from hacm.viewing.page import Shown, page_html
 
 
 def main() -> int:
+    """Write the page of the recordings, or serve the page that takes them."""
     options = command_line().parse_args()
     if not options.paths:
         serve(options)

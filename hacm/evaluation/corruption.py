@@ -7,7 +7,8 @@ the same way whatever others are beside it, on any device. The level is not amon
 draw the greater takes away what the lesser does, and more. What is absent (a body in a frame without it, all zeros) is
 left as it is.
 
-Shapes: N clips, S sequences (one a body), F frames of a clip, R rows (one a body's frame), V joints, C coordinates.
+Shapes: N clips, S sequences (one per body), F frames of a clip, R rows (one per frame of a body), V joints, C
+coordinates.
 """
 
 import math
@@ -33,11 +34,19 @@ class Corruption(Protocol):
     """One condition to evaluate under; kind, level and draw as in result.Condition."""
 
     @property
-    def kind(self) -> str: ...
+    def kind(self) -> str:
+        """What is done to the clips, in words."""
+        ...
+
     @property
-    def level(self) -> float: ...
+    def level(self) -> float:
+        """How much of it; the unit is the kind's."""
+        ...
+
     @property
-    def draw(self) -> int: ...
+    def draw(self) -> int:
+        """Which of several random draws it is, from 0."""
+        ...
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
         """The corrupted rows (R, V, C), on the clips' device. number_N: each clip's number in the data set."""
@@ -61,9 +70,11 @@ class MissingJoints:
 
     @property
     def kind(self) -> str:
+        """Joints missing throughout a sequence, or drawn anew in each frame."""
         return "joints missing by frame" if self.by_frame else "joints missing"
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """Draw the missing joints of each body, or of each body and frame, and fill them as `missing` says."""
         joints = self.skeleton.joints
         sequences_N = clips.frames_N * clips.bodies_N if self.by_frame else torch.full_like(number_N, MAX_BODIES)
         draws = [
@@ -89,13 +100,16 @@ class MissingLimb:
 
     @property
     def kind(self) -> str:
+        """The limb, by its first joint."""
         return f"limb of joint {self.limb[0]} missing"
 
     @property
     def level(self) -> float:
+        """The limb's share of all joints."""
         return len(self.limb) / self.skeleton.joints
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """Take the limb's joints out of every frame, and fill them as `missing` says."""
         missing_V = torch.zeros(self.skeleton.joints, dtype=torch.bool)
         missing_V[list(self.limb)] = True
         missing_RV = send(missing_V, clips.device).expand(len(clips.joints_RVC), -1)
@@ -111,6 +125,7 @@ class Noise:
     kind: ClassVar[str] = "gaussian noise"
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """Add normal errors, `level` metres of standard deviation, to every coordinate of present bodies."""
         rows_N = clips.frames_N * clips.bodies_N
         shape = clips.joints_RVC.shape[1:]
         errors = [
@@ -138,9 +153,11 @@ class LostFrames:
 
     @property
     def kind(self) -> str:
+        """Frames lost one by one, or in one block."""
         return "block of frames lost" if self.block else "frames lost"
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """Draw the lost frames of each clip, and put others in their place."""
         rows = []
         for (offset, frames, bodies), generator in zip(
             torch.stack([clips.offset_N, clips.frames_N, clips.bodies_N], 1).tolist(),
@@ -174,6 +191,7 @@ class View:
     draw: ClassVar[int] = 0
 
     def apply(self, clips: Clips, number_N: Tensor, seed: int) -> Tensor:
+        """Turn every row about the vertical axis by `level` degrees."""
         self.check(clips)
         angle_C = torch.zeros(3, dtype=torch.float64)
         angle_C["xyz".index(self.vertical)] = math.radians(self.level)

@@ -31,14 +31,22 @@ class Encodes(Protocol):
     training: bool
 
     @property
-    def model_settings(self) -> ModelSettings: ...
+    def model_settings(self) -> ModelSettings:
+        """The sizes and choices that the encoder was built with."""
+        ...
 
     @property
-    def encoder(self) -> Encoder: ...
+    def encoder(self) -> Encoder:
+        """The part whose weights must not change."""
+        ...
 
-    def features(self, x_BTVC: Tensor) -> Tensor: ...
+    def features(self, x_BTVC: Tensor) -> Tensor:
+        """The tokens (B, S, J, D) of sequences (B, T, V, 3), nothing masked."""
+        ...
 
-    def train(self, mode: bool = True) -> Any: ...
+    def train(self, mode: bool = True) -> Any:
+        """Switch between training and evaluation mode, as torch's modules do."""
+        ...
 
 
 @contextmanager

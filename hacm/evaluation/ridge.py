@@ -97,8 +97,10 @@ def choose_strength(
     subject_N: NDArray[np.integer],
     strengths: Sequence[float] = STRENGTHS,
 ) -> tuple[float, dict[str, float]]:
-    """The strength with most hits over all left-out training subjects, the larger on a tie; with one subject only
-    nobody can be left out, and it is 1. Also the share of hits."""
+    """The strength with the most hits over all left-out training subjects, and the share of hits of each strength.
+
+    On a tie, the larger. With a single subject nobody can be left out: it is 1, and there are no shares.
+    """
     subjects = np.unique(subject_N)
     if len(subjects) < 2:
         return DEFAULT_STRENGTH, {}

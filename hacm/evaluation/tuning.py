@@ -48,8 +48,11 @@ class Head(nn.Module):
     def forward(
         self, features_BSJD: Tensor, clip_B: Tensor, clips: int, generator: torch.Generator | None = None
     ) -> Tensor:
-        """Scores (N, K) of `clips` clips; clip_B: the clip of each sequence. generator: of the features' device, needed
-        in training, where dropout draws from it."""
+        """Scores (N, K) of `clips` clips.
+
+        clip_B: the clip of each sequence. generator: on the features' device, needed in training, where dropout draws
+        from it.
+        """
         if self.training and self.dropout > 0:
             kept_BSJD = torch.empty_like(features_BSJD).bernoulli_(1 - self.dropout, generator=generator)
             features_BSJD = features_BSJD * kept_BSJD / (1 - self.dropout)
@@ -70,10 +73,10 @@ def drop_rates(blocks: int, most: float) -> list[float]:
 
 
 def add_branch(x_BLD: Tensor, branch: Callable[[Tensor], Tensor], rate: float, generator: torch.Generator) -> Tensor:
-    """x + branch(x) with stochastic depth: a sequence leaves its branch out with probability `rate`, and where it does
-    not the branch is scaled by 1 / (1 − rate), so that the expectation is the plain sum.
+    """x + branch(x) with stochastic depth: each sequence leaves its branch out with probability `rate`.
 
-    What is left out is not computed either. generator: of the CPU, so that the device is not waited for.
+    Otherwise the branch is scaled by 1 / (1 − rate), so that the expectation is the plain sum. What is left out is not
+    computed either. generator: on the CPU, so that the device is not waited for.
     """
     if rate == 0:
         return x_BLD + branch(x_BLD)
@@ -135,8 +138,10 @@ def layer_of(name: str, blocks: int) -> int:
 
 
 def layer_groups(classifier: Classifier, recipe: TuningSettings) -> list[dict[str, Any]]:
-    """The optimiser's groups by layer and weight decay, each with its share of the learning rate, `scale`:
-    layer_decay to the power of how many layers come after it."""
+    """The optimiser's groups by layer and weight decay.
+
+    Each has its share of the learning rate, `scale`: layer_decay to the power of the number of layers after it.
+    """
     blocks = len(classifier.encoder.blocks)
     layer = {id(parameter): layer_of(name, blocks) for name, parameter in classifier.named_parameters()}
     groups = []

@@ -25,8 +25,11 @@ OUTPUTS = ("features", "scores", "probabilities", "distance")
 
 
 class Answer(NamedTuple):
-    """Of each clip: features (N, D), scores and probabilities (N, K), distance (N,) as in Prediction. None where the
-    graph has no head, or the model nothing to measure distances to."""
+    """What the graph says of each clip.
+
+    Features (N, D), scores and probabilities (N, K), distance (N,) as in Prediction; None if the graph has no head, or
+    the model nothing to measure distances to.
+    """
 
     features: Tensor
     scores: Tensor | None
@@ -123,8 +126,10 @@ class Graph(nn.Module):
         return x_BTVC, counts_NM
 
     def origin(self, joints_NMFVC: Tensor, seen_NMFV: Tensor) -> Tensor:
-        """(N, 3): where the first body's centring joint is when it is first seen; NaN if it never is, as what follows
-        from it."""
+        """(N, 3): where the first body's centring joint is when it is first seen.
+
+        NaN if it never is; so is all that follows from it.
+        """
         centre = self.description.skeleton.centre
         there_NF = seen_NMFV[:, 0, :, centre] & (joints_NMFVC[:, 0] != 0).flatten(2).any(-1)
         first_N11 = there_NF.int().argmax(1)[:, None, None].expand(-1, 1, 3)
@@ -137,8 +142,10 @@ class Graph(nn.Module):
         return (values_NMD * counts_NM[..., None]).sum(1) / counts_NM.sum(1, keepdim=True)
 
     def distance(self, features_ND: Tensor) -> Tensor:
-        """(N,): to the nearest training clip (hacm.models.familiarity), by products in float64, which equal clips
-        leave at 0 within 1e-6, and which need no (N, G, D)."""
+        """(N,): the distance to the nearest training clip (hacm.models.familiarity).
+
+        It is computed by products in float64, which are 0 within 1e-6 for equal clips, and need no (N, G, D).
+        """
         scaled_ND = ((features_ND - self.mean_D) / self.deviation_D).double()
         kept_GD = self.features_GD.double()
         square_NG = (

@@ -63,8 +63,11 @@ def clean(joints: ArrayLike, facts: Facts) -> Floats:
 
 
 def fill_gaps(body_TVC: Floats, facts: Facts) -> Floats:
-    """Joints that were not seen for up to facts["longest_gap"] frames, while others were: on the line between the
-    frames before and after (`interpolate`), or as before (`hold`); at the beginning as after, at the end as before."""
+    """Fill joints that were not seen for up to facts["longest_gap"] frames, while others were.
+
+    They lie on the line between the frames before and after (`interpolate`), or where they were before (`hold`); at the
+    beginning as after, at the end as before.
+    """
     filled_TVC = body_TVC.copy()
     seen_TV = ~np.isnan(body_TVC[:, :, 0])
     there_T: NDArray[np.bool_] = np.asarray(seen_TV.any(axis=1))

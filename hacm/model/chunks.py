@@ -37,7 +37,7 @@ def chunked_errors(
     no further cost where they are weighed by weight_BSJ, up to one common factor.
     """
     parameters = [parameter for parameter in decoder.parameters() if parameter.requires_grad]
-    error_BSJ, prediction_BSJP = _ChunkedErrors.apply(
+    error_BSJ, prediction_BSJP = _ChunkedErrors.apply(  # type: ignore[no-untyped-call]
         decoder, keep_BK, target_BSJP, weight_BSJ, latent_BKD, *parameters
     )
     return error_BSJ, prediction_BSJP

@@ -28,9 +28,10 @@ def branch_means(temporal_BKD: Tensor, spatial_BKD: Tensor) -> tuple[Tensor, Ten
 
 
 def contrast_loss(f_t: Tensor, f_s: Tensor, f: Tensor) -> Tensor:
-    """Cross-contrast of the branches' means (B, D). With I the identity over the batch:
+    """Cross-contrast of the branches' means (B, D).
 
-    MSE(softmax(f_t fᵀ), I) + MSE(softmax(f_s fᵀ), I) + MSE(softmax(f_t f_sᵀ), I), softmax over the last axis.
+    MSE(softmax(f_t fᵀ), I) + MSE(softmax(f_s fᵀ), I) + MSE(softmax(f_t f_sᵀ), I), with I the identity over the batch
+    and softmax over the last axis.
     """
     return agreement(f_t, f) + agreement(f_s, f) + agreement(f_t, f_s)
 

@@ -46,8 +46,9 @@ class Output:
 
 @dataclass(frozen=True)
 class PerSequence:
-    """What a pass says of each sequence by itself. The losses are functions of it over a batch (HACM.losses), which may
-    be put together from several processes.
+    """What a pass says of each sequence by itself.
+
+    The losses are functions of it over a batch (HACM.losses), which may be put together from several processes.
 
     mask_BSJ: True where a token is hidden. error_BSJ: squared error of each token. weight_BSJ: how much it counts, 0
     where the token is seen or not predicted. means: f_t, f_s, f (losses.py), each (B, D); None where the contrast term

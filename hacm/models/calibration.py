@@ -66,8 +66,11 @@ def choose_temperature(
 
 
 def calibration_error(probability_NK: Floats, target_N: NDArray[np.integer], bins: int = BINS) -> float:
-    """Expected calibration error, a share of 1: over bins of equal width of the greatest probability, the mean distance
-    of the share of hits from the mean probability, weighted by clips. It is biased upwards for few clips."""
+    """Expected calibration error, a share of 1.
+
+    The mean distance of the share of hits from the mean probability, over bins of equal width of the greatest
+    probability, weighted by clips. It is biased upwards for few clips.
+    """
     confidence_N = probability_NK.max(axis=1)
     hit_N = probability_NK.argmax(axis=1) == target_N
     bin_N = np.minimum((confidence_N * bins).astype(np.int64), bins - 1)

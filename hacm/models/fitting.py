@@ -97,8 +97,11 @@ def expect_enough(clips: Sequence[Labelled], classes: Sequence[str]) -> None:
 
 
 def group(clips: Sequence[Labelled]) -> tuple[NDArray[np.int64], JudgedOn]:
-    """What is left out together, as numbers (N,): a subject's clips, or where not all subjects are known, or there is
-    one alone, so that nobody could be left out, a share of each class's recordings."""
+    """What is left out together, as numbers (N,): a subject's clips.
+
+    If not all subjects are known, or there is only one, so that nobody could be left out: a share of each class's
+    recordings.
+    """
     subjects = sorted({one.subject for one in clips if one.subject is not None})
     if len(subjects) > 1 and all(one.subject is not None for one in clips):
         return np.array([subjects.index(str(one.subject)) for one in clips]), "left-out subjects"

@@ -211,7 +211,10 @@ class Model:
         people: People | None = None,
         doubt: Doubt = "error",
     ) -> Iterator[Taken]:
-        """The recordings in arrays as the model takes them; see Said. What is unusual is warned of."""
+        """Yield each recording, or each person in it, cleaned and in the model's skeleton.
+
+        x, the other arguments, errors and warnings: as in `predict` and `Said`.
+        """
         source = self.topology if skeleton is None else find_skeleton(skeleton)
         metres = metres_of(unit)
         if up not in UPRIGHT:
@@ -301,7 +304,7 @@ class Model:
             ) from error
 
     def describe(self, taken: Sequence[Taken]) -> list[Prediction]:
-        """What the model says of them. UserError if it has no head."""
+        """One Prediction per recording that `take` gave, in order. UserError if the model has no head."""
         if self._head is None:
             raise UserError(f"{self.name}: has no head, so it names no classes; it gives features")
         features_ND, score_NK = self.run(taken)

@@ -31,8 +31,11 @@ Floats = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Measures:
-    """Of one clip. size: the mean bone in metres, the median over rows. posture_VC: the mean of the first body's rows,
-    centred: several people may face one another."""
+    """Measures of one clip.
+
+    size: the mean bone in metres, the median over rows. posture_VC: the mean of the first body's rows, centred; of the
+    first body alone, because several people may face one another.
+    """
 
     frames: int
     bodies: int

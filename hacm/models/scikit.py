@@ -76,7 +76,7 @@ class SkeletonFeatures(TransformerMixin, BaseEstimator):
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """The names of the D columns: feature0, feature1, …"""
+        """The names of the D columns: feature0, feature1 and so on."""
         width = self.model_.width
         return np.array([f"feature{number}" for number in range(width)], dtype=object)
 

@@ -1,4 +1,4 @@
-"""Ways to evaluate an encoder. One file a protocol, and nothing else here: a file put into this folder is a protocol.
+"""Ways to evaluate an encoder. One file per protocol, and nothing else here: a file put into this folder is a protocol.
 
 Each has `Settings`, a frozen dataclass that says what its section of params.yaml holds, and
 

@@ -1,4 +1,4 @@
-"""Fine-tuning (hacm.md §6): the encoder itself goes on learning, with labels; see hacm/evaluation/tuning.py."""
+"""Fine-tuning (hacm.md §6): the encoder itself is trained further, with labels; see hacm/evaluation/tuning.py."""
 
 from collections.abc import Callable
 

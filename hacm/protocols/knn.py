@@ -64,8 +64,10 @@ def summarize(precision_N: Tensor) -> dict[str, float]:
 
 
 def comparable(gallery_GD: Tensor, query_ND: Tensor, settings: Settings | LosoSettings) -> tuple[Tensor, Tensor]:
-    """Both as they are, or, if the settings say `standardise`, less the gallery's mean, over its standard deviation,
-    feature by feature: no label is looked at."""
+    """Gallery and query, standardised by the gallery if the settings say so.
+
+    That is: minus the gallery's mean, over its standard deviation, feature by feature. No label is looked at.
+    """
     if not settings.standardise:
         return gallery_GD, query_ND
     deviation_1D, mean_1D = torch.std_mean(gallery_GD, dim=0, correction=0, keepdim=True)

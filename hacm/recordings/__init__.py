@@ -21,7 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hacm.archives.raw_file import RawFile
+from hacm.archives.raw_file import RawFile as RawFile
 from hacm.errors import BadRecording
 from hacm.recordings.notes import Note
 from hacm.skeletons.topology import Topology

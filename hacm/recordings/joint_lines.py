@@ -1,4 +1,4 @@
-"""Recordings as text, a line a joint: x, y, z and maybe a confidence (docs/data.md §3) → Recording.
+"""Recordings as text, a line per joint: x, y, z and maybe a confidence (docs/data.md §3) → Recording.
 
 Shape suffixes: M bodies, T frames, V joints, C coordinates, R lines, K numbers of a line.
 """

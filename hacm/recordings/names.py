@@ -65,8 +65,10 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class NamePattern:
-    """`s{subject}_a{action}`, or with folders `{subject}/{action}-{camera}`: {…} is one of IDENTITY and stands for
-    digits, or for a word where there are words for it. UserError if it is no such pattern.
+    """A pattern such as `s{subject}_a{action}`, or with folders `{subject}/{action}-{camera}`.
+
+    {…} is one of IDENTITY. It stands for digits, or for a word if there are words for it. UserError if the text is no
+    such pattern.
     """
 
     text: str

@@ -61,6 +61,7 @@ class PickledType:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The same as NumPy has it, with its byte order."""
         return np.dtype(self.order + self.kind)
 
 
@@ -84,8 +85,10 @@ class PickledArray:
 
 
 def read_pickle(file: Path) -> Any:
-    """What a pickle holds: None, numbers, text, bytes (a Span where they are in the file), lists (sets too), tuples,
-    dicts with keys of text, and PickledArray. BadRecording for anything else, and for a damaged one.
+    """What a pickle holds; BadRecording if it is damaged, or holds anything that is not listed here.
+
+    None, numbers, text, bytes (a Span of where they are in the file), lists (sets too), tuples, dicts with keys of
+    text, and PickledArray.
     """
     with open(file, "rb") as stream:
         return read_stream(stream)

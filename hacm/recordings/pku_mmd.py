@@ -1,6 +1,6 @@
-"""PKU-MMD, phases I and II: long videos as text, each with a file of labels (data.md §2) → one Recording a label.
+"""PKU-MMD, phases I and II: long videos as text, each with a file of labels (data.md §2) → one Recording per label.
 
-Which videos train is said by split files, one a rule; the part of each goes into the manifest with its clips.
+Which videos train is said by split files, one per rule; the part of each goes into the manifest with its clips.
 
 Shape suffixes: M bodies, T frames, V joints, C coordinates.
 """
@@ -59,7 +59,7 @@ def part_of(path: str) -> Part | None:
 
 
 def read(raw: RawRecording) -> Iterator[Recording | Excluded]:
-    """One recording a label of the video, with those labels that cannot be used as Excluded, naming file and line.
+    """One recording per label of the video, with those labels that cannot be used as Excluded, naming file and line.
 
     BadRecording if the video or its file of labels is absent or damaged; UserError for a split file.
     """

@@ -32,8 +32,11 @@ PAUSE = 0.05
 
 @dataclass(frozen=True)
 class Moment:
-    """What a window of the last frames shows. start, end: seconds since the first frame. person: from 1. label: None
-    where nothing is known. delay: seconds that the model took."""
+    """What a window of the last frames shows.
+
+    start, end: seconds since the first frame. person: from 1. label: None if nothing is known. delay: seconds that the
+    model took.
+    """
 
     start: float
     end: float

@@ -26,8 +26,10 @@ def label_frames(spans: Sequence[Span]) -> NDArray[np.int64]:
 
 
 def edit_score(found: Sequence[Span], true: Sequence[Span]) -> float:
-    """1 less Levenshtein's distance between the two orders of classes over the longer one's length: 1 is the same
-    order, whenever the changes are."""
+    """How alike two orders of classes are, from 0 to 1; 1 is the same order, whenever the changes are.
+
+    1 − Levenshtein's distance between the orders, over the length of the longer one.
+    """
     a, b = [span.label for span in found], [span.label for span in true]
     row = list(range(len(b) + 1))
     for i, one in enumerate(a, 1):
@@ -38,8 +40,11 @@ def edit_score(found: Sequence[Span], true: Sequence[Span]) -> float:
 
 
 def count_matches(found: Sequence[Span], true: Sequence[Span], overlap: float) -> tuple[int, int, int]:
-    """(right, wrong, missed) spans: a found one is right if its intersection over union with a true one of its class,
-    which no earlier one took, is at least `overlap`. Spans of nothing known are none."""
+    """How many spans are right, wrong and missed.
+
+    A found span is right if its intersection over union with a true one of its class, which no earlier span took, is at
+    least `overlap`. Spans of nothing known do not count.
+    """
     taken: set[int] = set()
     right = 0
     named = [span for span in found if span.label is not None]
@@ -72,8 +77,11 @@ def intersection_over_union(one: Span, other: Span) -> float:
 def mean_average_precision(
     found: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], overlap: float = 0.5
 ) -> float:
-    """PKU-MMD's mAP over classes (mAP_a): found spans of all recordings ranked by probability; each true span is found
-    once. The precision is interpolated: the best at that recall or beyond."""
+    """PKU-MMD's mAP over classes (mAP_a), from 0 to 1.
+
+    The found spans of all recordings are ranked by probability; each true span is found once. The precision is
+    interpolated: the best at that recall or beyond.
+    """
     classes = sorted({span.label for spans in true for span in spans if span.label is not None})
     if not classes:
         return 0.0

@@ -19,8 +19,11 @@ from hacm.segmentation.windows import Window, Windowing, cut, seen_windows
 
 @dataclass(frozen=True)
 class Settings:
-    """length, stride: of windows, seconds; None: as training clips were long, and a quarter of that. change: what a
-    change of class costs (spans.py). turn, people, doubt: as in Model.predict."""
+    """How recordings are cut into windows and spans.
+
+    length, stride: of windows, in seconds; None: the length of training clips, and a quarter of that. change: what a
+    change of class costs (spans.py). turn, people, doubt: as in Model.predict.
+    """
 
     length: float | None = None
     stride: float | None = None

@@ -42,8 +42,11 @@ class Windowing:
 
     @classmethod
     def of(cls, seen: Seen, fps: float, length: float | None = None, stride: float | None = None) -> "Windowing":
-        """For a recording of that many frames per second. length, stride: seconds; else as training clips were long:
-        the geometric mean of the shortest and the longest, and a quarter of that."""
+        """For a recording of `fps` frames per second.
+
+        length, stride: in seconds. By default the length is that of training clips, the geometric mean of the shortest
+        and the longest, and the stride a quarter of the length.
+        """
         shortest, longest = seen.frames
         seconds = sqrt(shortest * longest) / seen.fps if length is None else length
         frames = max(2, round(seconds * fps))

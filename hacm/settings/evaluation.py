@@ -9,8 +9,11 @@ from hacm.settings.checks import STRICT, at_least, below_one, check, check_choic
 
 @dataclass(frozen=True)
 class ProbeSettings:
-    """How a probe is trained (§6). views: augmented views of each training clip whose features are encoded once and
-    reused in turn; views = epochs is the published recipe."""
+    """How a probe is trained (§6).
+
+    views: augmented views of each training clip, whose features are encoded once and reused in turn; views = epochs is
+    the published recipe.
+    """
 
     epochs: int = 100
     views: int = 100

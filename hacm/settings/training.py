@@ -11,7 +11,7 @@ class ModelSettings:
     """Sizes and choices of the encoder and decoder (hacm.md §1, §2, §4).
 
     arithmetic: `textbook` corrects the released code's (textbook distance and attention), `released` repeats it.
-    frames: T after resampling. segment: r frames a token. prune: take the root set out (§1). hyperbolic: tokens are
+    frames: T after resampling. segment: r frames per token. prune: take the root set out (§1). hyperbolic: tokens are
     exp_0 of the embedding (§2). decoder: `self_attention` is the published one, over all tokens; in `cross_attention`
     the predicted tokens look at the kept ones alone (ours, after CrossMAE). readout: features are the mean over all
     tokens (§6), or with `joints` one mean per joint (ours).
@@ -254,7 +254,7 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class TreeSettings:
-    """The kinematic tree's embedding in the Poincaré ball (§3). scale: ball units a metre of bone."""
+    """The kinematic tree's embedding in the Poincaré ball (§3). scale: ball units per metre of bone."""
 
     dim: int = 2
     scale: float = 4.0
@@ -271,7 +271,7 @@ class TreeSettings:
 
 @dataclass(frozen=True)
 class HierarchySettings:
-    """Per-frame hyperbolic joint hierarchies (§3). scale: tangent units a metre before exp_0."""
+    """Per-frame hyperbolic joint hierarchies (§3). scale: tangent units per metre before exp_0."""
 
     scale: float = 2.0
     root_weight: float = 0.01

@@ -1,4 +1,4 @@
-"""The batches of a pretraining run, one a step, the next one ahead where rows come from the host's memory.
+"""The batches of a pretraining run, one per step, the next one ahead where rows come from the host's memory.
 
 Suffixes: N clips of a batch, B sequences, L tokens.
 """

@@ -1,4 +1,4 @@
-"""One run on several processes, one a device, as torchrun starts them: same batch, same draws, same loss as on one.
+"""One run on several processes, one per device, as torchrun starts them: same batch, same draws, same loss as on one.
 
 Every process draws the whole batch and works on its own share of the sequences. What the model says of a sequence
 depends on that sequence alone (network.PerSequence), so the forward passes are gathered, every process computes the
@@ -11,7 +11,7 @@ rearranges its buffers after the first step, so that a resumed run would add in 
 Two groups of connections: `device` (NCCL between GPUs, else gloo) for tensors of the step, `host` (gloo) for what the
 processes agree on without any device being waited for.
 
-Suffixes: B sequences, n numbers a sequence.
+Suffixes: B sequences, n numbers per sequence.
 """
 
 import os
@@ -103,7 +103,7 @@ class Processes:
     def _gather(self, rows: Sequence[Tensor], total: int) -> list[Tensor]:
         """Each tensor's rows (sequences) of all processes, in order, sent as one float32 tensor."""
         flat_Bn = torch.cat([tensor.reshape(len(tensor), -1).float() for tensor in rows], dim=1)
-        all_Bn: Tensor = _Gather.apply(flat_Bn, total, self)
+        all_Bn: Tensor = _Gather.apply(flat_Bn, total, self)  # type: ignore[no-untyped-call]
         parts = all_Bn.split([tensor[0].numel() for tensor in rows], dim=1)
         return [
             part.reshape(total, *tensor.shape[1:]).to(tensor.dtype) for part, tensor in zip(parts, rows, strict=True)

@@ -39,7 +39,8 @@ class Shares:
         """The same as forward_each of all sequences; gradients reach the parameters alone."""
         if self.threads == 1 or len(x_BTVC) < FEWEST * self.threads:
             return self.forward_each(x_BTVC, hierarchy_BTJ, noise_BL)
-        return _unflatten(_InShares.apply(self, x_BTVC, hierarchy_BTJ, noise_BL, *self.parameters))
+        shares = _InShares.apply(self, x_BTVC, hierarchy_BTJ, noise_BL, *self.parameters)  # type: ignore[no-untyped-call]
+        return _unflatten(shares)
 
     def parts(self, sequences: int) -> list[slice]:
         """The sequences of each thread."""

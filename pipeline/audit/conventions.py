@@ -52,8 +52,8 @@ WHERE = "where the reader is defined"
 class Seen:
     """What is gathered of a data set. upwards: by recording, the direction from its feet to its head, length 1 or less.
 
-    sided: what speaks for left being left, from −1 to 1. least, most: of its coordinates. points: by recording a point
-    that joints take again and again, and how often.
+    sided: what speaks for left being left, from −1 to 1. least, most: of its coordinates. points: one point per
+    recording that joints take again and again, and how often.
     """
 
     upwards: dict[str, NDArray[np.float64]] = field(default_factory=dict)

@@ -51,7 +51,7 @@ class _Held:
 def read_recordings(
     raw: Iterable[RawRecording | Excluded], dataset: DataSet, earlier: Sequence[Path] = (), workers: int | None = None
 ) -> Iterator[Reading]:
-    """What each raw recording holds, in the same order; workers: at most so many processes, by default one a core.
+    """What each raw recording holds, in the same order; workers: at most so many processes, by default one per core.
 
     earlier: stores that this code wrote before. What one holds of an unchanged raw recording is taken from it, so that
     after a change of one file one file is parsed, and none if shards hold all. What comes out is the same.

@@ -1,4 +1,7 @@
-"""The parts of the docs that are made of records, between <!-- records: NAME --> and <!-- end of records -->."""
+"""The parts of the docs that are made of records or of code.
+
+They stand between <!-- records: NAME --> and <!-- end of records -->, or <!-- code: NAME --> and <!-- end of code -->.
+"""
 
 import re
 from collections.abc import Callable, Mapping
@@ -6,11 +9,12 @@ from pathlib import Path
 
 from hacm.errors import UserError
 from hacm.files import replace_file
+from pipeline.datasets.page_tables import joint_table, split_table, token_table
 from pipeline.records.records import BenchmarkRecords, read_all
 from pipeline.records.tables import RANDOM_WEIGHTS, RIDGE, Way, accuracy_table, pooled_table
 
-PAGES = (Path("README.md"), Path("docs/results.md"))
-BLOCK = re.compile(r"(<!-- records: (.+?) -->\n)(?:.*?)(<!-- end of records -->)", re.DOTALL)
+PAGES = (Path("README.md"), Path("docs/results.md"), Path("docs/hacm.md"), Path("docs/data.md"))
+BLOCK = re.compile(r"(<!-- (records|code): (.+?) -->\n)(?:.*?)(<!-- end of \2 -->)", re.DOTALL)
 TITLES = {
     "utd-mhad-xsub": "UTD-MHAD",
     "ui-prmd-xsub": "UI-PRMD",
@@ -32,6 +36,11 @@ TABLES: Mapping[str, Callable[[Mapping[str, BenchmarkRecords]], list[str]]] = {
     "accuracy": lambda every: accuracy_table(every, TITLES, WAYS),
     "people": lambda every: pooled_table(every, TITLES, RECIPE, WAYS[:-1]),
 }
+CODE_TABLES: Mapping[str, Callable[[], list[str]]] = {
+    "joints": joint_table,
+    "splits": split_table,
+    "tokens": token_table,
+}
 
 
 def fill_pages() -> list[Path]:
@@ -52,9 +61,11 @@ def fill(text: str, every: Mapping[str, BenchmarkRecords], page: Path) -> str:
     """A page with every marked part made anew; UserError for a mark that names no table."""
 
     def make(found: re.Match[str]) -> str:
-        begin, name, end = found.groups()
-        if name not in TABLES:
-            raise UserError(f"{page}: <!-- records: {name} --> names no table; there are {', '.join(TABLES)}")
-        return begin + "\n".join(TABLES[name](every)) + "\n" + end
+        begin, source, name, end = found.groups()
+        known = TABLES if source == "records" else CODE_TABLES
+        if name not in known:
+            raise UserError(f"{page}: <!-- {source}: {name} --> names no table; there are {', '.join(known)}")
+        table = TABLES[name](every) if source == "records" else CODE_TABLES[name]()
+        return begin + "\n".join(table) + "\n" + end
 
     return BLOCK.sub(make, text)

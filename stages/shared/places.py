@@ -9,7 +9,7 @@ REPORT = Path("report")
 
 
 def unfinished() -> Path:
-    """What a stage that is killed goes on with. Not an output: DVC would delete it.
+    """Where a stage that was killed resumes from. Not an output: DVC would delete it.
 
     An experiment of DVC's queue runs in a folder that nobody finds again once it was killed, so its state is kept in
     the project that it was queued in, which DVC_ROOT names, under its own name.
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def resume_state(self) -> Path:
-        """Where an unfinished pretraining keeps what it needs to go on."""
+        """Where an unfinished pretraining keeps what it needs to resume."""
         return unfinished() / "pretrain" / self._folder
 
     @property

@@ -20,18 +20,18 @@ def command_line() -> command.Parser:
         "--protocol", choices=PROTOCOLS, default="linear", help=f"whose head it gets; {NO_HEAD}: features alone"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="new folder for the model")
-    parser.add_argument("--replace", action="store_true", help="write it in place of a model that is there")
-    parser.add_argument("--name", metavar="NAME", help="what it is called (as the folder if not given)")
-    parser.add_argument("--licence", metavar="TEXT", help="of the weights, for the card")
+    parser.add_argument("--replace", action="store_true", help="replace the model that is there")
+    parser.add_argument("--name", metavar="NAME", help="name of the model (the folder's if not given)")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the weights, for the card")
     parser.add_argument(
         "--against",
         nargs="+",
         default=[],
         metavar="DATASET",
-        help="data sets, ingested here, to count unfamiliar clips of",
+        help="data sets, ingested here, of which to count the unfamiliar clips",
     )
     parser.add_argument(
-        "--uncalibrated", action="store_true", help="leave calibration out: it takes as many trainings as subjects"
+        "--uncalibrated", action="store_true", help="skip calibration, which takes one training per subject"
     )
     command.add_device(parser)
     return parser

@@ -21,13 +21,13 @@ def command_line() -> command.Parser:
         "--heads",
         type=int,
         metavar="N",
-        help="attention heads, which weights do not tell (8 if not given, as published)",
+        help="number of attention heads, which the weights do not show (8 if not given, as published)",
     )
     parser.add_argument(
         "--stream",
         choices=("joint", "motion", "bone"),
         default="joint",
-        help="its input stream, which weights do not tell",
+        help="its input stream, which the weights do not show",
     )
     return parser
 

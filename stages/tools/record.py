@@ -1,8 +1,8 @@
 """Keep results as published records, under version control, and make the docs' tables of them.
 
-A result is named as for `hacm compare`: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. Without one, the tables of
-README.md and docs/results.md are made anew. With --check nothing is written: what is here is compared with what is
-published.
+A result is named as for `hacm compare`: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. Without one, only the
+docs' tables are made anew, those of records and those of code. With --check nothing is written: what is here is
+compared with what is published.
 """
 
 from stages.shared import command
@@ -11,7 +11,7 @@ from stages.shared import command
 def command_line() -> command.Parser:
     """What may follow the program's name."""
     parser = command.parser(__doc__, example="workspace:utd-mhad-xsub/hacm/seed-0")
-    parser.add_argument("results", metavar="RESULTS", nargs="*", help="what to put down in docs/records")
+    parser.add_argument("results", metavar="RESULTS", nargs="*", help="results to keep in docs/records")
     parser.add_argument("--check", action="store_true", help="compare with what is published; exit code 2 if different")
     return parser
 

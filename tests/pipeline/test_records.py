@@ -229,6 +229,7 @@ def test_every_record_is_of_code_that_is_in_the_history_and_of_a_registered_vers
             assert re.fullmatch("[0-9a-f]{40}", facts["code"]), name
 
 
-def test_a_mark_that_names_no_table_is_told():
-    with pytest.raises(UserError, match="names no table"):
-        pages.fill("<!-- records: nothing -->\n<!-- end of records -->", {}, Path("x.md"))
+@pytest.mark.parametrize("source", ["records", "code"])
+def test_a_mark_that_names_no_table_is_told(source):
+    with pytest.raises(UserError, match=f"{source}: nothing --> names no table"):
+        pages.fill(f"<!-- {source}: nothing -->\n<!-- end of {source} -->", {}, Path("x.md"))

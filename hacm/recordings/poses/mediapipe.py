@@ -1,6 +1,6 @@
 """MediaPipe's 33 landmarks, as people write them: it has no file format of its own.
 
-CSV, a line a frame, under a line of names in any of these styles, 33 landmarks from 0 or from 1:
+CSV, a line per frame, under a line of names in any of these styles, 33 landmarks from 0 or from 1:
     NOSE_x, NOSE_y, NOSE_z, NOSE_visibility, LEFT_EYE_INNER_x, …
     x1, y1, z1, v1, x2, …
     landmark_0_x, landmark_0_y, …   (any word before the number)

@@ -80,12 +80,13 @@ def is_poses(data: bytes, path: str) -> bool:
 
 @dataclass(frozen=True)
 class PoseReader(ArrayReader):
-    """A reader (hacm.recordings) of what estimators and capture systems write (docs/own-data.md); a file a recording.
+    """A reader (hacm.recordings) of what estimators and capture systems write (docs/own-data.md).
 
-    Settings are those of ArrayReader. fps, metres and up are for files that do not say them. Joints are found by their
-    names, in any order; called: what the file calls a joint of the topology, where it is another name, or the names of
-    those whose mean it is: `{"left wrist": ("LWRA", "LWRB")}`. aspect: of shares of a picture, its width by its height.
-    resample: frames per second that all recordings are brought to; None: as they are.
+    Each file is a recording. Settings are those of ArrayReader. fps, metres and up are for files that do not say them.
+    Joints are found by their names, in any order. called: the file's name of a joint of the topology, if it is another
+    one, or the names of the joints whose mean it is: `{"left wrist": ("LWRA", "LWRB")}`. aspect: width by height of the
+    picture, if coordinates are shares of it. resample: frames per second that all recordings are brought to; None: as
+    they are.
     """
 
     called: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""TRC, of OpenSim, Pose2Sim, Cortex and other marker software: places of named points, a line a frame.
+"""TRC, of OpenSim, Pose2Sim, Cortex and other marker software: places of named points, a line per frame.
 
 PathFileType  4  (X/Y/Z)  take.trc
 DataRate  CameraRate  NumFrames  NumMarkers  Units  OrigDataRate  OrigDataStartFrame  OrigNumFrames

@@ -41,9 +41,11 @@ class NtuNpz(PreparedReader):
     rule: Literal["xsub", "xview"] = "xsub"
 
     def holds_clips(self, file: str) -> bool:
+        """Whether the file's name ends in .npz."""
         return file.lower().endswith(".npz")
 
     def list_clips(self, file: Path) -> Iterator[Entry]:
+        """The clips of both parts, the training part first, without reading their joints."""
         with open(file, "rb") as stream:
             refuse_impostor(stream.read(LONGEST_IMPOSTOR))
         with zipfile.ZipFile(file) as archive:

@@ -26,16 +26,21 @@ Parts = dict[str, str]
 
 @dataclass(frozen=True)
 class PysklAnnotations(PreparedReader):
-    """xsub, xview: the file's names of the two parts, training and test, of a split by subjects and of one by cameras
-    or setups (`("xset_train", "xset_val")`); None where there is none."""
+    """A reader of PYSKL's annotation files.
+
+    xsub, xview: the file's names of the two parts, training and test, of a split by subjects and of one by cameras or
+    setups (`("xset_train", "xset_val")`); None if there is no such split.
+    """
 
     xsub: tuple[str, str] | None = ("xsub_train", "xsub_val")
     xview: tuple[str, str] | None = None
 
     def holds_clips(self, file: str) -> bool:
+        """Whether the file's name ends in .pkl or .pickle."""
         return file.lower().endswith((".pkl", ".pickle"))
 
     def list_clips(self, file: Path) -> Iterator[Entry]:
+        """The annotations in the file's order, without reading their joints."""
         held = read_pickle(file)
         if not isinstance(held, dict) or not isinstance(held.get("annotations"), list):
             raise BadRecording("is not PYSKL's: it holds no list of annotations")

@@ -35,12 +35,15 @@ class StGcnArrays(PreparedReader):
     rule: Literal["xsub", "xview"] = "xsub"
 
     def holds_clips(self, file: str) -> bool:
+        """Whether the file is one of joints, `train_data.npy` or the like."""
         return _DATA.fullmatch(file) is not None
 
     def stands_beside(self, file: str) -> bool:
+        """Whether the file holds the labels, or the numbers of frames, that belong to a file of joints."""
         return _BESIDE.fullmatch(file) is not None
 
     def list_clips(self, file: Path) -> Iterator[Entry]:
+        """The clips in the file's order, with their labels, without reading their joints."""
         match = _DATA.fullmatch(file.name)
         assert match is not None
         called = match[1]
