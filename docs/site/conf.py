@@ -54,6 +54,7 @@ CONTENTS = """
 
 docs/install
 docs/use
+docs/export
 docs/own-data
 docs/datasets
 docs/training

@@ -47,6 +47,7 @@ from hacm.skeletons.shipped import KINECT_V2, TOPOLOGIES
 
 
 def main() -> int:
+    """Write recordings in another format, and say what is lost."""
     options = command_line().parse_args()
     single = options.out.suffix.lower() in WRITERS
     if options.out.exists():

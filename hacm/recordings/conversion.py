@@ -26,9 +26,11 @@ AXES = "xyz"
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What is written. skeleton: None where the joints are of none that is known. values_MTVC: float64, in metres with
-    y up, C 3; or, if pictured, as the file has them, C 2 or 3; NaN where a joint was not seen. fps: None where nobody
-    says. lost: what the source held and this does not, in words.
+    """What is written.
+
+    skeleton: None where the joints are of none that is known. values_MTVC: float64, in metres with y up, C 3; or, if
+    pictured, as the file has them, C 2 or 3; NaN where a joint was not seen. fps: None where nobody says. lost: what
+    the source held and this does not, in words.
     """
 
     joints: tuple[str, ...]

@@ -115,7 +115,7 @@ class LiveBytes(TorchDispatchMode):
     """Bytes of the storages that were made since it was entered and still live: `now`, and the most so far, `peak`."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.now = self.peak = 0
         self._sizes: dict[int, int] = {}
 

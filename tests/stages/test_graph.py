@@ -107,7 +107,9 @@ def test_modules_are_imported_by_a_made_up_name_in_two_places_only():
                 ast.unparse(call.func) in {"importlib.import_module", "__import__", "exec", "eval"} for call in calls
             ):
                 found.add(str(path.relative_to(PROJECT)))
-    assert found - {"hacm/__main__.py", "hacm/interrupts.py"} == {
+    no_stage = {"hacm/__main__.py", "hacm/interrupts.py", "hacm/command_line.py"}  # commands, and their help
+    others = {"hacm/recordings/poses/extras.py", "hacm/exporting/writing.py"}  # libraries, by names that are written out
+    assert found - no_stage - others == {
         "hacm/protocols/__init__.py",
         "pipeline/datasets/definition.py",
         "pipeline/datasets/registry.py",
