@@ -108,7 +108,10 @@ def test_modules_are_imported_by_a_made_up_name_in_two_places_only():
             ):
                 found.add(str(path.relative_to(PROJECT)))
     no_stage = {"hacm/__main__.py", "hacm/interrupts.py", "hacm/command_line.py"}  # commands, and their help
-    others = {"hacm/recordings/poses/extras.py", "hacm/exporting/writing.py"}  # libraries, by names that are written out
+    others = {
+        "hacm/recordings/poses/extras.py",
+        "hacm/exporting/writing.py",
+    }  # libraries, by names that are written out
     assert found - no_stage - others == {
         "hacm/protocols/__init__.py",
         "pipeline/datasets/definition.py",
