@@ -68,7 +68,9 @@ def match_clips(store: SkeletonStore, other: SkeletonStore, topology: Topology, 
         raise UserError(f"--tolerance: {tolerance} must be positive, in metres")
     for one in (store, other):
         if one.facts.get("skeleton") != topology.describe():
-            raise UserError(f"{one.path}: its skeleton is not {topology.name}; clips of one skeleton can be compared")
+            raise UserError(
+                f"{one.path}: its skeleton is not {topology.name}; only clips of one skeleton can be matched"
+            )
     same = dict(zip(other.manifest["hash"], other.manifest["name"], strict=True))
     label = dict(other.manifest.select("name", "label").iter_rows())
     rows: list[tuple[str, str, str | None, float | None, bool | None]] = []

@@ -80,7 +80,7 @@ def read_registry(path: Path) -> dict[str, Registered]:
             digests = {}
             found[fields[0]] = Registered(fields[1], int(fields[2]), digests)
         elif fields:
-            raise UserError(f"{_relative(path)}:{number}: {line[:40]!r} is neither a version nor a clip; mend it")
+            raise UserError(f"{_relative(path)}:{number}: {line[:40]!r} is neither a version nor a clip; correct it")
     return found
 
 

@@ -76,7 +76,7 @@ def expect_same_clips(sets: Sequence[ResultSet], matches: Sequence[Match]) -> No
             if parts:
                 raise UserError(
                     f"{match.name}: {sets[0].name} and {results.name} were not measured on the same test clips, "
-                    f"so their accuracies say nothing of each other ({'; '.join(parts)})"
+                    f"so their accuracies cannot be compared ({'; '.join(parts)})"
                 )
 
 

@@ -43,7 +43,7 @@ def find_benchmark(name: str) -> tuple[DataSet, str]:
         f"{dataset.name}-{rule}": (dataset, rule) for dataset in known_datasets().values() for rule in dataset.splits
     }
     if name not in known and name.endswith(GONE):
-        raise UserError(f"{name}: is gone; settings are chosen by the protocol loso now: delete it from params.yaml")
+        raise UserError(f"{name}: was removed; settings are chosen by the protocol loso: delete it from params.yaml")
     if name not in known:
         raise UserError(f"unknown benchmark {name!r}; known: {', '.join(known)} (params.yaml, active.benchmarks)")
     return known[name]
@@ -114,9 +114,9 @@ def _load_own(stem: str) -> DataSet:
     if not isinstance(dataset, DataSet):
         raise UserError("must define DATASET, a pipeline.datasets.DataSet")
     if dataset.name in find_shipped():
-        raise UserError(f"DATASET.name is {dataset.name!r}, which the project has already; take another")
+        raise UserError(f"DATASET.name is {dataset.name!r}, which the project already has; choose another")
     if dataset.name != stem.replace("_", "-"):
-        raise UserError(f"DATASET.name is {dataset.name!r}; call it as the file, {stem.replace('_', '-')!r}")
+        raise UserError(f"DATASET.name is {dataset.name!r}; name it after the file, {stem.replace('_', '-')!r}")
     _check_splits(dataset)
     _check_reader(dataset)
     return dataset
@@ -124,7 +124,7 @@ def _load_own(stem: str) -> DataSet:
 
 def _check_topology(topology: Topology, known: dict[str, Topology]) -> None:
     if known.setdefault(topology.name, topology) != topology:
-        raise UserError(f"topology {topology.name} is another skeleton's name already; take another")
+        raise UserError(f"topology {topology.name} is already the name of another skeleton; choose another")
 
 
 def _check_splits(dataset: DataSet) -> None:

@@ -26,7 +26,7 @@ class Launch:
     def __post_init__(self) -> None:
         if self.nodes < 1 or self.processes < 1 or self.processes % self.nodes:
             raise UserError(
-                f"{self.processes} processes on {self.nodes} nodes: as many must run on each; "
+                f"{self.processes} processes on {self.nodes} nodes: each node must run the same number; "
                 "change gpu (without GPUs: tasks) or nodes of --set-resources"
             )
 
@@ -49,7 +49,7 @@ def command_line(cmd: str, launch: Launch, environment: Mapping[str, str]) -> st
         return f"torchrun --standalone {stage}"
     hosts, job = hosts_of_job(environment), environment["SLURM_JOB_ID"]
     if len(hosts) < launch.nodes:
-        raise UserError(f"{launch.nodes} nodes are asked for, and SLURM's job {job} has {len(hosts)}")
+        raise UserError(f"{launch.nodes} nodes were requested, but SLURM's job {job} has {len(hosts)}")
     # The step that this runs in has the job's cores already: overlap. One agent per node, which starts its processes.
     step = "srun --overlap --ntasks-per-node 1 --cpu-bind none --mpi none --kill-on-bad-exit=1"
     meeting = f"--rdzv-backend c10d --rdzv-id {job} --rdzv-endpoint {hosts[0]}:{FIRST_PORT + int(job) % PORTS}"
@@ -62,7 +62,7 @@ def hosts_of_job(environment: Mapping[str, str]) -> list[str]:
     SLURM_JOB_NODELIST names them all in a job's script, but in a step only those of the step: the controller is asked.
     """
     if "SLURM_JOB_ID" not in environment:
-        raise UserError("several nodes are asked for, and this is no job of SLURM; use profiles/slurm, or nodes=1")
+        raise UserError("several nodes were requested, but this is not a SLURM job; use profiles/slurm, or nodes=1")
     nodes = ask("squeue", "--noheader", "--jobs", environment["SLURM_JOB_ID"], "--format", "%N")
     return ask("scontrol", "show", "hostnames", nodes).split()
 

@@ -162,7 +162,7 @@ class Workflow:
             if self.needs(kind).shared:
                 return f"--nodes {nodes} --processes {gpus or tasks}" if max(nodes, gpus, tasks) > 1 else ""
             if max(nodes, tasks) > 1:
-                raise WorkflowError(f"{kind}: is one process on one node; leave nodes and tasks of it at 1")
+                raise WorkflowError(f"{kind}: is one process on one node; leave its nodes and tasks at 1")
             return ""
 
         return options

@@ -37,7 +37,7 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
         line = content.count(b"\n", 0, conflict.start()) + 1
         raise UserError(
             f"{LOCK_FILE}:{line}: a merge conflict; take one side (git checkout --ours {LOCK_FILE}, or --theirs), then "
-            "dvc repro: what either side ran it takes from its cache"
+            "dvc repro, which takes what either side ran from its cache"
         )
     fault = _find_fault(content)
     if fault is not None:
@@ -47,8 +47,8 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
         _keep(content)
     elif fault.line is not None:
         raise UserError(
-            f"{LOCK_FILE}:{fault.line}: {fault.text}; mend that line, or git checkout {LOCK_FILE}: what ran since, dvc "
-            "repro takes from its cache"
+            f"{LOCK_FILE}:{fault.line}: {fault.text}; correct that line, or git checkout {LOCK_FILE}: dvc repro takes "
+            "what ran since from its cache"
         )
     else:
         show(f"{LOCK_FILE}: {fault.text}; {_put_back(fault)}")
@@ -154,9 +154,9 @@ def _put_back(fault: Fault) -> str:
     kept = "" if empty else f" (it is kept as {_set_aside()})"
     if KEPT.exists():
         _copy(KEPT, LOCK_FILE)
-        return f"put back as it was before{kept}; what ran since, dvc repro takes from its cache"
+        return f"put back as it was before{kept}; dvc repro takes what ran since from its cache"
     LOCK_FILE.unlink()
-    return "nothing was in it, removed; what ran before, dvc repro takes from its cache"
+    return "nothing was in it, removed; dvc repro takes what ran before from its cache"
 
 
 def _set_aside() -> Path:

@@ -49,7 +49,7 @@ def find_target(graph: RecordedGraph, text: str) -> Target:
     path = rename_path(path.rstrip("/").removeprefix("./"))
     makers = graph.makers_of(path)
     if not makers:
-        raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
+        raise UserError(f"{text}: no stage of dvc.yaml has this name or writes it; for raw files, code and parameters: "
                         "hacm lineage affected-by")  # fmt: skip
     if len(makers) > 1:
         raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")
@@ -303,7 +303,7 @@ def list_recordings(reader: ArtefactReader, trace: Trace) -> Iterator[dict[str, 
         for store in stores:
             manifest, excluded = (reader.table(store, f"{table}.parquet") for table in ("manifest", "excluded"))
             if manifest is None or excluded is None:
-                raise UserError(f"{store.path}: what was recorded is neither here nor in DVC's cache; dvc pull")
+                raise UserError(f"{store.path}: the recorded store is neither here nor in DVC's cache; run dvc pull")
             for row in manifest.select("name", "source", "source_sha256").iter_rows(named=True):
                 yield {"dataset": name, **row, "excluded": None}
             for row in excluded.iter_rows(named=True):

@@ -43,10 +43,10 @@ def describe_published_clip(text: str, clip: str) -> dict[str, Any]:
     name = text.removeprefix(PREFIX).partition(":")[0]
     clips = _records_of(name).clips
     if name not in clips.columns:
-        raise UserError(f"{name}: a pretraining says nothing of clips; name a protocol's result")
+        raise UserError(f"{name}: a pretraining predicts nothing for clips; name a protocol's result")
     rows = clips.filter(clips["name"] == clip)
     if rows.is_empty():
-        raise UserError(f"{clip}: none of the {clips.height} test clips of {name} is called so")
+        raise UserError(f"{clip}: none of the {clips.height} test clips of {name} has this name")
     row = rows.row(0, named=True)
     return {"published": name, "clip": clip, "subject": row["subject"], "actual": row["label"], "predicted": row[name]}
 
@@ -59,9 +59,7 @@ def _records_of(name: str) -> BenchmarkRecords:
     every = read_all()
     benchmark = name.split("/")[0]
     if benchmark not in every:
-        raise UserError(
-            f"{name}: nothing is published of {benchmark}; there are records of {', '.join(every) or 'none'}"
-        )
+        raise UserError(f"{name}: there is no record of {benchmark}, only of {', '.join(every) or 'none'}")
     if name not in every[benchmark].facts:
         raise UserError(f"{name}: has no record; there are {_names(every[benchmark])}")
     return every[benchmark]

@@ -206,7 +206,9 @@ class Converter:
         if is_former_folder(folder.as_posix()):
             target = Path(rename_path(folder.as_posix()))
             if target.exists():
-                raise UserError(f"{folder}: left, for {target} is there too; delete the one that you do not need")
+                raise UserError(
+                    f"{folder}: not converted, because {target} exists too; delete the one that you do not need"
+                )
             return Conversion(folder, target, {DETAILS: encode_json(renamed)}, f"→ {target.name}")
         if renamed == facts and list(renamed) == list(facts):
             return None
@@ -250,7 +252,9 @@ def _expect_same_rows(path: Path, before: dict[str, str], now: dict[str, str], f
     """UserError unless the hashes that a file repeats are those of the folder's arrays as they are now."""
     arrays = ({name: digest for name, digest in one.items() if SHARDS in name} for one in (before, now))
     if next(arrays) != next(arrays):
-        raise UserError(f"{path}: of another {folder} than is there; not converted, dvc repro writes it anew")
+        raise UserError(
+            f"{path}: belongs to another {folder} than the one here; not converted, dvc repro writes it again"
+        )
 
 
 def _rename_settings(content: Any) -> Any:

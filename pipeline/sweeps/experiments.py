@@ -80,7 +80,7 @@ def run_points(points: Sequence[Point], jobs: int, kept: Iterable[Path]) -> None
     stale = [name for name, state in states.items() if state == STALE]
     if stale:
         raise UserError(
-            f"{name_some(stale)}: exists already, of other code or settings; dvc exp remove it, or choose another name"
+            f"{name_some(stale)}: already exists, with other code or settings; dvc exp remove it, or take another name"
         )
     for point in points:
         if states[point.name] == FAILED:

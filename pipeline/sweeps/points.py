@@ -96,7 +96,7 @@ def expect_in_force(tree: Any, settings: Mapping[str, Any], source: Path) -> Non
             inner = key.removeprefix(f"{name}.")
             for over in names[place + 1 :] if inner != key else ():
                 if look_up(sections[over], inner) is not ABSENT:
-                    raise UserError(f"{source}: {key} is not in force, {over}.{inner} is put over it; sweep that")
+                    raise UserError(f"{source}: {key} is not in force, {over}.{inner} overrides it; sweep that")
 
 
 def _active_layers(tree: Any) -> Iterator[dict[str, Any]]:

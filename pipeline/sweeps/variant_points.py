@@ -28,7 +28,7 @@ def add_variants(points: Sequence[Point], path: Path, check: Callable[[Path], No
             tree["variants"][point.name].fa.set_flow_style()
         elif plain(tree["variants"][point.name]) != row:
             raise UserError(
-                f"{path}: variants.{point.name} says something else; remove it, or name the sweep otherwise"
+                f"{path}: variants.{point.name} says something else; remove it, or give the sweep another name"
             )
         if point.name not in active:
             active.append(point.name)

@@ -101,8 +101,8 @@ def end(job: Job) -> None:
     if now is None or now.digest != job.fingerprint.digest:
         changed = job.fingerprint.differences(now) if now else ["an input is gone"]
         raise UserError(
-            f"{job.declared.name}: not recorded, for it was changed while the stage ran: {name_some(changed)}; put it "
-            "back and run again (what was computed is kept and taken over at once), or run again to compute anew"
+            f"{job.declared.name}: not recorded, because this changed while the stage ran: {name_some(changed)}; put "
+            "it back and run again (what was computed is kept and taken over at once), or run again to compute anew"
         )
 
 

@@ -169,7 +169,7 @@ def verify_dataset(dataset: DataSet) -> None:
         found.add_recordings(recordings, parsed)
         told += count_faults(recordings, len(parsed.faults))
     else:
-        say(f"{recordings}: not here, and not verified; dvc pull brings it")
+        say(f"{recordings}: not here, and not verified; dvc pull fetches it")
     told += verify_raw(dataset, found)
     conclude(found, told)
 

@@ -107,7 +107,7 @@ def test_the_command_prints_what_is_to_be_added(
 def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "versions.txt"
     path.write_text(f"\n{line}\n")
-    with pytest.raises(UserError, match=r"versions.txt:2: .* is neither a version nor a clip; mend it"):
+    with pytest.raises(UserError, match=r"versions.txt:2: .* is neither a version nor a clip; correct it"):
         read_registry(path)
 
 

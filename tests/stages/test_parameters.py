@@ -278,7 +278,7 @@ def test_an_old_file_with_its_keys_renamed_says_what_is_missing(tmp_path):
     path = tmp_path / "params.yaml"
     text = (Path(__file__).parent / "data" / "params-aaa4aa5.yaml").read_text()
     path.write_text(text.replace("    variant: paper", "    arithmetic: textbook"))
-    assert "utd-mhad-validation: is gone; settings are chosen by the protocol loso" in complaint(path)
+    assert "utd-mhad-validation: was removed; settings are chosen by the protocol loso" in complaint(path)
     tree = read_yaml(path)
     for name in ("utd-mhad-validation", "ui-prmd-validation"):
         del tree["benchmarks"][name]

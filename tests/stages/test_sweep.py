@@ -74,7 +74,7 @@ def test_a_killed_sweep_goes_on_with_what_is_missing(project_copy):
     params.write_text(params.read_text().replace("ghost_frames: 11", "ghost_frames: 10"))
     refused = run(project_copy, *SWEEP, check=False)
     assert refused.returncode == 1
-    assert "exists already, of other code or settings" in refused.stderr
+    assert "already exists, with other code or settings" in refused.stderr
 
 
 def test_a_killed_point_goes_on_with_its_pretraining(project_copy):

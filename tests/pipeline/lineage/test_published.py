@@ -60,7 +60,7 @@ def test_the_clips_add_up_to_the_figure(lines):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("published:nothing/here", "nothing is published of nothing; there are records of"),
+        ("published:nothing/here", "there is no record of nothing, only of"),
         (f"published:{BENCHMARK}/pomo/seed-9/linear", "has no record; there are utd-mhad-xsub/baseline"),
         (f"published:{NAME}:top9", "the record has no top9; it has n, classes, top1"),
     ],
@@ -73,5 +73,5 @@ def test_what_is_not_published(text, words):
 def test_clips_that_are_not_there():
     with pytest.raises(UserError, match="none of the 430 test clips"):
         describe_published_clip(f"published:{NAME}", "a99")
-    with pytest.raises(UserError, match="says nothing of clips"):
+    with pytest.raises(UserError, match="predicts nothing for clips"):
         describe_published_clip(f"published:{BENCHMARK}/pomo/seed-0/pretrain", "a01_s02_t01")
