@@ -1,1 +1,1 @@
-"""What the stages share: command line, console, places, parameters, loading."""
+"""Code that the stages share: command line, console, places, parameters, loading."""

@@ -1,4 +1,4 @@
-"""What the audit in the graph and the command `hacm audit` share."""
+"""Code that the stage `audit` and the command `hacm audit` share."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from stages.shared.stores import open_store
 
 
 def audit_dataset(dataset: DataSet) -> Audit:
-    """Audit the project's own version of a data set, its origin included."""
+    """Audit the project's own version of a data set, including where it comes from."""
     from pipeline.ingest.gathering import find_receipt  # brings every archive format with it
 
     origin = find_origin(find_receipt(places.raw(dataset.name), dataset.name), places.recordings(dataset.name))
@@ -19,7 +19,7 @@ def audit_dataset(dataset: DataSet) -> Audit:
 
 
 def audit_store(path: Path, dataset: DataSet) -> Audit:
-    """Audit a store that lies anywhere; where its clips come from is not looked for."""
+    """Audit any store, without looking for where its clips come from."""
     return audit(open_store(path), dataset, Origin())
 
 

@@ -1,4 +1,4 @@
-"""A stage from its first line to its last: take over finished work, or compute, and record only what is true.
+"""Runs a stage: reuse finished work or compute, and record only what is true.
 
 Where a stage is started as dvc.yaml starts it (its names, typed or by default, and at most options that say how and not
 what), its fingerprint is taken first. Finished work of the same fingerprint is put in place and nothing is computed.
@@ -23,10 +23,10 @@ from stages.shared import command, places
 from stages.shared.progress import say
 
 HOW = ("device", "rows", "timeout", "workers")
-"""Options that say how to compute; any other than these and the stage's names makes it another work."""
+"""Options that say how to compute. Any option other than these and the stage's names makes it different work."""
 
 AGAIN = "HACM_AGAIN"
-"""Environment variable: set, finished work is not taken over."""
+"""Environment variable: if it is set, finished work is not reused."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def begin(kind: str, parser: command.Parser, arguments: Sequence[str]) -> Job | 
 
 
 def read_names(kind: str, parser: command.Parser, arguments: Sequence[str]) -> dict[str, str] | None:
-    """The value of each of the stage's options, by default where not typed; None if others ask for another work."""
+    """The value of each of the stage's options, typed or default; None if other options ask for different work."""
     given = vars(parser.parse_args(arguments))
     names = {option: str(given.pop(option)) for option in options_of(kind)}
     same = all(option in HOW or value == parser.get_default(option) for option, value in given.items())
@@ -95,7 +95,7 @@ def read_names(kind: str, parser: command.Parser, arguments: Sequence[str]) -> d
 
 
 def end(job: Job) -> None:
-    """Remember the work; UserError if what decides it is not what it was when the stage began."""
+    """Record the work as finished; UserError if what decides its result changed since the stage began."""
     job.shelf.put(job.fingerprint)
     now = fingerprints.take(job.kind, job.names)
     if now is None or now.digest != job.fingerprint.digest:
@@ -112,7 +112,7 @@ def is_first() -> bool:
 
 
 def resume_fingerprint(kind: str, names: dict[str, str]) -> str:
-    """The fingerprint by which an unfinished run is resumed, also where the stage was not started as dvc.yaml does."""
+    """The fingerprint by which an unfinished run is resumed, even if the stage was not started as in dvc.yaml."""
     if current is not None and (current.kind, current.names) == (kind, names):
         return current.fingerprint.digest
     taken = fingerprints.take(kind, names) if Path(FILE).exists() else None

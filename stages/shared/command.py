@@ -48,7 +48,7 @@ def parser(doc: str | None, *names: str, example: str = "") -> Parser:
 
 
 def program() -> str | None:
-    """What a user typed to start this program; None: as argparse finds out by itself."""
+    """What the user typed to start this program; None: argparse finds out by itself."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     if spec is not None and spec.name.startswith("stages."):
         return f"python -m {spec.name}"
@@ -84,12 +84,12 @@ def run_of(options: argparse.Namespace) -> Run:
 
 
 def seed(text: str) -> int:
-    """What --seed means: a number that every source of randomness takes."""
+    """The number given to --seed, which every source of randomness accepts."""
     if not (text.isascii() and text.isdecimal()) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2**32 - 1, not {text!r}")
     return int(text)
 
 
 def run(main: Callable[[], Any], interrupted: str = STARTS_AGAIN) -> NoReturn:
-    """Run a stage and end the process: mistakes the user can mend are one line (hacm.errors.run_program)."""
+    """Run a stage and end the process; an error that the user can fix is one line (hacm.errors.run_program)."""
     run_program(main, interrupted)

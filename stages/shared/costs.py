@@ -17,10 +17,10 @@ MEGABYTE = 1e6
 
 
 class Meter:
-    """Counts from when it is made.
+    """Counts from the moment it is created.
 
-    device: where the stage computes. kept: a file for the costs of work that may be killed and gone on with, so that
-    those of its earlier parts are counted; work: tells its costs from those of other work in that place.
+    device: where the stage computes. kept: a file for the costs of work that may be killed and resumed, so that its
+    earlier parts count. work: tells its costs from those of other work that used the same file.
     """
 
     def __init__(self, device: str, kept: Path | None = None, work: str = "") -> None:
@@ -43,7 +43,7 @@ class Meter:
         return add_up(self._earlier, found if joules is None else found | {"energy_joules": joules})
 
     def keep(self) -> None:
-        """Put the costs so far into the file, where the last time is long enough ago."""
+        """Write the costs so far to the file, if the last time is long enough ago."""
         now = time.monotonic()
         if self._kept and now - self._last_kept >= SECONDS_BETWEEN_KEEPING:
             self._last_kept = now
@@ -55,7 +55,7 @@ class Meter:
 
 
 def read_kept(path: Path, work: str) -> dict[str, float]:
-    """The costs of earlier parts of that work; none if there are none that can be read."""
+    """The costs of earlier parts of that work; none if there is nothing to read."""
     try:
         kept = read_json(path)
         return {name: max(0, value) for name, value in kept["costs"].items()} if kept["work"] == work else {}
@@ -90,7 +90,7 @@ Counters = dict[str, tuple[float, float]]
 
 
 def read_counters(folder: Path) -> Counters:
-    """Of every processor package; none where the system has none or lets nobody read them."""
+    """The counter of every processor package; none if the system has none or does not let us read them."""
     found: Counters = {}
     try:
         for zone in sorted(folder.glob("intel-rapl:*")):  # AMD's are called so, too
@@ -103,7 +103,7 @@ def read_counters(folder: Path) -> Counters:
 
 
 def read_gpu_counters() -> Counters:
-    """Of every GPU that NVIDIA's driver counts the energy of."""
+    """The counter of every GPU whose energy NVIDIA's driver measures."""
     try:
         driver = ctypes.CDLL("libnvidia-ml.so.1")
     except OSError:

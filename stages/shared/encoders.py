@@ -1,4 +1,4 @@
-"""A pretrained encoder as it is evaluated, and the control beside it."""
+"""Loads a pretrained encoder for evaluation, and the control with random weights."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -23,7 +23,7 @@ class Encoder:
     device: str
 
     def with_random_weights(self) -> "Encoder":
-        """The control beside it: the same model, with other weights than those that its pretraining began from."""
+        """The control: the same model with random weights, other than those that its pretraining began from."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.run.seed + 1)
             fresh = HACM(
@@ -35,7 +35,7 @@ class Encoder:
         return replace(self, model=fresh.to(next(self.model.parameters()).device).eval())
 
     def describe(self, settings: Any) -> dict[str, Any]:
-        """What a result says of the encoder and of how it was evaluated; settings: the protocol's."""
+        """What a result states about the encoder and its evaluation. settings: the protocol's."""
         return {
             "variant": self.run.variant,
             "seed": self.run.seed,

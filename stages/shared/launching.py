@@ -1,4 +1,4 @@
-"""A stage that torchrun may start as several processes at once: whichever fails, its reason is what the user sees."""
+"""Runs a stage that torchrun may start as several processes; the user sees the reason of the one that failed."""
 
 import os
 import sys

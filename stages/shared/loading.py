@@ -1,4 +1,4 @@
-"""From a clean store on disk to the tensors that the method takes."""
+"""Loads a clean store into the tensors that the method takes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -43,7 +43,7 @@ class Benchmark:
     label_rank_DN: torch.Tensor
 
     def task(self, augment: AugmentSettings) -> Task:
-        """What the protocols are given, for an encoder that was trained on clips augmented like this."""
+        """The task given to the protocols, for an encoder trained on clips with this augmentation."""
         subject_N = torch.tensor(self.subject_N)  # a copy: polars lends its memory to read only
         return Task(
             self.clips, self.train_index, self.test_index, len(self.classes), augment, self.label_rank_DN, subject_N
@@ -65,7 +65,7 @@ class Benchmark:
 
 
 def skeleton_of(topology: Topology) -> Skeleton:
-    """What the method needs to know of a topology."""
+    """The part of a topology that the method needs."""
     return Skeleton(len(topology.joints), topology.parents, topology.roots, topology.centre)
 
 

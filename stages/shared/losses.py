@@ -1,4 +1,4 @@
-"""Losses on the way from raw files to clips: a line each, and the end of the run under `strict`."""
+"""Reports what was lost between raw files and clips, one line each; under `strict`, this ends the run."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,7 +8,7 @@ from pipeline.store.losses import JOINTS, UNASKED, Loss
 
 
 def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Collection[Kind] = ()) -> list[str]:
-    """The line of each loss; under `strict` UserError with those that no setting asked for.
+    """Print a line per loss; under `strict`, UserError naming those that no setting asked for.
 
     asked: kinds that the data set's own section asks for.
     """

@@ -1,4 +1,4 @@
-"""Where artefacts lie, relative to the project's top folder: the paths of dvc.yaml, in one place for the code."""
+"""Where artefacts are, relative to the project's top folder: the paths of dvc.yaml, in one place."""
 
 import os
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ REPORT = Path("report")
 
 
 def unfinished() -> Path:
-    """Where a stage that was killed resumes from. Not an output: DVC would delete it.
+    """What a killed stage resumes from. It is not an output, because DVC would delete it.
 
     An experiment of DVC's queue runs in a folder that nobody finds again once it was killed, so its state is kept in
     the project that it was queued in, which DVC_ROOT names, under its own name.
@@ -42,12 +42,12 @@ def trial(dataset: str) -> Path:
 
 
 def shards(dataset: str) -> Path:
-    """Parts of the raw store that several processes parsed, until one makes the whole of them."""
+    """Parts of the raw store that several jobs parsed, until one job joins them."""
     return unfinished() / "ingest" / dataset
 
 
 def differences(dataset: str) -> Path:
-    """How the recordings found differ from the complete data set, when they do; no artefact, only for reading."""
+    """How the recordings found differ from the complete data set, if they do; for people to read, not an artefact."""
     return Path("data", dataset, "differences.txt")
 
 
@@ -57,12 +57,12 @@ def clips(dataset: str) -> Path:
 
 
 def split(benchmark: str) -> Path:
-    """Which clips of which version of the clean store a benchmark trains and tests on."""
+    """A benchmark's split: its training and test clips, for one version of the clean store."""
     return Path("data", "benchmarks", benchmark, "split")
 
 
 def inputs(benchmark: str) -> Path:
-    """What pretraining on a benchmark reads, by hash: the one file of it that dvc.yaml's matrix can name."""
+    """The hashes of what pretraining on a benchmark reads, in one file that dvc.yaml's matrix can name."""
     return Path("data", "benchmarks", benchmark, "inputs.json")
 
 
@@ -72,17 +72,17 @@ def hierarchy(dataset: str) -> Path:
 
 
 def dataset_results(dataset: str) -> Path:
-    """Small files that say something of a data set."""
+    """Small files with facts about a data set."""
     return RESULTS / "datasets" / dataset
 
 
 def baseline_results(benchmark: str) -> Path:
-    """Small files that say what a benchmark's baseline is."""
+    """Small files with the result of a benchmark's baseline."""
     return RESULTS / "benchmarks" / benchmark / "baseline"
 
 
 def sweep(name: str) -> Path:
-    """What a sweep consists of, its table and its chart."""
+    """A sweep's definition, table and chart."""
     return Path("sweeps", name)
 
 
@@ -99,7 +99,7 @@ class Run:
 
     @property
     def names(self) -> dict[str, str]:
-        """What tells it from any other, as options of its stage."""
+        """The options of its stage that tell it from other runs."""
         return {"benchmark": self.benchmark, "variant": self.variant, "seed": str(self.seed)}
 
     @property
@@ -109,7 +109,7 @@ class Run:
 
     @property
     def resume_state(self) -> Path:
-        """Where an unfinished pretraining keeps what it needs to resume."""
+        """Where an unfinished pretraining keeps its state."""
         return unfinished() / "pretrain" / self._folder
 
     @property
@@ -118,11 +118,11 @@ class Run:
         return unfinished() / "live" / self._folder
 
     def results(self, part: str) -> Path:
-        """Small files that say something of the run: part is pretrain or a protocol."""
+        """Small files with results of the run. part: `pretrain` or a protocol."""
         return RESULTS / "benchmarks" / self._folder / part
 
     def transfer_results(self, target: str) -> Path:
-        """The same of the run's encoder on another benchmark."""
+        """The same for the run's encoder on another benchmark."""
         return RESULTS / "transfer" / self.benchmark / target / self.variant / f"seed-{self.seed}"
 
     @property

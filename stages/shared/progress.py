@@ -1,4 +1,4 @@
-"""What a person sees while a program works: live progress on a terminal, plain lines in a log; tables at its end."""
+"""Output while a program works: live progress on a terminal, plain lines in a log; tables at the end."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ SLOW = 0.1
 """Rates under so many per second are shown per minute."""
 
 WIDE_TERMINAL, WIDE_BAR, NARROW_BAR = 100, 40, 12
-"""Characters: a terminal of this width has room for the wide bar."""
+"""Characters; from this width on, a terminal has room for the wide bar."""
 
 WIDTH_OF_TABLES = 160
 """Where they are not shown on a terminal, in characters."""
@@ -29,7 +29,7 @@ console = Console(stderr=True)
 
 
 def table_console() -> Console:
-    """Standard output, for tables that are what was asked for."""
+    """Standard output, for tables that the user asked for."""
     output = Console()
     return output if output.is_terminal else Console(width=WIDTH_OF_TABLES)
 
@@ -68,7 +68,7 @@ def _text(template: str) -> TextColumn:
 class Work:
     """Progress of counted work, with rate and time left: a live bar on a terminal, a line now and then elsewhere.
 
-    The rate is that of the last half minute. total: may be set later, when it is known.
+    The rate is over the last half minute. total: may be set later, once it is known.
     """
 
     def __init__(self, title: str, total: int | None, unit: str) -> None:

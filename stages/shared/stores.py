@@ -1,4 +1,4 @@
-"""Opens what the data stages wrote. What an earlier version wrote without checksums is read, and said to have none."""
+"""Opens what the data stages wrote. Files that an earlier version wrote without checksums are read, with a warning."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ WRITERS = {"recordings": "ingest", "clips": "normalize"}
 
 
 def open_store(path: Path) -> SkeletonStore:
-    """The store at that path; UserError naming what is missing or damaged."""
+    """The store at a path; UserError naming what is missing or damaged."""
     store = SkeletonStore.open(path)
     if not store.has_checksums:
         say_unchecked(path, WRITERS.get(str(store.facts.get("kind")), ""), str(store.facts.get("dataset")))
@@ -45,7 +45,7 @@ def open_benchmark(name: str) -> tuple[DataSet, SkeletonStore, pl.DataFrame]:
 
 
 def list_labels(dataset: DataSet, store: SkeletonStore) -> list[int]:
-    """The data set's label of each class: all that there are if its authors state the number, else those that occur."""
+    """The data set's label of each class: all of them if the authors state their number, otherwise those that occur."""
     return list(range(dataset.classes or 0)) or sorted(store.manifest["label"].drop_nulls().unique().to_list())
 
 
@@ -59,7 +59,7 @@ def expect_version(store: SkeletonStore, version: str | None, source: Path) -> N
 
 
 def expect_skeleton(store: SkeletonStore, topology: Topology) -> None:
-    """UserError unless the store holds clips of the skeleton that the code has under the topology's name."""
+    """UserError unless the store's clips have the skeleton that the code has under the topology's name."""
     if store.facts.get("skeleton") != topology.describe():
         raise UserError(f"{store.path}: holds another skeleton than {topology.name} is now; run dvc repro")
 
@@ -82,7 +82,7 @@ def open_hierarchies(folder: Path, dataset: str, *, whole: bool = False) -> tupl
 
 
 def say_unchecked(path: Path, stage: str, dataset: str) -> None:
-    """Say that damage to a folder would not be noticed, and what to do about it."""
+    """Warn that damage to a folder would not be noticed, and say what to do."""
     say(
         f"{path}: written by an earlier version, without checksums, so that damage to it goes unnoticed; "
         f"python -m stages.{stage} --dataset {dataset} writes it anew, with them"

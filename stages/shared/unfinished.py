@@ -1,7 +1,7 @@
-"""Unfinished pretrainings of commit aaa4aa5: one of the commit's code and of today's parameters is resumed from there.
+"""Unfinished pretrainings of commit aaa4aa5; one with the commit's code and today's parameters can be resumed.
 
-Its state says of which work it is by a hash over settings, seed, data, code, PyTorch and device. That hash is computed
-again from what the commit's code was: if it is the same, the state gets the hash that today's code asks for.
+A state identifies its work by a hash over settings, seed, data, code, PyTorch and device. That hash is computed again
+for the commit's code. If it is the same, the state gets the hash that today's code expects.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ COSTS = "costs.json"
 
 @dataclass(frozen=True)
 class Work:
-    """All that says which work an unfinished pretraining is. clips: names of those that it trains on."""
+    """What identifies an unfinished pretraining. clips: names of the training clips."""
 
     run: Run
     settings: TrainSettings
@@ -46,11 +46,11 @@ class Work:
         return cls(run, params.get(parameters.TRAIN), facts["data_version"], clips)
 
     def fingerprint(self, device: str) -> str:
-        """By which today's code knows it; what pretraining reads must have been converted."""
+        """The hash by which today's code knows it. The inputs of pretraining must have been converted."""
         return state_fingerprint(self.run, self.settings, self.version, self.clips, device)
 
     def former_fingerprint(self, device: str) -> str:
-        """By which the commit's code knew it."""
+        """The hash by which the commit's code knew it."""
         facts = {
             "settings": former_training(asdict(self.settings)),
             "seed": self.run.seed,
@@ -88,7 +88,7 @@ class Unfinished:
 
 
 def find_unfinished() -> Iterator[Unfinished]:
-    """The states of the commit that can be resumed, those of today's code left out.
+    """The commit's states that can be resumed, without those of today's code.
 
     UserError, one line that says what to do, for a state of neither: after the conversion the old code could not
     finish it.

@@ -1,11 +1,11 @@
-"""params.yaml: what its sections hold, what is wrong with it, and how a stage gets the part it declares.
+"""params.yaml: what its sections hold, what is wrong in it, and how a stage gets the part that it declares.
 
 A stage names the `Declared` objects that it uses; its PARAMS are their keys, which dvc.yaml must name too:
 
     PARAMS = keys(CLEANING)
     settings = load(CLEANING, dataset=name).get(CLEANING)
 
-Which section lies over which is said in pipeline/layers.py, where lineage and sweeps read it as well.
+Which section overrides which is in pipeline/layers.py; lineage and sweeps read it too.
 """
 
 from stages.shared.parameters.checks import check_file

@@ -1,4 +1,4 @@
-"""params.yaml as a whole: the first unknown key, wrong type, or combination that cannot be, with file and line."""
+"""Checks params.yaml as a whole: the first unknown key, wrong type or impossible combination, with file and line."""
 
 import re
 from collections.abc import Mapping
@@ -28,21 +28,21 @@ from stages.shared.parameters.validation import Source
 
 TOP_LEVEL = ("active", "datasets", "cleaning", "hierarchy", "train", "variants", "evaluate", "recipes", "benchmarks")
 RESERVED = ("baseline",)
-"""Names that a variant must not have, as they stand beside the variants under results/."""
+"""Names that a variant must not have, because results/ uses them beside the variants."""
 DATASET_KEYS = ("source", "ingest", "cleaning", "tree_split")
 BENCHMARK_KEYS = ("train", "evaluate")
 
 
 def check_file(path: Path) -> None:
-    """UserError for the first thing that is wrong with the file; a section that is absent is none.
+    """UserError for the first thing wrong in the file; a missing section is not an error here.
 
-    The stage that needs it says so.
+    The stage that needs it reports it.
     """
     check(Source.read(path))
 
 
 def check(source: Source) -> None:
-    """The same, of a file that was read."""
+    """The same for a file that was read already."""
     check_names(source)
     _only(source, "", TOP_LEVEL)
     kinds: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The sections of params.yaml that stages read: each key is written here, once, and in dvc.yaml."""
+"""The sections of params.yaml that stages read: each key is written once here, and in dvc.yaml."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -35,11 +35,11 @@ class Declared(Generic[T]):
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """All that a result depends on that was made by it."""
+        """Every key that a result made with this section depends on."""
         return (self.key, *self.also)
 
     def type_for(self, names: Mapping[str, str]) -> type[T]:
-        """What the section is read as."""
+        """The type of the section."""
         kind = self.kind if self.kind_of is None else self.kind_of(names)
         assert kind is not None
         return kind
@@ -86,7 +86,7 @@ class Params:
                 raise UserError(f"{source.path}: {key}: missing; add it (the published params.yaml has every key)")
 
     def get(self, declared: Declared[T]) -> T:
-        """The section with all that lies over it."""
+        """The section with all overrides."""
         key = declared.key.format(**self.names)
         names = {name: self.names.get(name) for name in ("dataset", "benchmark", "variant")}
         found = layers(self.source.tree, key, **names)
@@ -97,7 +97,7 @@ class Params:
 
 
 def expect_known(source: Source, names: Mapping[str, str]) -> None:
-    """UserError listing the known ones if a benchmark or a variant has a name that nothing has."""
+    """UserError listing the known names if a benchmark or variant does not exist."""
     if "benchmark" in names:
         find_benchmark(names["benchmark"])
     known = source.mapping("variants")
@@ -106,7 +106,7 @@ def expect_known(source: Source, names: Mapping[str, str]) -> None:
 
 
 def load(*declared: Declared[Any], path: Path = PARAMS_FILE, **names: str) -> Params:
-    """What a stage declared of params.yaml, once all that is in the file has been checked."""
+    """The part of params.yaml that a stage declared, after a check of the whole file."""
     source = Source.read(path)
     check(source)
     return Params(source, declared, names)

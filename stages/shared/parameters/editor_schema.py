@@ -1,4 +1,4 @@
-"""The JSON schema of params.yaml, for editors: names, types and choices, from the types that check the file."""
+"""The JSON schema of params.yaml for editors: names, types and choices, made from the types that check the file."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A section of params.yaml as a typed object; what is wrong with it is said in one line: file, line, key, reason."""
+"""Turns a section of params.yaml into a typed object; errors are one line: file, line, key, reason."""
 
 import json
 import re
@@ -26,7 +26,7 @@ class Source:
 
     @classmethod
     def read(cls, path: Path) -> "Source":
-        """UserError if it is damaged or not there."""
+        """UserError if it is damaged or missing."""
         return cls(path, read_shared(path))
 
     def fail(self, key: str, reason: str) -> NoReturn:
@@ -67,7 +67,7 @@ class Source:
 
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
-    """Made once per type, which takes longer than to check a value by it."""
+    """Made once per type, because making it takes longer than checking a value."""
     return TypeAdapter(kind)
 
 
