@@ -1,10 +1,10 @@
-"""Which section of params.yaml lies over which: the rule that stages read values by, and sweeps and lineage explain.
+"""Says which section of params.yaml overrides which; stages read values by this rule, sweeps and lineage explain it.
 
     train                            benchmarks.B.train, variants.V
     evaluate.P                       benchmarks.B.evaluate.P
     cleaning                         datasets.D.cleaning
 
-The last has the last word. A section that is `like` another takes what that one says first:
+The last one wins. A section that is `like` another starts from the values of that one:
 
     benchmarks.B.train     like: R   recipes.train.R, before it
     benchmarks.B.evaluate  like: R   recipes.evaluate.R.P, before benchmarks.B.evaluate.P

@@ -1,4 +1,4 @@
-"""Work on several things at a time in processes of their own, in order, with few of them in memory.
+"""Maps a function over items in several processes, in order, with few items in memory.
 
 Processes gain where the work is done inside the interpreter, where threads would wait for each other.
 """

@@ -1,4 +1,4 @@
-"""The audit of a data set's version: what it holds, where it comes from, and what is wrong with it.
+"""Audits a data version: what it holds, where it comes from, and what is wrong with it.
 
 One pass over the store, a batch of clips at a time; the checks are functions of what that pass measures.
 """

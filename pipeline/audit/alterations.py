@@ -1,4 +1,4 @@
-"""What became of each recording on its way to a clip: left out, cut, merged, with the reason and the rule behind it."""
+"""Lists what was done to recordings on the way to clips: left out, cut, merged, with the reason and the rule."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def _iterate_notes(manifest: pl.DataFrame) -> Iterator[tuple[str, Note]]:
 
 
 def count_alterations(alterations: pl.DataFrame) -> list[dict[str, Any]]:
-    """Clips and rows of each action and rule, the commonest first."""
+    """Clips and rows of each action and rule, the most frequent first."""
     groups = alterations.group_by("action", "rule").agg(
         pl.col("name").n_unique().alias("clips"), pl.len().alias("times")
     )
@@ -35,15 +35,17 @@ def count_alterations(alterations: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def count_notes(manifest: pl.DataFrame) -> list[dict[str, Any]]:
-    """How many notes there are of each kind, the commonest first; a reader's own words make kinds of their own."""
+    """How many notes there are of each kind, the most frequent first; notes in a reader's own words are separate
+    kinds."""
     counts = Counter(note.pattern for _, note in _iterate_notes(manifest))
     return [{"note": note, "clips": count} for note, count in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
 
 
 def count_missing_joints(manifest: pl.DataFrame) -> list[dict[str, Any]]:
-    """Of each joint that was not seen somewhere: in how many body-frames, what share, how many were filled, and clips.
+    """For each joint that was ever unseen: in how many body-frames, their share, how many were filled, in how many
+    clips.
 
-    The commonest first. The share is of the body-frames of all clips, absent ones among them.
+    The most frequent first. The share is of the body-frames of all clips, including absent bodies.
     """
     of = int((manifest["bodies"].cast(pl.Int64) * manifest["frames"]).sum())
     filled, left = Counter[str](), Counter[str]()

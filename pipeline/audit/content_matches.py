@@ -1,8 +1,8 @@
-"""Which clips of one store are those of another, whatever they are called there: a prepared file beside the raw set.
+"""Matches the clips of one store with those of another by content, not by name: a prepared file with the raw set.
 
-Clips are matched by what they hold. Equal are those whose every value is; changed are others whose nearest clip is
-within a tolerance, by the distance of nearly identical clips (sketches.py: the first bodies, each frame centred, in
-metres, root mean square); unmatched are the rest.
+Clips are *equal* if every value is. A clip is *changed* if its nearest clip is within a tolerance, by the distance of
+nearly identical clips (sketches.py: the first bodies, each frame centred, in metres, root mean square). All others are
+*unmatched*.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Matches:
 
 
 def match_clips(store: SkeletonStore, other: SkeletonStore, topology: Topology, tolerance: float) -> Matches:
-    """Every clip of a store beside the nearest of another. UserError if they are not of this one skeleton."""
+    """Match every clip of a store with the nearest of another. UserError unless both have this skeleton."""
     if not tolerance > 0:
         raise UserError(f"--tolerance: {tolerance} must be positive, in metres")
     for one in (store, other):
@@ -95,7 +95,7 @@ def match_clips(store: SkeletonStore, other: SkeletonStore, topology: Topology, 
 def _find_near(
     store: SkeletonStore, other: SkeletonStore, names: set[str], topology: Topology, tolerance: float
 ) -> dict[str, tuple[str, float]]:
-    """Of each of these clips the nearest of the other store and how far away, if that is within the tolerance."""
+    """For each of these clips, the nearest of the other store and its distance, if within the tolerance."""
     if not names:
         return {}
     from scipy.spatial import cKDTree

@@ -1,7 +1,8 @@
-"""Whether the numbers of the recordings mean what their reader says: which axis points up, which side is left, whether
-they are places in a picture, and which of them only say that a joint was not seen. Each finding names the setting.
+"""Checks that the recordings follow the conventions that their reader states: which axis points up, which side is left,
+whether coordinates are positions in an image, and which values only mean that a joint was not seen. Each finding names
+the setting.
 
-Joints are known by the names of their landmarks; a skeleton of other names says nothing here.
+Joints are recognised by their landmark names; a skeleton with other names cannot be checked for up and left.
 Legend: M bodies, T frames, V joints, C coordinates, N rows of bodies that are there, P points.
 """
 
@@ -30,14 +31,14 @@ ALONG = 0.5
 """Bodies are along an axis if the mean of their directions, of length 1, is so long that way: half a right angle."""
 
 LEAST_OF_SUBJECT = 3
-"""Of so many recordings of a person at the least, which side is left can be told; of one it may be chance."""
+"""Least recordings of a person from which the left side can be told; a single one may mislead by chance."""
 
 LEAST_SIDED = 0.5
 """What speaks for left being left, less what speaks against it, as a share of both; nearer to 0 it says nothing. The
 median is 1.0 in UTD-MHAD, UI-PRMD and MSR Action3D, whose recordings are all above 0, but for four of the last."""
 
 PICTURE = (-0.25, 1.25)
-"""Shares of a picture, with what trackers place beyond its borders."""
+"""Range of coordinates as fractions of an image, including what trackers place beyond its borders."""
 
 WHOLE_PICTURE = 1.0
 """What bodies span less of in shares of a picture; people in metres span more."""
@@ -66,9 +67,9 @@ class Seen:
 
 
 def find_broken_conventions(recordings: SkeletonStore | None, dataset: DataSet) -> list[Finding]:
-    """What is found in the recordings that the clips were made from; nothing where they are not there.
+    """Findings in the recordings that the clips were made from; none if these are missing.
 
-    NTU's format says all of it itself, and is not looked at.
+    NTU's format defines all of this itself and is skipped.
     """
     if recordings is None or dataset.in_ntu_format:
         return []
@@ -209,7 +210,7 @@ def _are_one_number(points_PC: NDArray[np.float64], all_PC: NDArray[np.float64])
 
 
 def _find_fallen(seen: Seen, up: str | None) -> list[Finding]:
-    """People who are not upright: all of them, by another axis; or some, who are on their heads."""
+    """Finds people who are not upright: all of them, along another axis; or some, who are upside down."""
     if not seen.upwards:
         return []
     mean_C = np.mean(list(seen.upwards.values()), axis=0)
@@ -237,7 +238,7 @@ def _in_the_file(way: str, up: str | None) -> str:
 
 
 def _find_mirrored(seen: Seen, *, mirrored: bool, flat: bool) -> list[Finding]:
-    """People whose left is on the right, by several recordings of each; in a picture nothing says so."""
+    """Finds people whose left and right are swapped, by several recordings of each; not in two dimensions."""
     by_subject: dict[int | None, list[str]] = defaultdict(list)
     for name in seen.sided:
         by_subject[seen.subjects[name]].append(name)
@@ -253,7 +254,7 @@ def _find_mirrored(seen: Seen, *, mirrored: bool, flat: bool) -> list[Finding]:
 
 
 def _find_pictures(seen: Seen, up: str) -> list[Finding]:
-    """Coordinates that are shares of a picture: x and y between 0 and 1, and nobody spans more."""
+    """Finds coordinates that are fractions of an image: x and y between 0 and 1, and no body spans more."""
     if not seen.sizes or np.median(list(seen.sizes.values())) >= WHOLE_PICTURE:
         return []
     least_C, most_C = np.min(list(seen.least.values()), axis=0), np.max(list(seen.most.values()), axis=0)
@@ -278,7 +279,7 @@ def _in_the_store(axis: str, up: str) -> str:
 
 
 def _find_points(seen: Seen, up: str, metres: float, *, mirrored: bool, flat: bool) -> list[Finding]:
-    """One point again and again: what trackers write for a joint that they did not see."""
+    """Finds a point that occurs again and again: what trackers write for a joint that they did not see."""
     if not seen.points:
         return []
     names = tuple(sorted(seen.points, key=lambda name: (-seen.points[name][1], name)))

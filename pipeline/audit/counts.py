@@ -1,4 +1,4 @@
-"""How many clips a version holds of what, beside what its authors state, and how evenly."""
+"""Counts the clips of a version by split, class and subject, and compares the counts with the published ones."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def _count_split(clips: pl.DataFrame, rule: str, dataset: DataSet) -> dict[str, 
 
 
 def count_classes(clips: pl.DataFrame, dataset: DataSet) -> list[dict[str, Any]]:
-    """Each class's clips, in all and in the parts of the first rule; and of the others under `parts`."""
+    """The clips of each class: in total, in the parts of the first rule, and for the other rules under `parts`."""
     sides = [
         ((pl.col(rule) == part).sum().alias(f"{rule} {part}")) for rule in dataset.splits for part in ("train", "test")
     ]

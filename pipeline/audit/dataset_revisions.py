@@ -1,4 +1,4 @@
-"""A data set as a revision of the project has it, and what two revisions made it of."""
+"""Reads a data set at a revision of the project, and finds what two revisions made it from."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

@@ -1,7 +1,7 @@
 """What an audit finds: a kind, how serious it is, the clips it concerns, and a sentence.
 
-Severities: `error`, the version does not hold what it says or a result measured on it is not worth much; `warning`,
-something a reader of such a result should know; `note`, how the data are.
+Severities. `error`: the version does not hold what it states, or a result measured on it cannot be trusted. `warning`:
+a reader of such a result should know this. `note`: a property of the data.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
-"""Whether a store is still what was written: every file, every row of its manifest, every clip, recomputed.
+"""Verifies that a store is unchanged: recomputes the hash of every file, manifest row and clip.
 
-Nothing is trusted: a damaged part ends in a fault that names it, never in an exception, and what can still be checked
-is. Files and batches of clips are read on as many threads as there are cores, the rows of the manifest meanwhile.
+Nothing is trusted. A damaged part becomes a fault that names it, never an exception, and the rest is still checked.
+Files and batches of clips are read on as many threads as there are cores, the rows of the manifest meanwhile.
 """
 
 import os
@@ -68,8 +68,8 @@ class Verification:
 
 
 def verify(path: Path, workers: int | None = None) -> Verification:
-    """Recompute everything that a store says of itself. UserError only if there is no store at all, or one of an
-    earlier format."""
+    """Recompute everything that a store states about itself. UserError only if there is no store, or one of an earlier
+    format."""
     path = Path(path)
     if not path.is_dir():
         raise UserError(f"{path}: no such store")

@@ -1,4 +1,4 @@
-"""Duplicates, and what is on both sides of a split.
+"""Finds duplicates, and clips, people or recordings that are in both parts of a split.
 
 A *performance* is one person's one execution, maybe seen by several cameras; a *recording* is one raw file, from which
 several clips may have been cut. A split by cameras or setups has the same people on both sides, and one by cameras the

@@ -1,4 +1,4 @@
-"""The audit for a person at a terminal."""
+"""The audit as tables for a terminal."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Where the clips come from: archives with their checksums, the raw store, and whether each clip can be traced."""
+"""Traces the clips to their origin: archives with their checksums, the raw store, and whether each clip can be traced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ IDENTITY = (
     "label", "subject", "camera", "setup", "replication", "execution", "xsub_part", "xview_part", "fps", "topology",
     "source", "source_sha256",
 )  # fmt: skip
-"""What cleaning takes over from a recording as it is."""
+"""Columns that cleaning copies unchanged from a recording."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Is a version the registered one of its data set, that results were measured on; if not, which clips differ.
+"""Compares a version with the registered one of its data set, which results were measured on: which clips differ.
 
 The registry is a text under version control. A line `DATA-SET VERSION CLIPS` names a version, made with the settings
 that params.yaml ships; below it, indented, each clip may stand with the digest of what the version says of it.

@@ -1,4 +1,4 @@
-"""Clips that are nearly the same, without comparing all pairs.
+"""Finds clips that are nearly the same, without comparing all pairs.
 
 A clip's *sketch* is a random projection of its first body's joints, each frame centred on the centring joint and the
 frames resampled linearly to eight: moving the origin or changing the frame rate does not change it, and two clips whose

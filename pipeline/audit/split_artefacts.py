@@ -1,4 +1,4 @@
-"""Whether a split on disk is the one that its rule makes of the store's manifest."""
+"""Checks that a split on disk is the one that its rule gives for the store's manifest."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Clips that lie beside each other in a store, taken together, so that a store larger than memory is read once.
+"""Reads a store in batches of adjacent clips, so that a store larger than memory is read once.
 
 Legend: R rows (one body in one frame), V joints, C coordinates.
 """

@@ -1,4 +1,4 @@
-"""Whether the joints of a clip can be those of a body: measurements, one row per clip, and what is out of the ordinary.
+"""Checks that a clip's joints can be those of a body: measurements, one row per clip, and what is abnormal.
 
 Everything is computed on many clips at once, row below row. Absent bodies are all zero, and a pair of frames in one of
 which the body is absent says nothing of its movement.

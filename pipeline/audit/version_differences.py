@@ -1,4 +1,4 @@
-"""What differs between two versions of a data set, from their manifests alone; and by how much, from their stores."""
+"""Finds what differs between two data versions, from their manifests; and by how much, from their stores."""
 
 from dataclasses import dataclass, field
 from typing import Any

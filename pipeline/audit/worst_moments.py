@@ -1,4 +1,4 @@
-"""Where in a clip its worst moment is, and the poses around it, for drawing.
+"""Finds the worst moment of a clip and the poses around it, for drawing.
 
 Legend: T frames, V joints, C coordinates (metres).
 """

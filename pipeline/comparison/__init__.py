@@ -1,1 +1,1 @@
-"""Results of revisions, experiments and runs beside each other: what differs, and whether it counts."""
+"""Compares results of revisions, experiments and runs: what differs, and whether it is significant."""

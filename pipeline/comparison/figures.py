@@ -1,4 +1,4 @@
-"""What results say, side by side: figures with paired intervals, classes, costs. N test clips."""
+"""Compares results: figures with paired intervals, classes, costs. N test clips."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Evaluated:
 
 
 def describe_outcomes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> dict[str, Any]:
-    """What the results say and what they cost. UserError if accuracies were measured on different test clips."""
+    """The results' figures and costs, compared. UserError if accuracies were measured on different test clips."""
     expect_same_clips(sets, matches)
     return {
         "figures": compare_figures(sets, matches),
@@ -196,7 +196,7 @@ def compare_classes(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list
 
 
 def compare_costs(sets: Sequence[ResultSet], matches: Sequence[Match]) -> list[dict[str, Any]]:
-    """What each result cost, where that was written down, and on what machine and device."""
+    """What each result cost, where recorded, and on which machine and device."""
     rows = []
     for match in matches:
         details = [results.details(key) for results, key in zip(sets, match.keys, strict=True)]

@@ -1,4 +1,4 @@
-"""What may be compared and how it is called: REVISION[:RUN], RUN = [BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]."""
+"""Names of results to compare: REVISION[:RUN], RUN = [BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]."""
 
 import re
 from dataclasses import astuple, dataclass, fields, replace
@@ -67,7 +67,7 @@ class ResultKey:
 
 
 def key_of_name(name: str) -> ResultKey:
-    """The result that is called so; the inverse of str. ValueError for another text."""
+    """The result of that name; the inverse of str. ValueError for any other text."""
     match name.split("/"):
         case [benchmark, word] if word == BASELINE:
             return ResultKey(benchmark, BASELINE, None, BASELINE)
@@ -90,7 +90,7 @@ def key_of_metrics(metrics: Path) -> ResultKey | None:
 
 @dataclass(frozen=True)
 class ResultSelection:
-    """Of the results of a revision, those that have what is not None here."""
+    """A selection among a revision's results: those that agree with every field that is not None."""
 
     benchmark: str | None = None
     variant: str | None = None
@@ -113,7 +113,7 @@ class ResultSelection:
 
 
 def parse_selection(text: str) -> tuple[str | None, ResultSelection]:
-    """The revision (None: the workspace) and the results of it that are meant; UserError if that cannot be read."""
+    """The revision (None: the workspace) and the selected results; UserError if the text has another form."""
     revision, colon, run = text.partition(":")
     match = RUN.fullmatch(run) if colon else None
     if not revision or (colon and match is None):

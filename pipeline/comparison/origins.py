@@ -1,4 +1,4 @@
-"""What results were made of, side by side: the data, code and parameters that differ."""
+"""Compares what results were made from: the data, code and parameters that differ."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ NONE = "none"
 def describe_origins(
     sets: Sequence[ResultSet], matches: Sequence[Match], paths_of: Callable[[DataSet], DataSetPaths]
 ) -> dict[str, Any]:
-    """What is compared, and what it was made of: data, code, parameters."""
+    """What is compared, and what it was made from: data, code, parameters."""
     code, unknown = compare_code(sets, matches)
     return {
         "compared": [{"name": one.name, "revision": one.rev or WORKSPACE, "commit": one.commit} for one in sets],
@@ -41,7 +41,7 @@ def describe_origins(
 
 
 def stages_behind(results: ResultSet, key: ResultKey) -> Iterator[tuple[str, LockedStage | None]]:
-    """Every stage that a result came about by, with what was recorded of it."""
+    """Every stage behind a result, with its record."""
     dataset = results.details(key)["dataset"]
     for kind in OF_DATASET:
         yield kind, results.lock.get(f"{kind}@{dataset}")

@@ -1,4 +1,4 @@
-"""Sets of results to compare: of a revision, all or some, with what dvc.lock says they were made of."""
+"""Sets of results to compare: all or some of a revision, with what dvc.lock says they were made from."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -94,7 +94,8 @@ class ResultSet:
 
 @contextmanager
 def open_result_sets(names: Sequence[str]) -> Iterator[list[ResultSet]]:
-    """Sets of results, readable while the block lasts. UserError for what is no revision, or has no such results."""
+    """Sets of results, readable while the block lasts. UserError for an unknown revision, or one without such
+    results."""
     with ExitStack() as stack:
         sets = []
         for name in names:
@@ -129,7 +130,8 @@ class Match:
 
 
 def match_results(sets: Sequence[ResultSet]) -> list[Match]:
-    """The results that all sets have: of one benchmark, variant, seed and protocol, but for what every set names.
+    """The results that all sets have, matched by benchmark, variant, seed and protocol, except for parts that every set
+    names.
 
     UserError if there is none.
     """

@@ -1,4 +1,4 @@
-"""Data sets: what each one is, its recordings' names and its split rules; one file per data set."""
+"""The data sets, one file each: what each one is, its recordings' names and its split rules."""
 
 from pipeline.datasets.definition import Archive, DataSet
 from pipeline.datasets.splits import SplitRule

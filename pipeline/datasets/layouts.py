@@ -1,4 +1,4 @@
-"""Which recordings a complete data set has, as far as the rules of its names tell.
+"""Tells which recordings a complete data set has, as far as its naming rules allow.
 
 Recordings come in groups that were made together: a group that is there must be there as a whole. Which groups there
 are is not always known, but how many is.

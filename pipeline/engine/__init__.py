@@ -1,4 +1,4 @@
-"""What lets Snakemake run the graph of dvc.yaml, and hand over to DVC and back at any moment.
+"""Lets Snakemake run the graph of dvc.yaml, and hand over to DVC and back at any moment.
 
     running.py       run one stage and record it; what Snakemake's jobs call
     processes.py     a stage shared by several processes: torchrun, on several nodes under srun
@@ -9,7 +9,7 @@
 
 The plan of the graph, hashes as DVC counts them and the records of runs are in pipeline.graph.
 
-A stage is up to date if a record of it, Snakemake's or DVC's, says what is true now of its command, parameters, inputs
-and outputs. Snakemake itself is shown one small file per stage, .state/engine/done/STAGE, and never an artefact: so it
-can neither delete an output that DVC would keep (`persist: true`), nor leave time stamps in folders that DVC hashes.
+A stage is up to date if a record, Snakemake's or DVC's, matches its current command, parameters, inputs and outputs.
+Snakemake itself sees only one small file per stage, .state/engine/done/STAGE, and never an artefact. So it can neither
+delete an output that DVC would keep (`persist: true`) nor leave time stamps in folders that DVC hashes.
 """

@@ -1,7 +1,7 @@
-"""After Snakemake ran: what it made goes into DVC's records, as `dvc commit -f` would put it there, but never blindly.
+"""After a Snakemake run, enters what it made into DVC's records, as `dvc commit -f` would, but with checks.
 
-A stage is handed over only if its job recorded what it saw and wrote, and all of that is so now: command, parameters,
-inputs, outputs. What was edited by hand, or made from something else, is refused and named.
+A stage is handed over only if its job's record still matches: command, parameters, inputs, outputs. A stage whose
+output was edited by hand, or made from something else, is refused and named.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Before Snakemake plans: which stages are up to date, decided by content and not by the clock."""
+"""Before Snakemake plans, decides which stages are up to date, by content and not by the clock."""
 
 import os
 import sys
@@ -25,8 +25,8 @@ HANDED_OVER = plans.FOLDER / "handed-over"
 def mend() -> Plan:
     """The plan, with Snakemake's marks as its stages are: one for each that is up to date, none for the others.
 
-    A stage is up to date by its own record, or by what dvc.lock says of it, whichever is true now: after `dvc repro` or
-    `dvc pull` Snakemake has nothing to do.
+    A stage is up to date if its own record or its entry in dvc.lock matches now. So after `dvc repro` or `dvc pull`,
+    Snakemake has nothing to do.
     """
     tell_dvc_of_git()
     mend_dvc_files(partial(print, file=sys.stderr))
@@ -46,7 +46,7 @@ def mend() -> Plan:
 
 
 def take_over(plan: Plan, locked: dict[str, Locked], fresh: Collection[str], contents: Contents) -> dict[str, Record]:
-    """Of the stages not in `fresh` those that are up to date by dvc.lock, now with a record of their own."""
+    """The stages not in `fresh` that are up to date by dvc.lock; they get a record of their own."""
     found = {}
     for name, stage in plan.stages.items():
         if name in fresh or not (record := by_dvc(stage, locked[name])):

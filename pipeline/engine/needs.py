@@ -1,4 +1,4 @@
-"""What a stage asks of the machine it runs on."""
+"""What a stage needs from the machine that it runs on."""
 
 from dataclasses import dataclass
 

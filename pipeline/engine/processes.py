@@ -1,6 +1,6 @@
-"""A stage shared by several processes: its own command under torchrun and, on several nodes, that under srun.
+"""Starts a stage as several processes: its command under torchrun and, on several nodes, under srun too.
 
-What dvc.yaml names as the command stays the command: this is only how it is started, like the number of cores.
+The command in dvc.yaml stays the same; this only decides how it is started, like the number of cores.
 """
 
 import os
@@ -18,7 +18,7 @@ FIRST_PORT, PORTS = 20_000, 10_000
 
 @dataclass(frozen=True)
 class Launch:
-    """How many processes share a stage, all nodes together, as many on each; one per GPU where there are GPUs."""
+    """How many processes share a stage over all nodes, the same number on each; one per GPU if there are GPUs."""
 
     nodes: int = 1
     processes: int = 1

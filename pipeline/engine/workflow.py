@@ -1,4 +1,4 @@
-"""What the Snakefile asks: for every kind of stage its rule's inputs, outputs and resources, from the plan."""
+"""Answers the Snakefile's questions: the inputs, outputs and resources of each kind of stage, from the plan."""
 
 import fcntl
 import os

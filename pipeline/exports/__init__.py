@@ -1,4 +1,4 @@
-"""Layouts of other codebases, one file each: the clips of a benchmark → one file that those read (data.md §5).
+"""Formats of other codebases, one file each: writes a benchmark's clips into one file that they read (data.md §5).
 
 A layout is a module with
     SUFFIX                  how its files' names must end

@@ -1,4 +1,4 @@
-"""What DVC's files and git say of the graph: plan, lock, contents, cache, run records, revisions, commits.
+"""Reads what DVC's files and git say about the graph: plan, lock, contents, cache, run records, revisions, commits.
 
-The other packages reach git and DVC through here.
+The other packages use git and DVC only through this one.
 """

@@ -1,4 +1,4 @@
-"""Outputs of stages as they were recorded, read from DVC's cache."""
+"""Reads outputs of stages, as they were recorded, from DVC's cache."""
 
 import json
 from functools import cache

@@ -1,4 +1,4 @@
-"""Which of the project's code a program can reach, and a hash of each piece without comments and docstrings.
+"""Finds the project's code that a program can reach, and hashes each piece without comments and docstrings.
 
 The unit is a *definition*: a function, a class without its methods, a method, or an assignment at the top of a module.
 A definition reaches the ones whose names it uses. A method counts once its class is reached and its name is used on

@@ -1,4 +1,4 @@
-"""Which commits have the code that was recorded: by content, so that a commit made after a run counts as well."""
+"""Finds the commits that have the recorded code; by content, so that a commit made after a run counts too."""
 
 import hashlib
 import io

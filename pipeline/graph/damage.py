@@ -16,7 +16,7 @@ from hacm.files import read_json, replace_file
 from pipeline.graph.lock import LOCK_FILE, read_lock
 
 KEPT = Path(".state/dvc.lock")
-"""A copy of the last whole one."""
+"""A copy of the last complete dvc.lock."""
 FOLDER = Path(".dvc/tmp")
 RWLOCK = FOLDER / "rwlock"
 
@@ -26,7 +26,7 @@ MD5 = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 
 def mend_dvc_files(show: Callable[[str], None]) -> None:
-    """Put right what is only half written, and say what; UserError where that takes a person."""
+    """Repair what is only half written, and say what; UserError if a person has to do it."""
     if _is_damaged_rwlock():
         RWLOCK.unlink()
         show(f"{RWLOCK}: left half written by a DVC that was killed; removed, DVC makes it anew")

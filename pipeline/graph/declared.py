@@ -1,4 +1,4 @@
-"""What dvc.yaml declares of one stage, read from its templates: for stages run by hand too, active or not.
+"""Reads what dvc.yaml declares for one stage from its templates; also for stages run by hand, active or not.
 
 DVC's own resolver knows only what `active` in params.yaml covers, and takes a second to start.
 """

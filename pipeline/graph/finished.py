@@ -1,11 +1,11 @@
-"""Finished work, so that a stage of the same fingerprint takes it over instead of computing it again.
+"""Remembers finished work, so that a stage with the same fingerprint reuses it instead of computing it again.
 
-DVC deletes a stage's outputs before it runs the stage, for as little as a changed comment. What a stage wrote is
-therefore remembered in .state/finished: its fingerprint, the hash of every output, and the outputs themselves as
-further names (hard links) of the same files. Outputs are looked for in their place, there, and in DVC's cache.
+DVC deletes a stage's outputs before it runs the stage, even for a changed comment. So .state/finished keeps what a
+stage wrote: its fingerprint, the hash of every output, and hard links to the outputs. Outputs are looked for in their
+place, there, and in DVC's cache.
 
-fingerprints.json says the same of every stage's last run, without the outputs. Commit it with dvc.lock: in a clone, and
-after `dvc pull`, finished work is then known as such, too.
+fingerprints.json has the same for every stage's last run, without the outputs. Commit it with dvc.lock, so that a clone
+recognises finished work after `dvc pull`.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""dvc.lock of any revision, under present names: what each stage was run with, what it read and what it wrote."""
+"""Reads dvc.lock of any revision under today's names: what each stage was run with, read and wrote."""
 
 from dataclasses import dataclass
 from pathlib import Path

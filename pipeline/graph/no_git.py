@@ -1,4 +1,4 @@
-"""A project without git, such as a downloaded zip: DVC is told that there is none, or it would refuse to start."""
+"""For a project without git, such as a downloaded zip: tells DVC so, which would otherwise refuse to start."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The graph as DVC resolves it from dvc.yaml and params.yaml; kept in a file that jobs read without starting DVC."""
+"""The graph as DVC resolves it from dvc.yaml and params.yaml, kept in a file that jobs read without starting DVC."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""The project's files at a revision: a git revision, tag or DVC experiment, or the workspace.
+"""Reads the project's files at a revision: a git revision, tag or DVC experiment, or the workspace.
 
 Read by DVC from git, its cache or a remote, without checking anything out; dvc.lock must have been committed.
 """

@@ -19,7 +19,7 @@ BENCHMARKS = FOLDER / "benchmarks"
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not now as recorded. kind: command, parameter, paths, input or output; what: key or path.
+    """One thing that differs from the record. kind: command, parameter, paths, input or output; what: key or path.
 
     before, now: values, or MD5 sums; None: there is none. text: in words.
     """

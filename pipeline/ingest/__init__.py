@@ -1,1 +1,1 @@
-"""From raw files to recordings."""
+"""Turns raw files into recordings."""

@@ -1,4 +1,4 @@
-"""How what was found of a data set differs from what its authors describe: by the names of recordings."""
+"""Compares the recordings found with those that the data set's authors describe, by name."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

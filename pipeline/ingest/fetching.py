@@ -1,4 +1,4 @@
-"""Bring one file here, from a mirror folder or over HTTP: resumable, retried, and never trusted without its length."""
+"""Fetches one file from a mirror folder or over HTTP: resumes, retries, and checks the length."""
 
 import http.client
 import re
@@ -40,9 +40,9 @@ def fetch(
 ) -> None:
     """Bring `address` (a local path, file:// or http(s)://) to `target`, whole or not at all.
 
-    A broken transfer, or one of which nothing came for timeout_seconds, is taken up where it stopped, five times at the
-    most with growing pauses; what arrived stays in TARGET.part, so that a later call goes on from there. It is begun
-    anew where the server says that the rest is of another file. UserError names the address and the last reason.
+    A transfer that breaks, or that brings nothing for timeout_seconds, is resumed where it stopped, at most five times
+    with growing pauses. What arrived stays in TARGET.part, so that a later call resumes there. The transfer starts
+    again if the server says that the rest belongs to another file. UserError names the address and the last reason.
     """
     scheme, separator, _ = address.partition("://")
     part = target.with_name(target.name + ".part")

@@ -1,4 +1,4 @@
-"""From the raw files of a data set to its raw recordings: each main file with what belongs to it.
+"""Gathers the raw recordings of a data set from its raw files: each main file with its companions.
 
 Main files are read one at a time, because together they can be far larger than memory. Their companions are small, and
 are read before: archives hold files in any order, and data sets come in several archives.

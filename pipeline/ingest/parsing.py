@@ -1,4 +1,4 @@
-"""Raw recordings → recordings: several at a time, and nothing twice that an earlier store holds already."""
+"""Parses raw recordings, several at a time; what an earlier store holds already is not parsed again."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

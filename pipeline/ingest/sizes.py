@@ -1,4 +1,4 @@
-"""Whether the coordinates of a data set can be metres: the size of a body, by recording."""
+"""Checks that a data set's coordinates can be metres, by the size of a body in each recording."""
 
 from collections.abc import Mapping
 from statistics import median

@@ -1,4 +1,4 @@
-"""Work on several things at a time, in order, with few of them in memory."""
+"""Maps a function over items on several threads, in order, with few items in memory."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator

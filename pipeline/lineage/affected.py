@@ -1,4 +1,4 @@
-"""From a raw file, a recording, any other file, or a parameter to every stage and result that depends on it."""
+"""Finds every stage and result that depends on a raw file, a recording, any other file, or a parameter."""
 
 import os
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What an artefact says of itself, as it was recorded: from the workspace if it still lies there, else DVC's cache."""
+"""Reads what an artefact states about itself, as recorded: from the workspace if still there, else DVC's cache."""
 
 import io
 import json

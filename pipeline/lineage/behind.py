@@ -1,4 +1,4 @@
-"""From a result back to the stages, raw files, parameters, code and checkpoint behind it, each beside how it is now."""
+"""Traces a result to the stages, raw files, parameters, code and checkpoint behind it, each compared with now."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ class Trace:
 
 
 def find_target(graph: RecordedGraph, text: str) -> Target:
-    """What is meant by a stage's name or a path, with or without `:METRIC`; UserError where that is nobody's result."""
+    """The target named by a stage or a path, with or without `:METRIC`; UserError if no stage writes it."""
     name = rename_stage(text.removeprefix("dvc.yaml:"))
     if name in graph.nodes:
         return _expect_made(graph, Target(name))

@@ -1,4 +1,4 @@
-"""One clip on its way from a raw file to a prediction, and one recording on its way to clips and splits."""
+"""Follows one clip from its raw file to its prediction, and one recording to its clips and splits."""
 
 from pathlib import Path
 from typing import Any

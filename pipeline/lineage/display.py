@@ -1,4 +1,4 @@
-"""Both directions for a person at a terminal."""
+"""Shows both directions of lineage at a terminal."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Where a published figure comes from, by its record: nothing of the run itself need be here."""
+"""Shows where a published figure comes from, by its record; the run itself is not needed."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every stage as it was recorded and as it is now.
+"""The graph with every stage as it was recorded and as it is now.
 
 A stage is *stale* if anything recorded of it is another thing now (what `dvc status` lists), or if a stage before it is
 stale or was never made. A stage that dvc.yaml no longer has (of a variant that is not active, say) is in the graph as

@@ -1,1 +1,1 @@
-"""A project worked in at commit aaa4aa5 becomes one of the present code: artefacts are converted, work is kept."""
+"""Converts a project of commit aaa4aa5 to today's code: artefacts are converted, finished work is kept."""

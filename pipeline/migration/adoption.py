@@ -1,4 +1,4 @@
-"""Which stages that dvc.lock records were up to date at commit aaa4aa5 and are the same work now.
+"""Finds the recorded stages that were up to date at commit aaa4aa5 and are the same work today.
 
 Their outputs are entered as finished work under the present fingerprint, so that `dvc repro` takes them over. That the
 present code computes the same as the commit's is a claim, which tests/stages/test_migrate.py checks stage by stage.

@@ -1,4 +1,4 @@
-"""What each artefact of commit aaa4aa5 becomes: stores, what repeats their hashes, models, results, sweeps."""
+"""Converts the artefacts of commit aaa4aa5: stores, files that repeat their hashes, models, results, sweeps."""
 
 import hashlib
 import json

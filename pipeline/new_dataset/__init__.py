@@ -1,1 +1,1 @@
-"""A data set's definition from a look at its files: what they are called, what they hold, and what is guessed of it."""
+"""Makes a data set's definition from its files: from their names and contents, with guesses marked as such."""

@@ -1,4 +1,4 @@
 """Your own data sets, one file each: NAME.py in this folder defines DATASET (docs/own-data.md).
 
-A file that is put here is a data set of the project: params.yaml, every stage and every message know it.
+Every file in this folder becomes a data set of the project, for params.yaml, all stages and all messages.
 """

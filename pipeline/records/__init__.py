@@ -1,1 +1,1 @@
-"""The published results, under version control, and the tables of the docs that are made of them."""
+"""The published results, under version control, and the docs' tables made from them."""

@@ -1,4 +1,4 @@
-"""What is known of every published result: its figures, where it comes from, and what it said of every test clip.
+"""The record of every published result: its figures, its origin, and its prediction for every test clip.
 
 docs/records/BENCHMARK/records.jsonl holds a line per result, predictions.parquet a row per test clip. N test clips.
 """

@@ -1,4 +1,4 @@
-"""A reader's own results beside the published ones: the same, or different, and by what."""
+"""Compares a reader's own results with the published ones: the same, or different, and in what."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The tables of published results, made of their records.
+"""Makes the tables of published results from their records.
 
 Rows are ways (a variant, the ridge baseline, random weights), columns benchmarks and protocols.
 """

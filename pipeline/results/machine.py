@@ -1,4 +1,4 @@
-"""What a result was computed on: processor, memory, system."""
+"""Describes the machine that computed a result: processor, memory, system."""
 
 import os
 import platform

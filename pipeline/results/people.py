@@ -1,4 +1,4 @@
-"""A difference between two ways, tested on people, pooled over data sets and seeds.
+"""Tests a difference between two ways over people, pooled over data sets and seeds.
 
 Neither a person's clips nor the seeds of a recipe are independent: one who moves in an unusual way is missed clip after
 clip, in every seed. So the test flips the sign of all that a person contributes at once, in all clips and seeds. With

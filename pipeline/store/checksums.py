@@ -1,4 +1,4 @@
-"""Checksums of an array's rows, by which a reader sees that they are those that were written.
+"""Checksums of an array's rows, so that a reader notices damage.
 
 The file checksums.json lies in the array's folder. Zarr has a codec for this, but the compiled pipeline (zarrs 0.2.3)
 passes over it where part of a shard is read.

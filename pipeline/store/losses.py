@@ -1,4 +1,4 @@
-"""What of a data set's recordings is lost on their way to clips: how many recordings, what share, and why."""
+"""Finds what is lost between a data set's recordings and its clips: how many, what share, and why."""
 
 from collections.abc import Collection
 from dataclasses import dataclass

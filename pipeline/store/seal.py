@@ -1,4 +1,4 @@
-"""The file that says what a folder holds: the SHA-256 of every other file in it, and of what it says itself."""
+"""files.json: the SHA-256 of every other file in a folder, and a seal over its own content."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A benchmark's split on disk: split.parquet, and split.json, which says what it was made of and what its hash is."""
+"""A benchmark's split on disk: split.parquet, and split.json with its origin and its hash."""
 
 import hashlib
 from pathlib import Path

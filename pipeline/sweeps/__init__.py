@@ -1,1 +1,1 @@
-"""Sweeps: the same graph under many settings, and what came of each."""
+"""Sweeps: the same graph with many settings, and their results."""

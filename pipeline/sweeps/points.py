@@ -1,4 +1,4 @@
-"""The points of a sweep: settings put over params.yaml, each under a name that follows from them."""
+"""The points of a sweep: settings that override params.yaml, each with a name made from them."""
 
 import itertools
 import json

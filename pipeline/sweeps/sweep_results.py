@@ -1,4 +1,4 @@
-"""What came of a sweep: facts, one table, one chart."""
+"""The results of a sweep: facts, one table, one chart."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -8,7 +8,7 @@ from pipeline.store.losses import JOINTS, UNASKED, Loss
 
 
 def tell_losses(dataset: str, losses: Sequence[Loss], strict: bool, asked: Collection[Kind] = ()) -> list[str]:
-    """Print a line per loss; under `strict`, UserError naming those that no setting asked for.
+    """One line per loss, to be printed; under `strict`, UserError naming those that no setting asked for.
 
     asked: kinds that the data set's own section asks for.
     """
