@@ -1,10 +1,10 @@
-"""Evaluate a pretrained encoder by a protocol, beside the same encoder with random weights."""
+"""Evaluate a pretrained encoder by a protocol, and the same encoder with random weights."""
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "benchmark", "protocol", example="--benchmark kinect-sim-xsub --protocol linear")
     command.add_run(parser)
     command.add_device(parser)

@@ -1,21 +1,21 @@
 """Pretrain a variant of HA-CM on a benchmark's training clips, without labels. A killed run resumes.
 
-The unfinished state lies in .state/pretrain/BENCHMARK/VARIANT/seed-N with a fingerprint of parameters, data, code and
-library; a state of anything else is not taken up. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one run
-between two devices.
+The unfinished state is in .state/pretrain/BENCHMARK/VARIANT/seed-N, with a fingerprint of parameters, data, code and
+library. A state with another fingerprint is not resumed. `torchrun --nproc-per-node 2 -m stages.pretrain …` shares one
+run between two devices.
 """
 
 from stages.shared import command
 
 
 def command_line() -> command.Parser:
-    """What may follow the program's name."""
+    """The parser of the command line."""
     parser = command.parser(__doc__, "benchmark", example="--benchmark kinect-sim-xsub --variant hacm --seed 0")
     command.add_run(parser)
     command.add_device(parser)
-    where = "where the clips' rows are kept; auto: on the device if they fit"
+    where = "where to keep the clips' rows; auto: on the device if they fit"
     parser.add_argument("--rows", choices=("auto", "device", "host"), default="auto", help=where)
-    patience = "seconds after which a process that does not answer is given up"
+    patience = "give up on a process that does not answer for this long"
     parser.add_argument("--timeout", type=float, default=600, metavar="SECONDS", help=patience)
     return parser
 

@@ -1,4 +1,4 @@
-"""Traces the clips to their origin: archives with their checksums, the raw store, and whether each clip can be traced."""
+"""Traces the clips to their origin: archives with their checksums, the raw store, and whether a clip can be traced."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
