@@ -57,7 +57,11 @@
       for (const name of ["pointerup", "pointercancel"]) this.canvas.addEventListener(name, () => (this.held = null));
       this.canvas.addEventListener("keydown", (event) => player.key(event));
       this.canvas.addEventListener("dblclick", () => player.putBack());
-      new ResizeObserver(() => player.draw()).observe(this.canvas);
+      this.size = [0, 0];
+      new ResizeObserver(([entry]) => {
+        this.size = [entry.contentRect.width, entry.contentRect.height]; // asked for while drawing, all is laid out anew
+        player.draw();
+      }).observe(this.canvas);
     }
     decode() {
       const { points, states, colourings } = this.facts;
@@ -78,7 +82,7 @@
 
     draw() {
       const { canvas, player } = this, density = window.devicePixelRatio || 1;
-      const width = canvas.clientWidth, height = canvas.clientHeight;
+      const [width, height] = this.size;
       if (!width || !height) return;
       if (canvas.width !== Math.round(width * density) || canvas.height !== Math.round(height * density)) {
         canvas.width = Math.round(width * density);

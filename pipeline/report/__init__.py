@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from hacm.files import replace_file
+from hacm.viewing.player import assets_html
 from pipeline.report.blocks import Block, Bullets, Code, Figures, Folded, Report, Tabular, Text
 from pipeline.report.collecting import Selection, read_results
 from pipeline.report.comparisons import compare
@@ -45,7 +46,7 @@ def to_html(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"linked": linked, "embedded": embedded}
-    return environment.get_template("page.html.jinja").render(report=report)
+    return environment.get_template("page.html.jinja").render(report=report, assets=Markup(assets_html()))
 
 
 def linked(text: str) -> Markup:

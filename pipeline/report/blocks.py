@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from pipeline.report.svg import Drawing
 from pipeline.report.table_model import Table
 
@@ -56,6 +58,16 @@ class Figures:
 
 
 @dataclass(frozen=True)
+class Moving:
+    """A player of skeletons (players.py), with what it shows in words."""
+
+    player: Markup
+    caption: str
+    synthetic: bool
+    kind: str = "moving"
+
+
+@dataclass(frozen=True)
 class Tabular:
     """A table. number, anchor: see number_blocks."""
 
@@ -74,7 +86,7 @@ class Folded:
     kind: str = "folded"
 
 
-Block = Text | Bullets | Code | Figures | Tabular | Folded
+Block = Text | Bullets | Code | Figures | Moving | Tabular | Folded
 
 
 @dataclass(frozen=True)

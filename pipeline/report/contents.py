@@ -10,7 +10,9 @@ from pipeline.report import (
     condition_charts,
     conditions,
     landscapes,
+    look_charts,
     moment_drawings,
+    players,
     reliability,
     skeletons,
 )
@@ -30,7 +32,7 @@ from pipeline.report.blocks import (
 from pipeline.report.collecting import Benchmark, Dataset, Results, Run
 from pipeline.report.comparisons import Comparison
 from pipeline.report.formatting import protocol_name
-from pipeline.report.model import Example
+from pipeline.report.model import Example, TreeJoint
 from pipeline.report.numbering import number_blocks
 from pipeline.report.pooled import pooled_table
 from pipeline.report.published import LABEL, SOURCES, Published, split_published
@@ -49,7 +51,10 @@ def compose(results: Results, comparisons: Mapping[str, Comparison]) -> Report:
     sections = [
         _results_section(results, comparisons),
         *(_conditions_section(benchmark) for benchmark in results.benchmarks if _has_conditions(benchmark)),
-        *(_benchmark_section(benchmark, results.audit(benchmark.dataset)) for benchmark in results.benchmarks),
+        *(
+            _benchmark_section(benchmark, results.audit(benchmark.dataset), _tree_of(results, benchmark))
+            for benchmark in results.benchmarks
+        ),
         *(_hierarchy_section(dataset) for dataset in results.datasets),
         *(_audit_section(dataset) for dataset in results.datasets),
         _published_section(results),
@@ -166,7 +171,7 @@ def _run_title(run: Run) -> str:
     return f"{run.benchmark}{mark}, {protocol_name(run.protocol)}"
 
 
-def _benchmark_section(benchmark: Benchmark, audit: Audit) -> Section:
+def _benchmark_section(benchmark: Benchmark, audit: Audit, tree: Sequence[TreeJoint]) -> Section:
     name, mark, pretraining = benchmark.name, benchmark.synthetic, benchmark.pretraining
     loss = Figure(
         charts.loss_chart(pretraining.losses, f"loss-{name}"),
@@ -175,10 +180,27 @@ def _benchmark_section(benchmark: Benchmark, audit: Audit) -> Section:
     )
     assert pretraining.example is not None, "read_results reads it of the pretraining that is drawn"
     strips, grids = _example_figures(pretraining.example, name, mark)
-    blocks: list[Block] = [Figures((loss, *grids)), *(Figures((strip,)) for strip in strips)]
+    watched = any(row.knn_top1 is not None for row in pretraining.losses)
+    looks = (_look_figure(benchmark),) if watched else ()
+    moving = players.example_block(pretraining.example, tree, mark)
+    blocks: list[Block] = [Figures((loss, *looks, *grids)), moving, *(Figures((strip,)) for strip in strips)]
     for run in benchmark.drawn:
         blocks += [_run_figures(run, audit), *_landscape_blocks(run), *_reliability_blocks(run)]
     return Section(f"Benchmark {name}", f"benchmark-{name}", tuple(blocks))
+
+
+def _look_figure(benchmark: Benchmark) -> Figure:
+    return Figure(
+        look_charts.look_chart(benchmark.pretraining.losses, f"looks-{benchmark.name}"),
+        f"Pretraining on {benchmark.name}: how many of the training clips their nearest neighbour among other subjects'"
+        " clips names right. No test subject is looked at, and nothing of the training follows from it.",
+        benchmark.synthetic,
+    )
+
+
+def _tree_of(results: Results, benchmark: Benchmark) -> Sequence[TreeJoint]:
+    """The joint hierarchy of its data set; empty where the report does not cover that."""
+    return next((dataset.tree for dataset in results.datasets if dataset.name == benchmark.dataset), ())
 
 
 def _landscape_blocks(run: Run) -> list[Block]:
@@ -320,7 +342,8 @@ def _audit_section(dataset: Dataset) -> Section:
         blocks.append(Bullets(tuple((_lead(finding), finding.text) for finding in audit.findings)))
     if audit.worst:
         figures = (_worst_figure(audit, number) for number in range(len(audit.worst)))
-        blocks.append(Folded("The worst clips, drawn", (Figures(tuple(figures)),)))
+        moving = (players.moment_block(moment, audit.synthetic) for moment in audit.worst)
+        blocks.append(Folded("The worst clips, drawn", (Figures(tuple(figures)), *moving)))
     blocks += [Tabular(table) for table in data.audit_tables(audit)]
     details = tuple(Tabular(table) for table in data.detail_tables(audit))
     blocks.append(Folded("Each class, subject and excluded clip", details))

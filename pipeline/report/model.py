@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 Percent = Annotated[float, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0)]
@@ -211,13 +211,17 @@ class ConditionAccuracy:
 
 @dataclass(frozen=True)
 class EpochLoss:
-    """A row of loss.csv. Not-a-number is allowed: a run that diverged is reported, too."""
+    """A row of loss.csv. Not-a-number is allowed: a run that diverged is reported, too.
+
+    knn_top1: of left-out training subjects' clips, where pretraining was watched and it was looked at after this epoch.
+    """
 
     epoch: int
     loss: float
     reconstruction: float
     contrast: float
     lr: float
+    knn_top1: Annotated[float | None, BeforeValidator(lambda text: text or None)] = None
 
 
 @dataclass(frozen=True)
