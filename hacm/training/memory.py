@@ -9,6 +9,7 @@ out, and the CUDA context. Compiled, a step keeps less.
 Suffixes: B sequences, T frames, V joints, J token joints, L tokens.
 """
 
+import logging
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ from hacm.model.network import HACM
 from hacm.settings import TrainSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.optimisers import pretraining_optimiser
+
+log = logging.getLogger(__name__)
 
 COUNTED = (8, 16)  # sequences of the two steps that are made
 DEVIATIONS = 6
@@ -195,7 +198,11 @@ def check_memory(
     free = free_bytes(device)
     if free is None:
         return
-    need = needed(skeleton, settings)
+    try:
+        need = needed(skeleton, settings)
+    except Exception as error:  # PyTorch's fake tensors differ between versions; a run must not end for them
+        log.warning("whether a step fits into the GPU's memory could not be counted: %s", error)
+        return
     batch = min(settings.pretrain.batch, len(train_index))
     sequences = -(-most_sequences(clips, train_index, settings, batch) // processes)
     if need.of(sequences) > free:
