@@ -97,10 +97,12 @@ def measure_steps(options: argparse.Namespace, device: torch.device) -> Figures:
     peaks = {name: measure_peak(device, dtype) for name, dtype in PRECISIONS.items()}
     yield {"peak": {name: {"flops": peak.flops, "bytes": peak.bytes} for name, peak in peaks.items()}}
     steps: dict[str, Any] = {}
+    runs: dict[str, Pretraining] = {}
     for name, settings in variants(options):
-        run = step.start_run(settings, 1, device)
-        steps[name] = time_run(run, options.steps, device, peaks[settings.pretrain.precision])
+        runs[name] = step.start_run(settings, 1, device)
+        steps[name] = time_run(runs[name], options.steps, device, peaks[settings.pretrain.precision])
         yield {"steps": steps}
+    for name, run in runs.items():  # once all times are known: what may fail comes last
         steps[name] |= {"waits": waits(run, device)}
         steps[name] |= profile_step(run, device)
         yield {"steps": steps}
@@ -229,19 +231,30 @@ def summarise_curves(found: dict[str, Any]) -> str:
 def measure_compiled(options: argparse.Namespace, device: torch.device) -> Figures:
     """Each variant compiled, bfloat16 first: seconds until it runs, its step, its first losses and the eager ones."""
     steps: dict[str, Any] = {}
+    errors = []
     for name, settings in sorted(variants(options), key=lambda one: "float32" in one[0]):
-        eager = losses_of(step.start_run(settings, 1, device), min(WARM_UP, options.steps))
-        run = step.start_run(compiled(settings), 1, device)
-        begin = time.perf_counter()
-        first = losses_of(run, min(WARM_UP, options.steps))
-        wait_for(device)
-        steps[name] = {"compile_seconds": time.perf_counter() - begin, "losses": first, "losses_eager": eager}
-        yield {"steps": steps}
-        peak = measure_peak(device, PRECISIONS[settings.pretrain.precision])
-        steps[name] |= {"peak_flops": peak.flops, **time_run(run, options.steps, device, peak)}
-        steps[name] |= {"waits": waits(run, device)}
-        steps[name] |= profile_step(run, device)
-        yield {"steps": steps}
+        steps[name] = {}
+        try:
+            for figures in measure_program(options, settings, device):
+                steps[name] |= figures
+                yield {"steps": steps}
+        except Exception as error:  # what one program does not compile for, another may
+            errors.append(f"{name}: {type(error).__name__}: {error}")
+    if errors:
+        raise RuntimeError("\n".join(errors))
+
+
+def measure_program(options: argparse.Namespace, settings: TrainSettings, device: torch.device) -> Figures:
+    """One variant compiled."""
+    eager = losses_of(step.start_run(settings, 1, device), min(WARM_UP, options.steps))
+    run = step.start_run(compiled(settings), 1, device)
+    begin = time.perf_counter()
+    first = losses_of(run, min(WARM_UP, options.steps))
+    wait_for(device)
+    yield {"compile_seconds": time.perf_counter() - begin, "losses": first, "losses_eager": eager}
+    peak = measure_peak(device, PRECISIONS[settings.pretrain.precision])
+    yield {"peak_flops": peak.flops, **time_run(run, options.steps, device, peak)}
+    yield {"waits": waits(run, device), **profile_step(run, device)}
 
 
 def summarise_compiled(found: dict[str, Any]) -> str:
@@ -275,7 +288,8 @@ def measure_batch(settings: TrainSettings, steps: int, device: torch.device) -> 
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
         before = run.batches.clips.row_bytes
-        run.advance()
+        for _ in range(2):  # the first makes the optimiser's state
+            run.advance()
         bytes_ = torch.cuda.max_memory_allocated(device) - before
         reserved = torch.cuda.max_memory_reserved(device)
     else:

@@ -9,8 +9,9 @@ out, and the CUDA context. Compiled, a step keeps less.
 Suffixes: B sequences, T frames, V joints, J token joints, L tokens.
 """
 
+import logging
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ from hacm.model.network import HACM
 from hacm.settings import TrainSettings
 from hacm.skeletons.skeleton import Skeleton
 from hacm.training.optimisers import pretraining_optimiser
+
+log = logging.getLogger(__name__)
 
 COUNTED = (8, 16)  # sequences of the two steps that are made
 DEVIATIONS = 6
@@ -93,22 +96,37 @@ def empty(model: nn.Module) -> None:
 def count_step(
     model: HACM, optimiser: torch.optim.Optimizer, settings: TrainSettings, sequences: int, live: "LiveBytes"
 ) -> Counted:
-    """One step on sequences without content."""
+    """One step, its gradients gone before and after."""
+    live.peak = before = live.now
+    kept: list[int] = []
+    make_step(model, optimiser, settings, sequences, lambda: kept.append(live.now - before))
+    return Counted(kept[0], live.peak)
+
+
+def make_step(
+    model: HACM,
+    optimiser: torch.optim.Optimizer,
+    settings: TrainSettings,
+    sequences: int,
+    half_way: Callable[[], object] = lambda: None,
+) -> None:
+    """One step on sequences without content. half_way: called between the way forward and the way back."""
+    loss = forward(model, settings, sequences)
+    half_way()
+    loss.backward()
+    optimiser.step()
     optimiser.zero_grad(set_to_none=True)
-    live.peak = live.now
+
+
+def forward(model: HACM, settings: TrainSettings, sequences: int) -> Tensor:
+    """The loss of so many sequences without content."""
     frames, joints = settings.model.frames, model.skeleton.joints
     x_BTVC = torch.empty(sequences, frames, joints, 3)
     hierarchy_BTJ = torch.empty(sequences, frames, model.joints) if settings.needs_hierarchies else None
     noise_BL = torch.empty(sequences, model.draws)
-    before = live.now
     with torch.autocast("cpu", torch.bfloat16, enabled=settings.pretrain.precision == "bfloat16"):
         each = model.forward_each(x_BTVC, hierarchy_BTJ, noise_BL)
-    loss = model.losses(each).loss
-    del each
-    kept = live.now - before
-    loss.backward()
-    optimiser.step()
-    return Counted(kept, live.peak)
+    return model.losses(each).loss
 
 
 class LiveBytes(TorchDispatchMode):
@@ -180,7 +198,11 @@ def check_memory(
     free = free_bytes(device)
     if free is None:
         return
-    need = needed(skeleton, settings)
+    try:
+        need = needed(skeleton, settings)
+    except Exception as error:  # PyTorch's fake tensors differ between versions; a run must not end for them
+        log.warning("whether a step fits into the GPU's memory could not be counted: %s", error)
+        return
     batch = min(settings.pretrain.batch, len(train_index))
     sequences = -(-most_sequences(clips, train_index, settings, batch) // processes)
     if need.of(sequences) > free:

@@ -76,6 +76,21 @@ def test_a_part_that_fails_keeps_what_it_measured_and_the_others_run(
     assert "FAILED: RuntimeError" in capsys.readouterr().out
 
 
+def test_a_program_that_does_not_compile_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(options: Any, settings: Any, device: Any) -> Any:
+        yield {"compile_seconds": 1.0}
+        if settings.pretrain.precision == "bfloat16":
+            raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(gpu_parts, "measure_program", measure)
+    with pytest.raises(SystemExit, match="compiled failed"):
+        run(tmp_path, monkeypatch, "--parts", "compiled")
+    found = json.loads((tmp_path / "compiled.json").read_text())
+    assert len(found["steps"]) == 4
+    assert all(one == {"compile_seconds": 1.0} for one in found["steps"].values())
+    assert found["error"].count("no compiler") == 2
+
+
 def test_a_part_that_takes_too_long_is_ended_with_its_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -157,6 +157,15 @@ def test_what_does_not_fit_is_said_before_it_begins_with_what_would_fit(monkeypa
     assert "which needs less" not in str(raised.value)
 
 
+def test_a_step_that_cannot_be_counted_is_no_reason_to_end(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(memory, "free_bytes", lambda device: 1)
+    monkeypatch.setattr(memory, "count_steps", lambda *arguments: 1 // 0)
+    memory.check_memory(SKELETON, SETTINGS, moving_clips(), torch.arange(12), torch.device("cpu"))
+    assert "could not be counted: integer division" in caplog.text
+
+
 def test_a_cpu_is_not_asked() -> None:
     assert memory.free_bytes(torch.device("cpu")) is None
 
