@@ -59,7 +59,7 @@ def map_in_processes(
             yield from _take(waiting)
     except BrokenProcessPool as error:
         raise UserError(
-            "a worker process was killed, for want of memory as a rule; run it again, with --workers 1 if need be"
+            "a worker process was killed, usually for lack of memory; run it again, with --workers 1 if necessary"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -49,7 +49,7 @@ def find_target(graph: RecordedGraph, text: str) -> Target:
     path = rename_path(path.rstrip("/").removeprefix("./"))
     makers = graph.makers_of(path)
     if not makers:
-        raise UserError(f"{text}: no stage of dvc.yaml is called so or writes it; for raw files, code and parameters: "
+        raise UserError(f"{text}: no stage of dvc.yaml has that name or writes it; for raw files, code and parameters: "
                         "hacm lineage affected-by")  # fmt: skip
     if len(makers) > 1:
         raise UserError(f"{path}: {len(makers)} stages write there; name one: {name_some(makers)}")

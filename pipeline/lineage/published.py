@@ -46,7 +46,7 @@ def describe_published_clip(text: str, clip: str) -> dict[str, Any]:
         raise UserError(f"{name}: a pretraining says nothing of clips; name a protocol's result")
     rows = clips.filter(clips["name"] == clip)
     if rows.is_empty():
-        raise UserError(f"{clip}: none of the {clips.height} test clips of {name} is called so")
+        raise UserError(f"{clip}: none of the {clips.height} test clips of {name} has that name")
     row = rows.row(0, named=True)
     return {"published": name, "clip": clip, "subject": row["subject"], "actual": row["label"], "predicted": row[name]}
 

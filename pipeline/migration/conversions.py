@@ -250,7 +250,7 @@ def _expect_same_rows(path: Path, before: dict[str, str], now: dict[str, str], f
     """UserError unless the hashes that a file repeats are those of the folder's arrays as they are now."""
     arrays = ({name: digest for name, digest in one.items() if SHARDS in name} for one in (before, now))
     if next(arrays) != next(arrays):
-        raise UserError(f"{path}: of another {folder} than is there; not converted, dvc repro writes it anew")
+        raise UserError(f"{path}: of another {folder} than is there; not converted, dvc repro writes it again")
 
 
 def _rename_settings(content: Any) -> Any:

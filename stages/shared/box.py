@@ -102,7 +102,7 @@ def end(job: Job) -> None:
         changed = job.fingerprint.differences(now) if now else ["an input is gone"]
         raise UserError(
             f"{job.declared.name}: not recorded, for it was changed while the stage ran: {name_some(changed)}; put it "
-            "back and run again (what was computed is kept and taken over at once), or run again to compute anew"
+            "back and run again (what was computed is kept and taken over at once), or run again to compute it again"
         )
 
 

@@ -176,7 +176,7 @@ def test_a_revision_without_a_lock_says_so(toy):
 @pytest.mark.parametrize(
     ("look", "thing", "words"),
     [
-        (look_behind, "train.sh", "train.sh: no stage of dvc.yaml is called so or writes it"),
+        (look_behind, "train.sh", "train.sh: no stage of dvc.yaml has that name or writes it"),
         (look_behind, "nothing", "nothing: no stage of dvc.yaml"),
         (look_behind, "models", "models: 2 stages write there; name one: train@one, train@two"),
         (look_behind, "results/one/metrics.json:weight", "has no weight; it has: size"),
