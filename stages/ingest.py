@@ -104,7 +104,7 @@ def shard_of(options: argparse.Namespace) -> tuple[int, int] | None:
     if options.shard is None:
         return None
     if options.limit is not None:
-        raise UserError("--limit: tries recordings by itself; leave out --shard")
+        raise UserError("--limit: does not go with --shard; leave one out")
     if not 0 <= options.shard < options.of:
         raise UserError(f"--shard: {options.shard} is none of {options.of} parts; they count from 0")
     return options.shard, options.of

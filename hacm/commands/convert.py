@@ -40,7 +40,7 @@ from dataclasses import replace
 from hacm.errors import USER_MISTAKE, BadRecording, UserError
 from hacm.files import replace_file
 from hacm.recordings import Excluded, Recording
-from hacm.recordings.arrays import ArrayReader
+from hacm.recordings.arrays import NO_FPS, ArrayReader
 from hacm.recordings.conversion import WRITERS, WholeFinder, content_of, write
 from hacm.recordings.notes import reason_of
 from hacm.skeletons.shipped import KINECT_V2, TOPOLOGIES
@@ -90,7 +90,7 @@ def find(options: argparse.Namespace) -> Iterator[Recording | Excluded]:
     topology = KINECT_V2 if options.skeleton is None else TOPOLOGIES[options.skeleton]
     arrays = ArrayReader(topology, fps=options.fps, metres=metres_of(options), up=options.up, nameless=True)
     for found in WholeFinder(arrays, topology).find(options.source):
-        if isinstance(found, Excluded) and "fps is not said" in str(found.reason):
+        if isinstance(found, Excluded) and NO_FPS in str(found.reason):
             found = replace(found, reason=f"{found.reason}; say --fps")
         yield found
 

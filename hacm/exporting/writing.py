@@ -75,7 +75,7 @@ def write_onnx(path: Path, program: ExportedProgram, facts: Facts) -> None:
 
         importlib.import_module("onnxscript")  # which torch.onnx needs
     except ImportError as error:
-        raise UserError("ONNX needs two libraries more: pip install 'hacm-pipeline[export]'") from error
+        raise UserError("ONNX needs two more libraries: pip install 'hacm-pipeline[export]'") from error
     with quietly():
         exported = torch.onnx.export(
             program, dynamo=True, opset_version=OPSET, input_names=INPUTS, output_names=facts["outputs"], verbose=False

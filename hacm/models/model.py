@@ -299,8 +299,8 @@ class Model:
             return map_joints(self.topology, source)
         except UserError as error:
             raise ImplausibleRecording(
-                f"{self.name} takes the skeleton {self.topology.name} of {len(self.topology.joints)} joints, and how "
-                f"that is read from {source.name} is not known"
+                f"{self.name} needs the skeleton {self.topology.name} of {len(self.topology.joints)} joints; how to "
+                f"read it from {source.name} is not known"
             ) from error
 
     def describe(self, taken: Sequence[Taken]) -> list[Prediction]:
@@ -360,9 +360,7 @@ class Model:
         """ImplausibleRecording for places in a picture, and for another number of joints than the source's."""
         shape = np.shape(values)
         if len(shape) in (3, 4) and shape[-1] == 2 and not self.flat:
-            raise ImplausibleRecording(
-                f"{name}: of two dimensions, and {self.name} takes places in the room, x, y and z"
-            )
+            raise ImplausibleRecording(f"{name}: has two dimensions; {self.name} needs three: x, y and z")
         counts = {len(source.recorded), len(source.joints)}
         if len(shape) not in (3, 4) or shape[-1] not in (2, 3) or shape[-2] in counts:
             return

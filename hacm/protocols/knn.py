@@ -40,7 +40,7 @@ def run(
     """
     clips, train_index, test_index = task.clips, task.train_index, task.test_index
     if settings.k > len(train_index):
-        raise SettingsError(f"k {settings.k} neighbours are asked for, but there are {len(train_index)} training clips")
+        raise SettingsError(f"k asks for {settings.k} neighbours, but there are {len(train_index)} training clips")
     gallery_GD, query_ND = (
         extract(model, clips, index, task.augment, training=False, absent_bodies=settings.absent_bodies).to(device)
         for index in (train_index, test_index)

@@ -52,7 +52,7 @@ def labelled_clips(task: Task, share: float, draw: int) -> Tensor:
     """The clips of task.train_index that carry labels. SettingsError if the task has no such draw."""
     draws = 0 if task.label_rank_DN is None else len(task.label_rank_DN)
     if task.label_rank_DN is None or draw >= draws:
-        raise SettingsError(f"draws {draw + 1} are asked for, but the split orders the labels of {draws}")
+        raise SettingsError(f"draws {draw + 1} is more than the {draws} whose labels the split orders")
     label_N = task.clips.label_N[task.train_index]
     clips_K = torch.bincount(label_N, minlength=task.classes).tolist()
     quota_K = torch.tensor([max(1, round(share * clips)) for clips in clips_K])

@@ -63,7 +63,7 @@ Companions = dict[str, dict[str, RawFile]]
 """By recording and role."""
 FRAME = "frame"
 """The role of a file that is a frame of a recording."""
-FLAT = "of two dimensions, and models take places in the room, x, y and z"
+FLAT = "it has two dimensions; models need three: x, y and z"
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from hacm.skeletons.topology import Topology
 
 JOINTS = "joints"
 FPS = "fps"
+NO_FPS = "its fps is not given"
 LABELS = "labels"
 SINGLE_NUMBERS = (*IDENTITY, FPS)
 NUMBERED = frozenset((*FRAME_COLUMNS, *TIME_COLUMNS))
@@ -103,9 +104,7 @@ class ArrayReader:
             least_confidence=self.least_confidence,
         )
         if self.folders < 0 or (self.folders and self.names is not None):
-            raise UserError(
-                f"ArrayReader: folders {self.folders} must be at least 0, and 0 where names says the folders"
-            )
+            raise UserError(f"ArrayReader: folders {self.folders} must be at least 0, and 0 if names gives the folders")
         self._vocabulary, self._pattern  # noqa: B018  (words and patterns that cannot be are told now)
 
     def part_of(self, path: str) -> Part | None:
@@ -166,7 +165,7 @@ class ArrayReader:
             content.first_line,
         )
         if found.bodies > self.most_bodies:
-            raise BadRecording(f"{found.bodies} persons: at most {self.most_bodies} can be (most_bodies)")
+            raise BadRecording(f"{found.bodies} persons: at most {self.most_bodies} are allowed (most_bodies)")
         if found.frames == lines and (found.frame_R == np.arange(lines)).all():
             return joints, ()
         if axis:
@@ -221,10 +220,10 @@ class ArrayReader:
         facts: dict[str, float | None] = {FPS: self.fps} | {fact: value for fact, (_, value) in said.items()}
         fps, action = facts.pop(FPS), facts.get("action")
         if fps is None or not 0 < fps < math.inf:
-            raise BadRecording("fps is not said" if fps is None else f"fps is {fps:g}, not positive")
+            raise BadRecording(NO_FPS if fps is None else f"fps is {fps:g}, not positive")
         if action is None and not (self.unlabelled or self.nameless):
             raise BadRecording(
-                "action is not said, neither by its name nor inside; unlabelled=True, where the reader is defined, "
+                "its action is neither in its name nor inside; unlabelled=True, where the reader is defined, "
                 "takes such recordings for pretraining"
             )
         numbers: dict[str, Any] = {fact: _whole(fact, value) for fact, value in facts.items() if value is not None}

@@ -60,7 +60,7 @@ def check_settings(
     if dimensions not in (2, 3):
         raise UserError(f"{reader}: dimensions {dimensions} must be 2 or 3")
     if dimensions == 2 and (metres != 1 or up[-1] == "z"):
-        raise UserError(f"{reader}: of two dimensions metres is not needed, and up is x or y, maybe with a minus")
+        raise UserError(f"{reader}: in two dimensions metres is not needed, and up is x or y, maybe with a minus")
     if most_bodies < 1:
         raise UserError(f"{reader}: most_bodies {most_bodies} must be at least 1")
     if not isinstance(unseen, tuple) or not all(isinstance(number, int | float) for number in unseen):
@@ -104,12 +104,12 @@ def as_bodies(
         raise WrongShape(f"joints of shape {values.shape} instead of (frames, {recorded}, {dimensions}) or "
                          f"(bodies, frames, {recorded}, {dimensions}){remedy}", values.shape)  # fmt: skip
     if dimensions == 2 and up[-1] == "z":
-        raise BadRecording(f"up is {up}, but of two dimensions; set up where the reader is defined")
+        raise BadRecording(f"up is {up}, but the recording has two dimensions; set up where the reader is defined")
     bodies_MTVC = values.reshape((-1, *values.shape[-3:]))
     if len(bodies_MTVC) > most_bodies:
         bodies, frames = bodies_MTVC.shape[:2]
         raise BadRecording(
-            f"{bodies} bodies of {frames} frames: at most {most_bodies} can be (most_bodies); the order is "
+            f"{bodies} bodies of {frames} frames: at most {most_bodies} are allowed (most_bodies); the order is "
             f"(bodies, frames, joints, {dimensions}), so swap the first two axes if frames come first"
         )
     values_MTVC = bodies_MTVC.astype(np.float64)
@@ -144,7 +144,7 @@ def unit_of_pictures(values_MTVC: NDArray[np.float64]) -> float:
 
 def _confidence(confidence: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:
     if confidence is None:
-        raise BadRecording("no confidence of its joints is there, which least_confidence needs")
+        raise BadRecording("it has no confidence for its joints, which least_confidence needs")
     values = _numbers(confidence)
     if values.size != math.prod(shape) or values.shape != shape[len(shape) - values.ndim :]:
         raise BadRecording(f"confidence of shape {values.shape} does not fit joints of shape {(*shape, 3)}")

@@ -84,7 +84,7 @@ def find_places(
     _expect_once(body_R, place_R, person_R is None, first_line)
     held = len(np.unique(place_R))
     if frames > MOST_TIMES_LONGER * held:
-        raise BadRecording(f"its frames are numbered over {frames}, but only {held} are there; number them anew")
+        raise BadRecording(f"its frames are numbered over {frames}, but only {held} are there; renumber them")
     if frame_R is not None and time_R is not None:
         _expect_fit(time_R, place_R, fps)
     return Placement(body_R, place_R, bodies, frames, frames - held)
@@ -125,7 +125,7 @@ def _period(step: float, fps: float) -> float:
     rates = [1 / (step * unit) for unit in TIME_UNITS]
     likely = next((rate for rate in rates if 5 <= rate <= 240), None)
     said = f"{likely:.4g} frames/s" if likely else f"steps of {step:g}"
-    raise BadRecording(f"its times are of {said}, fps is {fps:g}; set fps, or rename the column for it not to be read")
+    raise BadRecording(f"its times are of {said}, fps is {fps:g}; set fps, or rename the column so that it is not read")
 
 
 def _expect_fit(time_R: NDArray[np.float64], place_R: NDArray[np.int64], fps: float) -> None:
@@ -135,7 +135,7 @@ def _expect_fit(time_R: NDArray[np.float64], place_R: NDArray[np.int64], fps: fl
         step = float(time_R[last] - time_R[first]) / span
         if not step > 0:
             raise BadRecording(
-                "its times do not go forward with its frame numbers; rename the column for it not to be read"
+                "its times do not go forward with its frame numbers; rename the column so that it is not read"
             )
         _period(step, fps)
 
@@ -159,7 +159,7 @@ def _expect_forward(
         people = "; several people need a column person, body or track" if alone else ""
         raise BadRecording(
             f"line {order[first + 1] + first_line}: its {what} go back (from {earlier:.14g} to {later:.14g}); sort the "
-            f"file by them, or, where the order is right, number the lines anew{people}"
+            f"file by them, or, if the order is right, renumber the lines{people}"
         )
 
 

@@ -34,7 +34,7 @@ def read_labels(table: RawFile, path: str, name: str, vocabulary: Vocabulary) ->
     found = sorted(lines[called] for called in _ways_to_call(path, name) if called in lines)
     if len(found) > 1:
         numbers = " and ".join(str(number) for number, _ in found)
-        raise UserError(f"{table.path}: lines {numbers} both speak of {path}; keep one")
+        raise UserError(f"{table.path}: lines {numbers} both describe {path}; keep one")
     if not found:
         return {}
     number, said = found[0]

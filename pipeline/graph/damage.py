@@ -29,7 +29,7 @@ def mend_dvc_files(show: Callable[[str], None]) -> None:
     """Repair what is only half written, and say what; UserError if a person has to do it."""
     if _is_damaged_rwlock():
         RWLOCK.unlink()
-        show(f"{RWLOCK}: left half written by a DVC that was killed; removed, DVC makes it anew")
+        show(f"{RWLOCK}: left half written by a DVC that was killed; removed, DVC makes it again")
     if not LOCK_FILE.exists():
         return
     content = LOCK_FILE.read_bytes()

@@ -76,7 +76,7 @@ def look_at(folder: Path) -> Survey:
     if not known:
         other = next((f"; {suffix}: {who}" for suffix, who in OF_DATA_SETS.items() if suffix in kinds), "")
         held = ", ".join(f"{count} {suffix}" for suffix, count in kinds.most_common(5)) or "nothing"
-        raise UserError(f"{folder}: nothing that is known ({', '.join(sorted(wanted))}); it holds {held}{other}")
+        raise UserError(f"{folder}: no known format ({', '.join(sorted(wanted))}); it holds {held}{other}")
     suffix = max(known, key=lambda one: known[one])
     chosen = [file for file in files if Path(file).suffix.lower() == suffix and Path(file).name != label_table.FILE]
     if suffix in PICKLES:

@@ -41,14 +41,14 @@ def read_parquet(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it anew") from error
+        raise UserError(f"{path}: not readable as Parquet ({error}); run dvc repro to write it again") from error
 
 
 def expect_format(path: Path, facts: dict[str, Any]) -> None:
     """UserError unless the store whose store.json says `facts` is of the format that this code writes."""
     found = facts.get("format")
     if found != FORMAT:
-        remedy = "hacm migrate to convert it" if found in CONVERTIBLE else "dvc repro to write it anew"
+        remedy = "hacm migrate to convert it" if found in CONVERTIBLE else "dvc repro to write it again"
         raise UserError(f"{path}: a store of format {found}, not {FORMAT}; run {remedy}")
 
 

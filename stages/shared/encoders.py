@@ -55,7 +55,7 @@ def load_encoder(run: Run, device: str) -> Encoder:
     try:
         model, facts = checkpoint.load(run.model, device)
     except DamagedModel as error:
-        raise UserError(f"{error}; run dvc repro to train it anew") from error
+        raise UserError(f"{error}; run dvc repro to train it again") from error
     if not ("data_version" in facts and "augment" in facts.get("settings", {})):
-        raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it anew")
+        raise UserError(f"{run.model}: does not say on what and how it was trained; run dvc repro to train it again")
     return Encoder(run, model, facts, device)

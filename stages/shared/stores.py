@@ -85,5 +85,5 @@ def say_unchecked(path: Path, stage: str, dataset: str) -> None:
     """Warn that damage to a folder would not be noticed, and say what to do."""
     say(
         f"{path}: written by an earlier version, without checksums, so that damage to it goes unnoticed; "
-        f"python -m stages.{stage} --dataset {dataset} writes it anew, with them"
+        f"python -m stages.{stage} --dataset {dataset} writes it again, with them"
     )

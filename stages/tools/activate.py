@@ -92,7 +92,7 @@ def announce(active: Any) -> None:
     """What is active now, and how much work it is."""
     pretrainings = len(active["benchmarks"]) * len(active["variants"]) * len(active["seeds"])
     transfer = active["transfer"]
-    say(f"{parameters.PARAMS_FILE}: active are now {', '.join(active['benchmarks'])}")
+    say(f"{parameters.PARAMS_FILE}: now active: {', '.join(active['benchmarks'])}")
     for part in ("variants", "seeds", "protocols"):
         say(f"{part}: {', '.join(map(str, active[part]))}")
     if transfer["sources"]:

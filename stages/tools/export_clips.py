@@ -69,7 +69,7 @@ def padding_of(options: argparse.Namespace) -> dict[str, Any]:
 def expect_new_file(path: Path, suffix: str) -> None:
     """UserError unless nothing is at `path` yet and its name is one that readers of the layout take."""
     if path.suffix != suffix:
-        raise UserError(f"--out {path}: what reads this layout expects a name that ends in {suffix}")
+        raise UserError(f"--out {path}: programs that read this layout expect a name ending in {suffix}")
     if path.exists():
         raise UserError(f"--out {path}: exists; move it away or name a new file")
 

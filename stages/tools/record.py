@@ -1,7 +1,7 @@
 """Keep results as published records, under version control, and make the docs' tables of them.
 
 A result is named as for `hacm compare`: REVISION[:[BENCHMARK/]VARIANT[/seed-N[/PROTOCOL]]]. Without one, only the
-docs' tables are made anew, those of records and those of code. With --check nothing is written: what is here is
+docs' tables are updated, those of records and those of code. With --check nothing is written: what is here is
 compared with what is published.
 """
 
@@ -37,7 +37,7 @@ def main() -> None:
         for results in sets:
             say(f"recorded: {name_some(add_results(results))}")
     for page in fill_pages():
-        say(f"its tables made anew: {page}")
+        say(f"tables updated: {page}")
 
 
 def check(names: list[str]) -> None:

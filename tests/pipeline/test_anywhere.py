@@ -186,11 +186,11 @@ def array(*shape):
     [
         ("a.npy", array(9, 25, 3), "25 joints, and kinect-v1-20 has 20; if they are kinect-v2-25 or body-25, say so (--skeleton kinect-v2-25)"),
         ("a.npy", array(2, 9, 24, 3), "24 joints, and kinect-v1-20 has 20; the nearest known skeleton is kinect-v2-25 of 25"),
-        ("a.npy", array(9, 20, 2), "of two dimensions, and models take places in the room, x, y and z"),
+        ("a.npy", array(9, 20, 2), "it has two dimensions; models need three: x, y and z"),
         ("a.npy", array(9, 3), "joints of shape (9, 3) instead of (frames, 20, 3) or (bodies, frames, 20, 3)"),
         ("a.npy", array(0, 20, 3), "joints of shape (0, 20, 3) instead of (frames, 20, 3) or (bodies, frames, 20, 3)"),
         ("a.csv", table(COCO_17), "not joints of kinect-v1-20; if they are coco-17, say so (--skeleton coco-17)"),
-        ("a.csv", table(KINECT_V1, "xy"), "not joints of kinect-v1-20; of two dimensions, and models take places in the room, x, y and z"),
+        ("a.csv", table(KINECT_V1, "xy"), "not joints of kinect-v1-20; it has two dimensions; models need three: x, y and z"),
         ("a.csv", table(KINECT_V1).replace(b"head x", b"tail x"), "line 1: no column 'head x' (of 1 missing); found: "),
     ],
 )  # fmt: skip

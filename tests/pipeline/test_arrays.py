@@ -250,11 +250,11 @@ def test_lines_that_speak_of_no_recording_are_told() -> None:
         (TABLE.replace("action,subject,camera", "a,b,c"), UserError, "line 1: one column must be called name"),
         (TABLE.replace(",anna,", ",anna"), UserError, "line 2: 3 fields instead of 4; mend the table"),
         (TABLE + "take 1,kick,,", UserError, "line 6: is like line 2, 'take 1'; mend"),
-        (TABLE + "take 1.npz,kick,,", UserError, r"lines 2 and 6 both speak of take 1\.npz; keep one"),
+        (TABLE + "take 1.npz,kick,,", UserError, r"lines 2 and 6 both describe take 1\.npz; keep one"),
         (TABLE + ",kick,,", UserError, "line 6: names no recording"),
         ("", UserError, "line 1: one column must be called name.*found: nothing"),
-        (TABLE.replace("Wave", ""), BadRecording, "action is not said"),
-        (TABLE.replace("take 1", "take 2"), BadRecording, "action is not said"),
+        (TABLE.replace("Wave", ""), BadRecording, "its action is neither in its name"),
+        (TABLE.replace("take 1", "take 2"), BadRecording, "its action is neither in its name"),
     ],
 )
 def test_tables_that_cannot_be_used(table: str, kind: type[Exception], reason: str) -> None:
@@ -418,7 +418,7 @@ def test_joints_of_little_confidence_were_not_seen(least: float, word: str) -> N
 @pytest.mark.parametrize(
     ("path", "data", "reason"),
     [
-        (NAME, npz(joints=WALK), "no confidence of its joints is there, which least_confidence needs"),
+        (NAME, npz(joints=WALK), "it has no confidence for its joints, which least_confidence needs"),
         (NAME, npz(joints=WALK, score=SURENESS[:, :2]), r"confidence of shape \(4, 2\) does not fit joints of shape"),
         ("s2_a3.csv", table(np.zeros((2, 10)), [*COLUMNS, "hip score"]), "no column of the confidence of 'left hand'"),
     ],
@@ -522,8 +522,8 @@ def test_npz_of_other_content_is_refused(content: dict[str, Any], reason: str) -
     [
         (NAMED, "s2-a3.npz", {}, "name 's2-a3.npz' is not of the form s{subject}_a{action}.npz"),
         (NAMED, "s2_a0.npz", {}, "action is 0, but the first is 1"),
-        (PLAIN, "a.npz", {}, "action is not said, neither by its name nor inside"),
-        (ArrayReader(BODY), "a.npz", {"action": 1}, "fps is not said"),
+        (PLAIN, "a.npz", {}, "its action is neither in its name nor inside"),
+        (ArrayReader(BODY), "a.npz", {"action": 1}, "its fps is not given"),
     ],
 )
 def test_what_is_not_said(reader: ArrayReader, path: str, content: dict[str, Any], reason: str) -> None:
@@ -890,7 +890,9 @@ def test_each_person_goes_forward_and_one_may_follow_the_other() -> None:
     bodies = NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv").bodies_MTVC
     np.testing.assert_array_equal(bodies, WALK.astype(np.float32).reshape(2, 2, 3, 3))
     rows[2:, 9] = 1, 0
-    with pytest.raises(BadRecording, match=r"line 5: its frame numbers go back .from 1 to 0.; sort .* anew$"):
+    with pytest.raises(
+        BadRecording, match=r"line 5: its frame numbers go back .from 1 to 0.; sort .* renumber the lines$"
+    ):
         NAMED.parse(table(rows, [*COLUMNS, "frame", "person"]), "s2_a3.csv")
 
 

@@ -119,4 +119,4 @@ def test_what_a_format_cannot_hold_is_said(kinect, tmp_path, monkeypatch, capsys
         call(monkeypatch, tmp_path / "a.npz", tmp_path / "a.xyz")
     np.save(tmp_path / "b.npy", kinect[0])
     assert call(monkeypatch, tmp_path / "b.npy", tmp_path / "b.csv") == 1
-    assert "fps is not said; say --fps" in capsys.readouterr().err
+    assert "its fps is not given; say --fps" in capsys.readouterr().err

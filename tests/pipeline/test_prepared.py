@@ -204,7 +204,7 @@ def test_scores_are_read_where_they_are_asked_for_and_fit(raw: Path) -> None:
         "few": "its keypoint_score of shape (1, 8, 17) does not fit keypoint of (1, 9, 17, 2)",
         "flat": "its annotation has no array keypoint_score of the axes bodies, frames, joints",
         "words": "its annotation has no array keypoint_score of the axes bodies, frames, joints",
-        "none": "no confidence of its joints is there, which least_confidence needs",
+        "none": "it has no confidence for its joints, which least_confidence needs",
     }
     ignored = ingest(raw, replace(FILMED, least_confidence=0.0))
     for name, one in ignored.items():

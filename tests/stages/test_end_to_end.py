@@ -205,7 +205,7 @@ def test_limit_tries_a_few_recordings_and_leaves_the_full_store_alone(project_co
     assert hash_tree(project_copy / "data/kinect-sim/recordings") == full
     refused = run(project_copy, "python", "-m", "stages.ingest", "--dataset", "kinect-sim", "--limit", "9", "--shard",
                   "0", "--of", "2", check=False)  # fmt: skip
-    assert "--limit: tries recordings by itself; leave out --shard" in refused.stderr
+    assert "--limit: does not go with --shard; leave one out" in refused.stderr
 
 
 @pytest.mark.parametrize(

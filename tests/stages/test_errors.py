@@ -135,7 +135,7 @@ def test_impossible_settings_are_one_line_that_names_the_protocol(project_copy):
         project_copy, "python", "-m", "stages.evaluate", "--benchmark", BENCHMARK, "--protocol", "knn", check=False
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: knn: k 5000 neighbours are asked for, but there are ")
+    assert done.stderr.splitlines()[-1].startswith("error: knn: k asks for 5000 neighbours, but there are ")
     assert "Traceback" not in done.stderr
 
 

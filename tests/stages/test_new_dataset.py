@@ -156,7 +156,7 @@ def write(folder, files):
 @pytest.mark.parametrize(
     ("files", "reason"),
     [
-        ({}, "nothing that is known"),
+        ({}, "no known format"),
         ({"a.skeleton": b""}, "it holds 1 .skeleton; .skeleton: ntu60, ntu120"),
         ({"a.npz": b"PK"}, "a.npz is read with no known skeleton"),
         ({"a_000000000001_keypoints.json": b"{}"}, "1 files of OpenPose, a frame each"),

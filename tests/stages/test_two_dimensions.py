@@ -69,7 +69,7 @@ def test_joints_that_were_not_seen_have_no_part_in_the_size() -> None:
     [
         (np.ones((4, 3, 3)), {"dimensions": 2}, r"instead of \(frames, 3, 2\) .*; set dimensions=3 where the reader"),
         (np.ones((4, 3, 2)), {}, r"instead of \(frames, 3, 3\) .*; set dimensions=2 where the reader"),
-        (np.ones((4, 3, 2)), {"dimensions": 2, "up": "z"}, "up is z, but of two dimensions"),
+        (np.ones((4, 3, 2)), {"dimensions": 2, "up": "z"}, "up is z, but the recording has two dimensions"),
     ],
 )
 def test_what_does_not_fit_is_told(joints: NDArray[np.float64], more: dict, reason: str) -> None:

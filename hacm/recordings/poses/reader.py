@@ -143,7 +143,7 @@ class PoseReader(ArrayReader):
             least_confidence=self.least_confidence,
         )
         if len(bodies_MTVC) > self.most_bodies:
-            raise BadRecording(f"{len(bodies_MTVC)} people, at most {self.most_bodies} can be (most_bodies)")
+            raise BadRecording(f"{len(bodies_MTVC)} people, at most {self.most_bodies} are allowed (most_bodies)")
         if self.resample is not None and fps != self.resample:
             bodies_MTVC = bring_to_rate(bodies_MTVC, fps, self.resample)
             notes += (Note(Kind.REMARK, words=f"brought from {fps:g} to {self.resample:g} frames/s"),)

@@ -251,7 +251,7 @@ def _check_draws(source: Source, benchmark: str, way: str) -> None:
     if way == "semi" and draws > LABEL_DRAWS:
         sections = list(reversed(layers(source.tree, f"evaluate.{way}", **names)))
         source.fail(
-            source.key_of(sections, ["draws"]), f"draws {draws} are asked for, but a split orders {LABEL_DRAWS}"
+            source.key_of(sections, ["draws"]), f"draws {draws} is more than the {LABEL_DRAWS} that a split orders"
         )
 
 
