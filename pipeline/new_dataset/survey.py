@@ -38,8 +38,8 @@ SIZES = ((0.5, 3.5, 1.0), (50.0, 350.0, 0.01), (500.0, 3500.0, 0.001))
 
 @dataclass(eq=False)
 class Survey:
-    """What was found. kind: arrays, poses, pyskl or frames (OpenPose's, a file each). fps: None where no file says. odd:
-    what looks wrong, in words."""
+    """What was found. kind: arrays, poses, pyskl or frames (OpenPose's, a file each). fps: None where no file says.
+    odd: what looks wrong, in words."""
 
     kind: str
     files: list[str]
