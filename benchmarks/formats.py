@@ -183,8 +183,9 @@ def c3d(folder: Path, frames: int) -> Any:
 
 
 def deeplabcut(folder: Path, frames: int) -> Any:
-    rows: list[list[Any]] = [["scorer", *["DLC"] * 51], ["bodyparts", *(name for name in COCO_17.recorded for _ in range(3))],
-            ["coords", *["x", "y", "likelihood"] * 17]]  # fmt: skip
+    names = [name for name in COCO_17.recorded for _ in range(3)]
+    rows: list[list[Any]] = [["scorer", *["DLC"] * 51], ["bodyparts", *names]]
+    rows.append(["coords", *["x", "y", "likelihood"] * 17])
     rows += [[frame, *row] for frame, row in enumerate(values(frames, 17, 3).reshape(frames, -1).tolist())]
     text = "\n".join(",".join(map(str, row)) for row in rows)
     return reading(folder, "a.csv", text.encode(), COCO_17, dimensions=2, up="-y")
