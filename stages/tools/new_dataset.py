@@ -1,7 +1,7 @@
 """Make a data set of a folder of recordings: writes pipeline/own/NAME.py and the data set's sections of params.yaml.
 
 The command prints what it finds, and writes its guesses as comments into the file. The recordings stay where they are;
-data/NAME/raw gets links to them. OpenPose's frames, which are files of their own, are joined there, a file per recording.
+data/NAME/raw gets links to them. OpenPose's frames, a file each, are joined there, a file per recording.
 """
 
 from stages.shared import command
