@@ -111,10 +111,10 @@ def _write_reader(survey: Survey) -> tuple[str, str, list[str]]:
         arguments.append(f"up={_quote(survey.up or 'y')},  # {by}")
     if survey.metres != 1:
         arguments.append(f"metres={survey.metres:g},  # by the bodies' size")
+    if survey.kind in ("pyskl", "frames") and survey.unseen:
+        arguments.append("least_confidence=0.3,  # a guess: joints of less were not seen")
     if survey.kind == "pyskl":
         arguments.append(f"xsub={_tuple(survey.parts or ())},")
-        if survey.unseen:
-            arguments.append("least_confidence=0.3,  # a guess: joints of less were not seen")
         return "prepared", "PysklAnnotations", arguments
     return ("poses", "PoseReader", arguments) if survey.kind == "poses" else ("arrays", "ArrayReader", arguments)
 

@@ -18,6 +18,7 @@ from hacm.recordings.bodies import Up
 from hacm.recordings.names import plain
 from hacm.recordings.pickles import PickledArray, read_pickle
 from hacm.recordings.poses import PoseReader, Poses, openpose
+from hacm.recordings.poses.json_text import decode_json
 from hacm.recordings.poses.reader import SUFFIXES as POSE_SUFFIXES
 from hacm.recordings.poses.reader import is_poses, read_poses
 from hacm.skeletons.recognition import find_named
@@ -37,7 +38,8 @@ SIZES = ((0.5, 3.5, 1.0), (50.0, 350.0, 0.01), (500.0, 3500.0, 0.001))
 
 @dataclass(eq=False)
 class Survey:
-    """What was found. kind: arrays, poses or pyskl. fps: None where no file says. odd: what looks wrong, in words."""
+    """What was found. kind: arrays, poses, pyskl or frames (OpenPose's, a file each). fps: None where no file says.
+    odd: what looks wrong, in words."""
 
     kind: str
     files: list[str]
@@ -65,10 +67,7 @@ def look_at(folder: Path) -> Survey:
     files = list(_files_below(folder))
     frames = [file for file in files if openpose.frame_of(file) is not None]
     if len(frames) > len(files) / 2:
-        raise UserError(
-            f"{folder}: {len(frames)} files of OpenPose, a frame each; a data set needs a file for each recording: "
-            "join the frames of each into an .npz (docs/own-data.md)"
-        )
+        return _look_at_frames(folder, frames, len(files) - len(frames))
     kinds = Counter(suffix for file in files if (suffix := Path(file).suffix.lower()))
     kinds.pop(".asf", None)
     wanted = {*ARRAY_SUFFIXES, *POSE_SUFFIXES, *PICKLES}
@@ -148,6 +147,56 @@ def _look_at_poses(folder: Path, files: list[str]) -> Survey:
             bad.append(str(reason))
     _measure(survey, recordings, bad, told=first.metres is not None or first.pictured)
     return survey
+
+
+def _look_at_frames(folder: Path, frames: Sequence[str], others: int) -> Survey:
+    """Of OpenPose's frames: those of a recording are joined; files are the recordings, as they then are called."""
+    found: dict[str, list[str]] = {}
+    for file in frames:
+        recording, _ = openpose.frame_of(file) or ("", 0)
+        found.setdefault(recording, []).append(file)
+    joined, bad = [], []
+    for recording in _spread(sorted(found)):
+        try:
+            joined.append(_join_frames(folder, found[recording]))
+        except BadRecording as reason:
+            bad.append(f"{recording}: {reason}")
+    if not joined:
+        raise UserError(f"{folder}: no recording can be read; {bad[0]}")
+    first = joined[0]
+    dimensions = first.values_MTVC.shape[-1]
+    topology = find_named(first.joints)
+    assert topology is not None, "the reader knows no other joints"
+    survey = Survey(
+        "frames",
+        [f"{recording}.npz" for recording in sorted(found)],
+        f"OpenPose, {len(frames)} frames of {len(found)} recordings",
+        topology,
+        _name([f"{recording}.npz" for recording in sorted(found)]),
+        dimensions=dimensions,
+        up=first.up,
+    )
+    reader = PoseReader(topology, fps=ASSUMED_FPS, dimensions=dimensions, up=first.up or "y", nameless=True)
+    recordings = []
+    for one in joined:
+        try:
+            recordings.append(reader.finish(one, "nameless"))
+        except BadRecording as reason:
+            bad.append(str(reason))
+    _measure(survey, recordings, bad, told=first.pictured)
+    survey.unseen = True  # by their confidence, at the latest
+    if others:
+        survey.odd.append(f"files that are no frames, and left out: {others}")
+    return survey
+
+
+def _join_frames(folder: Path, files: Sequence[str]) -> Poses:
+    sightings, numbers = [], []
+    for file in files:
+        _, number = openpose.frame_of(file) or ("", 0)
+        numbers.append(number)
+        sightings += openpose.read_frame(decode_json((folder / file).read_bytes()), number)
+    return openpose.join(sightings, numbers)
 
 
 def _read_asf(folder: Path) -> bytes | None:

@@ -1,7 +1,7 @@
 """Make a data set of a folder of recordings: writes pipeline/own/NAME.py and the data set's sections of params.yaml.
 
 The command prints what it finds, and writes its guesses as comments into the file. The recordings stay where they are;
-data/NAME/raw gets links to them.
+data/NAME/raw gets links to them. OpenPose's frames, a file each, are joined there, a file per recording.
 """
 
 from stages.shared import command
@@ -24,6 +24,12 @@ import re
 from pathlib import Path
 
 from hacm.errors import UserError
+from hacm.files import replace_file
+from hacm.recordings import Excluded
+from hacm.recordings.arrays import ArrayReader
+from hacm.recordings.conversion import PosedRecording, WholeFinder, content_of
+from hacm.recordings.conversion import write as write_content
+from hacm.skeletons.shipped import BODY_25
 from pipeline.datasets.definition import OWN
 from pipeline.datasets.registry import find_own, find_shipped
 from pipeline.new_dataset.definition_text import choose_split, describe, write_definition, write_params
@@ -59,7 +65,10 @@ def main() -> None:
     except BaseException:
         file.unlink()
         raise
-    put_links(folder, places.raw(name))
+    if survey.kind == "frames":
+        join_frames(folder, places.raw(name))
+    else:
+        put_links(folder, places.raw(name))
     say(f"written: pipeline/own/{file.name} and the sections {name} and {name}-{split.rule} of params.yaml")
     say(f"next: look through that file, then: hacm activate {name}-{split.rule} && dvc repro audit@{name}")
 
@@ -77,6 +86,22 @@ def expect_free(name: str, file: Path) -> None:
         raise UserError(f"--name {name}: small letters, digits and hyphens, a letter first")
     if name in find_shipped() or file.exists():
         raise UserError(f"--name {name}: there is a data set of that name ({file.name}); take another, or delete it")
+
+
+def join_frames(folder: Path, raw: Path) -> None:
+    """Write a file for each recording whose frames are files; what cannot be read is said."""
+    arrays = ArrayReader(BODY_25, fps=1.0, nameless=True)  # other files are not looked at: poses alone are written
+    for found in WholeFinder(arrays).find(folder):
+        if isinstance(found, Excluded):
+            say(f"left out: {found.name}: {found.reason}")
+            continue
+        if not isinstance(found, PosedRecording):
+            continue
+        data, _ = write_content(content_of(found), ".npz")
+        path = raw / f"{found.identity.name}.npz"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_file(path) as temporary:
+            temporary.write_bytes(data)
 
 
 def put_links(folder: Path, raw: Path) -> None:

@@ -17,7 +17,7 @@ from hacm.recordings.arrays import ArrayReader
 from hacm.recordings.poses import PoseReader
 from hacm.recordings.poses.people import follow_people
 from hacm.recordings.poses.reader import bring_to_rate, read_poses
-from hacm.skeletons.shipped import BODY_25, COCO_17, COCO_18, HALPE_26, KINECT_V2, MEDIAPIPE_33
+from hacm.skeletons.shipped import BODY_25, COCO_17, COCO_18, H36M_17, HALPE_26, KINECT_V2, MEDIAPIPE_33
 
 NAMES = [name.upper().replace(" ", "_") for name in MEDIAPIPE_33.recorded]
 RNG = np.random.default_rng(0)
@@ -273,6 +273,22 @@ def test_mmpose(wrapped):
     np.testing.assert_array_equal(poses.values_MTVC[1], values[:, 1, :, :2])
     np.testing.assert_array_equal(poses.confidence_MTV[0], values[:, 0, :, 2])
     assert np.isnan(poses.values_MTVC[0, :, 1]).all()
+
+
+def test_mmpose_in_the_room_is_not_mirrored():
+    """Somebody faces the camera: the left shoulder is on the right of the picture."""
+    camera = np.tile([0.0, 0.0, 4.0], (17, 1))
+    left, right, head = (H36M_17.recorded.index(name) for name in ("left shoulder", "right shoulder", "head"))
+    camera[left, 0], camera[right, 0], camera[head, 1] = 0.2, -0.2, -0.6  # x to the right, y down, z away
+    written = camera[:, [0, 2, 1]] * [-1, 1, -1]  # as MMPose's inferencer has it
+    written[:, 2] -= written[:, 2].min()
+    frame = {"frame_id": 0, "instances": [{"keypoints": written.tolist(), "keypoint_scores": [0.9] * 17}]}
+    poses = read_poses(json.dumps([frame, frame | {"frame_id": 1}]).encode(), "a.json")
+    body = PoseReader(H36M_17, fps=30, nameless=True).finish(poses, "a").bodies_MTVC[0, 0]
+    facing = np.array([0, 0, 1.0])  # towards the camera, which looks along z: (x, y, z) → (x, −y, −z)
+    np.testing.assert_allclose(body[left] - body[right], [0.4, 0, 0], atol=1e-6)
+    assert body[head, 1] > body[left, 1]
+    np.testing.assert_allclose(np.cross([0, 1, 0], facing), [1, 0, 0])  # the left of somebody who faces so
 
 
 def test_keypoints_behind_a_known_skeleton_are_told():

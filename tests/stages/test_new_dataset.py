@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from hacm.errors import UserError
-from hacm.skeletons.shipped import COCO_17, KINECT_V1, MEDIAPIPE_33
+from hacm.skeletons.shipped import BODY_25, COCO_17, KINECT_V1, MEDIAPIPE_33
 from pipeline.new_dataset.definition_text import choose_split, describe, write_definition, write_params
 from pipeline.new_dataset.naming import guess_naming
 from pipeline.new_dataset.survey import look_at, with_name
 from pipeline.yaml_tree import editor, read_yaml
+from stages.tools.new_dataset import join_frames
 from tests.conftest import copy_project, run
 
 RNG = np.random.default_rng(0)
@@ -122,6 +123,38 @@ def test_a_pickle_of_pyskl_of_two_dimensions(tmp_path):
     assert 'SplitRule("xsub_part", frozenset({"train"}))' in text
 
 
+def put_openpose(folder):
+    for action in ("wave", "sit"):
+        for subject in (1, 2):
+            for frame in range(12):
+                joints = np.column_stack([RNG.uniform(100, 600, (25, 2)).round(1), np.full(25, 0.9)])
+                joints[4] = 0  # not found
+                people = [{"person_id": [-1], "pose_keypoints_2d": joints.ravel().tolist()}]
+                file = folder / action / f"P{subject}_{frame:012d}_keypoints.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps({"version": 1.3, "people": people}))
+    return folder
+
+
+def test_frames_of_openpose_are_recordings(tmp_path):
+    survey = look_at(put_openpose(tmp_path / "in"))
+    assert (survey.kind, survey.topology, survey.dimensions, survey.up) == ("frames", BODY_25, 2, "-y")
+    assert survey.files == [f"{action}/P{subject}.npz" for action in ("sit", "wave") for subject in (1, 2)]
+    assert survey.frames == (12, 12, 12)
+    text = write_definition(survey, "mine", "Mine", choose_split(survey))
+    assert "from hacm.recordings.arrays import ArrayReader" in text
+    assert 'names="{action}/P{subject}",' in text
+    join_frames(tmp_path / "in", tmp_path / "raw")
+    scope: dict[str, object] = {}
+    exec(text, scope)
+    reader = scope["DATASET"].reader  # type: ignore[attr-defined]
+    paths = [tmp_path / "raw" / name for name in survey.files]
+    recordings = [reader.parse(path.read_bytes(), str(path)) for path in paths]
+    assert [one.identity.action for one in recordings] == [0, 0, 1, 1]
+    assert all(one.bodies_MTVC.shape == (1, 12, 25, 3) and one.notes == () for one in recordings)
+    assert all(np.isnan(one.bodies_MTVC[:, :, 4]).all() for one in recordings)
+
+
 def test_a_skeleton_of_the_files_own(tmp_path):
     head = "HIERARCHY\nROOT Hips\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n"
     arms = "".join(
@@ -159,7 +192,7 @@ def write(folder, files):
         ({}, "no known format"),
         ({"a.skeleton": b""}, "it holds 1 .skeleton; .skeleton: ntu60, ntu120"),
         ({"a.npz": b"PK"}, "a.npz is read with no known skeleton"),
-        ({"a_000000000001_keypoints.json": b"{}"}, "1 files of OpenPose, a frame each"),
+        ({"a_000000000001_keypoints.json": b"{}"}, "no recording can be read; a: no frame of OpenPose"),
         ({"a.json": b"{"}, "no file can be read; a.json: line 1, column 2: no JSON"),
         ({"a.pkl": b"x"}, "not a pickle, or damaged"),
         ({"a.trc": b"PathFileType"}, "a TRC has 5 lines of heading"),

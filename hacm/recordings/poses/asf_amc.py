@@ -3,8 +3,8 @@
 The skeleton is a file of its own, for all recordings of a person. Joints are the root and the far end of each bone,
 called as the bone (`lfemur` is the left knee). A bone's direction is given in the room, with the body in its rest pose,
 and its angles about axes of its own, which `axis` turns from those of the room; turns named first are carried out
-first, about fixed axes. y points up; the unit follows from the skeleton (`length` is that of an inch: 0.45 at CMU); no
-frame rate is said (CMU and HDM05: 120).
+first, about fixed axes. y points up; the unit follows from the skeleton (`length` is that of an inch: 0.45 at CMU, in
+whose FAQ a unit is 2.54 / 0.45 cm); no frame rate is said (CMU and HDM05: 120).
 
 Shape suffixes: T frames, V joints.
 """

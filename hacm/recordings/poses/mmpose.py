@@ -1,15 +1,20 @@
 """MMPose's predictions of a video: what its inferencer and its demos save, one file per video.
 
 [{frame_id, instances: [{keypoints: [[x, y], …], keypoint_scores: […]}]}], or that as `instance_info` of an object that
-has `meta_info` beside it. Of three dimensions keypoints are [x, y, z]. Places are pixels, y downwards; of three
-dimensions z is up, and the unit is not said. `track_id` or `instance_id` says who, where it tracked.
+has `meta_info` beside it. Places are pixels, y downwards. `track_id` or `instance_id` says who, where it tracked.
+
+Of three dimensions keypoints are [x, y, z] of a unit that is not said. Of the camera's x (to the right), y (down) and z
+MMPose writes −x, z and −y (its pose3d_inferencer.py): z is up, and left and right are swapped, which is undone here.
+The lowest joint of each frame is at 0, unless it was told otherwise (disable_rebase_keypoint).
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hacm.errors import BadRecording
+from hacm.recordings.notes import Kind, Note
 from hacm.recordings.poses.coco import WHO, first_joints
 from hacm.recordings.poses.contents import Poses, Sighting, gather
 from hacm.recordings.poses.json_text import as_numbers, as_whole
@@ -33,7 +38,13 @@ def read(content: Any) -> Poses:
         sightings += [_read_person(person, number) for person in frame["instances"]]
     if len({one.values_VC.shape for one in sightings}) > 1:
         raise BadRecording("people of several numbers of keypoints in one file")
-    return first_joints(*gather(sightings, numbers))
+    poses = first_joints(*gather(sightings, numbers))
+    if poses.pictured:
+        return poses
+    words = "x turned about, which MMPose writes mirrored"
+    return replace(
+        poses, values_MTVC=poses.values_MTVC * [-1, 1, 1], notes=(*poses.notes, Note(Kind.REMARK, words=words))
+    )
 
 
 def _frames(content: Any) -> list[Any]:
