@@ -9,12 +9,14 @@ are 95 % intervals of a bootstrap over recordings.
 
 import argparse
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -33,6 +35,7 @@ from stages.shared.loading import Benchmark, load_benchmark
 OVERLAPS = (0.1, 0.25, 0.5)
 RESAMPLES = 1000
 Pairs = Sequence[tuple[Sequence[Span], Sequence[Span]]]
+Places = NDArray[np.integer]
 
 
 def main() -> None:
@@ -112,38 +115,35 @@ def fixed_windows(model: Model, joined: Joined) -> list[Span]:
 
 def measure(pairs: Pairs) -> dict[str, Any]:
     """Every score in percent with its interval."""
-    figures: dict[str, Callable[[Pairs], float]] = {
-        "frame accuracy": frame_accuracy,
-        "edit score": lambda chosen: float(np.mean([scores.edit_score(*pair) for pair in chosen])),
-        **{f"F1@{overlap}": f1_at(overlap) for overlap in OVERLAPS},
-        "mAP@0.5": lambda chosen: scores.mean_average_precision(
-            [one for one, _ in chosen], [true for _, true in chosen]
-        ),
+    accuracy_R = np.array([scores.frame_accuracy(*pair) for pair in pairs])
+    frames_R = np.array([spans[-1].stop for _, spans in pairs])
+    edit_R = np.array([scores.edit_score(*pair) for pair in pairs])
+    counts = {overlap: [scores.count_matches(*pair, overlap) for pair in pairs] for overlap in OVERLAPS}
+    figures: dict[str, Callable[[Places], float]] = {
+        "frame accuracy": lambda chosen: float(np.average(accuracy_R[chosen], weights=frames_R[chosen])),
+        "edit score": lambda chosen: float(edit_R[chosen].mean()),
+        **{f"F1@{overlap}": partial(f1_of, each) for overlap, each in counts.items()},
+        "mAP@0.5": lambda chosen: mean_average_precision([pairs[number] for number in chosen]),
     }
     draw = np.random.default_rng(0)
     samples = [draw.integers(0, len(pairs), len(pairs)) for _ in range(RESAMPLES)]
     found = {}
     for name, figure in figures.items():
-        values = [figure([pairs[number] for number in sample]) for sample in samples[: 200 if "mAP" in name else None]]
+        values = [figure(sample) for sample in samples[: 200 if "mAP" in name else None]]
         low, high = np.quantile(values, [0.025, 0.975])
-        found[name] = {"value": 100 * figure(pairs), "low": 100 * float(low), "high": 100 * float(high)}
+        value = figure(np.arange(len(pairs)))
+        found[name] = {"value": 100 * value, "low": 100 * float(low), "high": 100 * float(high)}
     return found
 
 
-def frame_accuracy(pairs: Pairs) -> float:
-    """Over all frames of all recordings."""
-    frames = [spans[-1].stop for _, spans in pairs]
-    return float(np.average([scores.frame_accuracy(*pair) for pair in pairs], weights=frames))
+def f1_of(counts: Sequence[tuple[int, int, int]], chosen: Places) -> float:
+    """F1 over the chosen recordings."""
+    return scores.f1([counts[number] for number in chosen])
 
 
 def mean_average_precision(pairs: Pairs) -> float:
     """PKU-MMD's, at an overlap of a half."""
     return scores.mean_average_precision([found for found, _ in pairs], [true for _, true in pairs])
-
-
-def f1_at(overlap: float) -> Callable[[Pairs], float]:
-    """F1 over all recordings at that overlap."""
-    return lambda pairs: scores.f1([scores.count_matches(*pair, overlap) for pair in pairs])
 
 
 def show(found: dict[str, Any]) -> None:

@@ -83,6 +83,23 @@ def cut(raw: RawRecording, parts: Mapping[str, str]) -> Iterator[Recording | Exc
             yield Recording(identity, FRAMES_PER_SECOND, KINECT_V2, clip_MTVC, notes)
 
 
+def read_untrimmed(raw: RawRecording) -> tuple[Recording, tuple[tuple[int, int, int], ...]]:
+    """The whole video, and its labels: action (from 0), first frame, the one after the last.
+
+    BadRecording if the video or its file of labels is absent or damaged, also in one label alone.
+    """
+    labels = raw.companion(LABELS)
+    bodies_MTVC, notes = _cut(_read_bodies(raw.main))
+    said = []
+    for number, line in _read_lines(labels):
+        try:
+            said.append(_read_label(line, bodies_MTVC.shape[1]))
+        except BadRecording as reason:
+            raise BadRecording(f"{labels.path}: line {number}: {reason}") from reason
+    identity = Identity(raw.name, subject=None, action=None)
+    return Recording(identity, FRAMES_PER_SECOND, KINECT_V2, bodies_MTVC, notes), tuple(said)
+
+
 def _identify(video: str, name: str, action: int, parts: Mapping[str, str]) -> Identity:
     """setup: the session, which the three views share. Who performs is not said."""
     match = _VIDEO.fullmatch(video)

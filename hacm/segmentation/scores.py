@@ -85,27 +85,37 @@ def mean_average_precision(
     classes = sorted({span.label for spans in true for span in spans if span.label is not None})
     if not classes:
         return 0.0
-    return float(np.mean([_average_precision(found, true, label, overlap) for label in classes]))
+
+    def of(label: int, every: Sequence[Sequence[Span]]) -> list[list[Span]]:
+        return [[span for span in spans if span.label == label] for spans in every]
+
+    return float(np.mean([_average_precision(of(label, found), of(label, true), overlap) for label in classes]))
 
 
-def _average_precision(
-    found: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], label: int, overlap: float
+def mean_average_precision_of_videos(
+    found: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], overlap: float = 0.5
 ) -> float:
+    """PKU-MMD's mAP over videos (mAP_v): of each the average precision of all its spans, whatever their classes."""
+    return float(np.mean([_average_precision([one], [real], overlap) for one, real in zip(found, true, strict=True)]))
+
+
+def _average_precision(found: Sequence[Sequence[Span]], true: Sequence[Sequence[Span]], overlap: float) -> float:
+    """A span can only be found by one of its class; spans of nothing known are none."""
     ranked = sorted(
-        ((span, number) for number, spans in enumerate(found) for span in spans if span.label == label),
+        ((span, number) for number, spans in enumerate(found) for span in spans if span.label is not None),
         key=lambda pair: -pair[0].probability,
     )
-    real = {number: [span for span in spans if span.label == label] for number, spans in enumerate(true)}
+    real = {number: [span for span in spans if span.label is not None] for number, spans in enumerate(true)}
     total = sum(map(len, real.values()))
     taken: set[tuple[int, int]] = set()
     hits = []
     for span, number in ranked:
         shares = [
-            0.0 if (number, place) in taken else intersection_over_union(span, other)
+            0.0 if (number, place) in taken or other.label != span.label else intersection_over_union(span, other)
             for place, other in enumerate(real[number])
         ]
         best = int(np.argmax(shares)) if shares else -1
-        hit = best >= 0 and shares[best] >= overlap
+        hit = best >= 0 and shares[best] >= overlap and shares[best] > 0
         if hit:
             taken.add((number, best))
         hits.append(hit)
