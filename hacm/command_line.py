@@ -55,7 +55,7 @@ _asked: set[str] = set()
 
 def parser_of(module: str) -> Parser:
     """The command line of a module that calls answer_early, without the imports below the call."""
-    if module in sys.modules:
+    if hasattr(sys.modules.get(module), "command_line"):
         known: Parser = sys.modules[module].command_line()
         return known
     _asked.add(module)
