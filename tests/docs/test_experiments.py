@@ -42,6 +42,7 @@ def test_commands_of_the_experiments_run(project_copy):
     assert re.search(r"evaluate.knn.k +1 +3", told[0])
     assert "| evaluate.knn.k | 1 | 3 |" in told[1]
     assert next(row for row in json.loads(told[2])["figures"] if row["figure"] == "top1")["differences"][0]["p"] <= 1
+    assert "Clips won and lost against A" in (project_copy / "plots/compared.html").read_text(encoding="utf-8")
     told = [run(project_copy, "sh", "-ec", line).stdout for line in shell_lines(page, "3. Sweeps")]
     assert "| neighbours-k-9 | 9 |" in told[1]
     assert "not done" not in told[1]

@@ -21,7 +21,7 @@ from pipeline.comparison.page import compose_comparison
 from pipeline.comparison.result_sets import ResultSet, match_results, open_result_sets
 from pipeline.report import to_html
 from pipeline.results.people import Paired, pool
-from tests.helpers.browser import chromium, find_barriers, opened
+from tests.helpers.browser import NEEDS_BROWSER, chromium, find_barriers, opened
 from tests.helpers.page import Page
 
 CLASSES = ("wave", "kick", "sit")
@@ -344,6 +344,7 @@ def test_a_page_says_why_nothing_is_compared(project):
 
 
 @pytest.mark.browser
+@NEEDS_BROWSER
 def test_the_page_is_for_everybody(project):
     write_result(key(), 40)
     write_result(key("pomo"), 20)
