@@ -124,6 +124,7 @@ def make_task(
         [classes.index(one.label) for one in clips],
         parents=description.skeleton.parents,
     )
+    packed = replace(packed, flat=description.dimensions == 2)  # so that augmentation turns them in their plane alone
     every_N = torch.arange(len(packed))
     return Task(packed, every_N, every_N, len(classes), description.augment, subject_N=torch.from_numpy(group_N))
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -162,3 +163,11 @@ def test_mistakes_are_one_line(base, recordings, tmp_path, monkeypatch, words, l
     with pytest.raises(UserError, match=line):
         call(monkeypatch, fit, *words, "--from", base, "--out", tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize("dimensions", [2, 3])
+def test_clips_of_pictures_stay_in_their_plane(built, dimensions):
+    clips = [labelled("slow", "a"), labelled("fast", "b")]
+    description = replace(built.parts.description, dimensions=dimensions)
+    task = fitting.make_task(description, clips, ["fast", "slow"], np.arange(2))
+    assert task.clips.flat == (dimensions == 2)
