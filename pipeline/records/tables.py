@@ -87,7 +87,7 @@ def pooled_table(
         if (pooled := pool_ways(every, list(titles), first, other, protocol))
     }
     corrected = holm({"/".join(key): pooled.p for key, (pooled, _) in found.items()})
-    headings = [f"{first.title} less …", "protocol", "benchmarks", "points", "95 % interval", "p", "people", "needed"]
+    headings = [f"{first.title} minus …", "protocol", "benchmarks", "points", "95 % interval", "p", "people", "needed"]
     rows = [
         [title, PROTOCOLS[protocol], str(benchmarks), signed(100 * pooled.value), people_interval(pooled),
          p_value(corrected[f"{title}/{protocol}"]), str(pooled.people), _needed(pooled)]

@@ -124,4 +124,4 @@ def differences_table(benchmark: Benchmark, comparison: Comparison) -> Table:
         " recognise equally many clips, two-sided, not corrected for the number of comparisons. Each seed is one"
         " pretraining of either: the spread between seeds is in the table above."
     )
-    return Table(f"Top-1 less that of {benchmark.reference}, {benchmark.title}", tuple(columns), tuple(rows), note)
+    return Table(f"Top-1 minus that of {benchmark.reference}, {benchmark.title}", tuple(columns), tuple(rows), note)

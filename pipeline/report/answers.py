@@ -1,49 +1,57 @@
 """What each benchmark comes to: the sentence and the chart that the page begins with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import isinf
 from statistics import fmean, stdev
+from types import MappingProxyType
 
 from pipeline.report import charts
 from pipeline.report.blocks import Answer, Figure
 from pipeline.report.charts import RANDOM, IntervalGroup, IntervalLine
 from pipeline.report.collecting import Benchmark, Results, Run
 from pipeline.report.comparisons import RIDGE, Comparison, Difference
-from pipeline.report.formatting import interval, p_value, percent, protocol_name
+from pipeline.report.formatting import interval, p_value, people_interval, percent, protocol_name
 from pipeline.report.model import Estimate
 from pipeline.report.published import PUBLISHED
 from pipeline.report.tables.accuracy import class_names
+from pipeline.results.people import pool
 
 MOST_VARIANTS = 5
 """So many other variants find room in the chart; where there are more, it names none, and their table has them all."""
-METHOD = {"hacm": "HA-CM"}
-"""Variants that have a name in the literature."""
+MOST_NAMED = 3
+"""So many variants are named in a sentence, the best ones; and the reference, if it is not among them."""
+MOST_RANKED = 2
+"""So many protocols are told in words, where there are several variants or seeds."""
+METHOD = {"hacm": "HA-CM", "pomo": "PoMo"}
+"""Variants that have a name of their own."""
 
 
 def title(results: Results) -> str:
     """What was evaluated on what, and how well it did where that is one number."""
     first = results.benchmarks[0]
     names = ", ".join(f"{entry.title}{' (synthetic)' if entry.synthetic else ''}" for entry in results.benchmarks)
-    head = f"{METHOD.get(first.reference, first.reference)} on {names}"
     if len(results.benchmarks) == 1 and first.drawn:
         run = first.drawn[0]
+        if first.several:
+            return f"{names}, {_lowered(protocol_name(run.protocol))}: {_ranking(first, run, METHOD)}"
+        head = f"{METHOD.get(first.reference, first.reference)} on {names}"
         return f"{head}: {percent(run.metrics.top1)}\u00a0% by {_lowered(protocol_name(run.protocol))}"
-    return head
+    return f"{METHOD.get(first.reference, first.reference)} on {names}"
 
 
 def answer(benchmark: Benchmark, comparison: Comparison) -> Answer | None:
-    """By the first protocol; None where nothing was measured on test clips."""
+    """Best first where there are several variants or seeds; None where nothing was measured on test clips."""
     if not benchmark.drawn:
         return None
     run = benchmark.drawn[0]
     seed = f", seed {run.seed}" if benchmark.several else ""
-    variant = f"{run.variant}, " if benchmark.several else ""
-    estimate = run.metrics.first
-    text = (
-        f"{percent(estimate.value)}\u00a0% {interval(estimate)} of {run.metrics.n:,} test clips are recognised,"
-        f" {_against(comparison.differences[RANDOM, run.seed, run.protocol], RANDOM.lower())}"
-        f" and {_against(comparison.differences[RIDGE, run.seed, run.protocol], 'raw-joint ridge')}."
-        f"{_over_seeds(benchmark, run)}"
-    )
+    protocol = _lowered(protocol_name(run.protocol))
+    if benchmark.several:
+        lead = f"{benchmark.title}, best first"
+        text = " ".join(_ranked(benchmark, comparison, one) for one in benchmark.drawn[:MOST_RANKED])
+    else:
+        lead = f"{benchmark.title}, {protocol}"
+        text = _alone(run, comparison)
     caption = (
         f"{benchmark.title}, {protocol_name(run.protocol)}{seed}: top-1 accuracy with its bootstrap 95 % interval over"
         " test clips." + (" Upright marks: published, not measured here." if _published(run, benchmark) else "")
@@ -51,9 +59,9 @@ def answer(benchmark: Benchmark, comparison: Comparison) -> Answer | None:
     group = IntervalGroup("", (*_lines(benchmark, run), *_published(run, benchmark)))
     drawing = charts.interval_chart([group], f"answer-{benchmark.name}")
     return Answer(
-        lead=f"{benchmark.title}, {variant}{_lowered(protocol_name(run.protocol))}",
+        lead=lead,
         text=text,
-        failing=_failing(run),
+        failing=_failing(run, f"{run.variant}, {protocol}{seed}: " if benchmark.several else ""),
         figure=Figure(drawing, caption, benchmark.synthetic),
     )
 
@@ -109,27 +117,66 @@ def _against(control_less_ours: Difference, control: str) -> str:
     return f"{abs(ours.value):.1f} points {side} than by {control} (p\u00a0{p}{settled})"
 
 
-def _over_seeds(benchmark: Benchmark, run: Run) -> str:
-    """Means over seeds of the reference and of the best of the others, where there are such."""
-    if not benchmark.several:
+def _alone(run: Run, comparison: Comparison) -> str:
+    """One run beside its controls."""
+    estimate = run.metrics.first
+    return (
+        f"{percent(estimate.value)}\u00a0% {interval(estimate)} of {run.metrics.n:,} test clips are recognised,"
+        f" {_against(comparison.differences[RANDOM, run.seed, run.protocol], RANDOM.lower())}"
+        f" and {_against(comparison.differences[RIDGE, run.seed, run.protocol], 'raw-joint ridge')}."
+    )
+
+
+def _ranked(benchmark: Benchmark, comparison: Comparison, run: Run) -> str:
+    """The variants by one protocol, best first, with both controls, and whether the best is told from the reference."""
+    seeds = benchmark.of(run.variant, run.protocol)
+    untrained = [one.metrics.random.value for one in seeds]
+    ridge = percent(benchmark.baseline.metrics.top1)
+    return (
+        f"{protocol_name(run.protocol)}: {_ranking(benchmark, run)}; {RANDOM.lower()} {_mean(untrained)}\u00a0%,"
+        f" raw-joint ridge {ridge}\u00a0%.{_told_apart(benchmark, comparison, run)}"
+    )
+
+
+def _ranking(benchmark: Benchmark, run: Run, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Variants and their means over seeds, as far as there is room."""
+    order = _order(benchmark, run)
+    named = order[:MOST_NAMED] + [run.variant] * (run.variant not in order[:MOST_NAMED])
+    return ", ".join(f"{names.get(one, one)} {_mean(_tops(benchmark, one, run))}\u00a0%" for one in named)
+
+
+def _told_apart(benchmark: Benchmark, comparison: Comparison, run: Run) -> str:
+    """The best variant, or the next if the reference is best, against the reference, tested on people."""
+    others = [one for one in _order(benchmark, run) if one != run.variant]
+    paired = comparison.paired.get((others[0], run.protocol)) if others else None
+    if paired is None:
         return ""
-    means = {
-        variant: [other.metrics.top1 for other in benchmark.of(variant, run.protocol)] for variant in benchmark.variants
-    }
-    told = f" Over {len(benchmark.seeds)} seeds: {run.variant} {_mean(means.pop(run.variant))}"
-    if len(benchmark.seeds) == 1:
-        told = f" {run.variant} reaches {percent(run.metrics.top1)}"
-    if means:
-        best = max(means, key=lambda variant: fmean(means[variant]))
-        told += f", the best of {len(means)} other variant{'s' * (len(means) > 1)}, {best}, {_mean(means[best])}"
-    return f"{told} %."
+    pooled = pool([paired])
+    if isinf(pooled.low) or isinf(pooled.high):
+        return f" {pooled.people} test subjects are too few to tell {others[0]} from {run.variant}."
+    side = "above" if pooled.value > 0 else "below"
+    settled = "" if pooled.low > 0 or pooled.high < 0 else ": not settled"
+    return (
+        f" Over {pooled.people} test subjects, {others[0]} is {abs(100 * pooled.value):.1f} points {side} {run.variant}"
+        f" {people_interval(pooled)}, p\u00a0{p_value(pooled.p)}{settled}."
+    )
+
+
+def _order(benchmark: Benchmark, run: Run) -> list[str]:
+    """Variants that were evaluated by a run's protocol, best mean first."""
+    tops = {variant: _tops(benchmark, variant, run) for variant in benchmark.variants}
+    return sorted((variant for variant in tops if tops[variant]), key=lambda variant: -fmean(tops[variant]))
+
+
+def _tops(benchmark: Benchmark, variant: str, run: Run) -> list[float]:
+    return [one.metrics.top1 for one in benchmark.of(variant, run.protocol)]
 
 
 def _mean(values: Sequence[float]) -> str:
     return percent(fmean(values)) + (f" ± {percent(stdev(values))}" if len(values) > 1 else "")
 
 
-def _failing(run: Run) -> str:
+def _failing(run: Run, of: str) -> str:
     """The commonest confusion, the class that is recognised least, and where their clips are named."""
     names = class_names(run)
     counts_KK = charts.confusion_counts(run.predictions, names)
@@ -142,7 +189,7 @@ def _failing(run: Run) -> str:
     scored = [row for row in run.classes if row.n]
     worst = min(scored, key=lambda row: (row.top1, row.name))
     return (
-        f"Most often wrong: {names[actual]} taken for {names[predicted]}"
-        f" ({wrong_KK[actual, predicted]} of {counts_KK[actual].sum()} clips); recognised least: {worst.name}"
-        f" ({percent(worst.top1)}\u00a0% of {worst.n})."
+        f"{of}Commonest confusion: {names[actual]} taken for {names[predicted]}"
+        f" ({wrong_KK[actual, predicted]} of {counts_KK[actual].sum()} clips). Worst class: {worst.name}"
+        f" ({round(worst.top1 * worst.n / 100)} of {worst.n} right)."
     )

@@ -242,8 +242,8 @@ def _reliability_blocks(run: Run) -> list[Block]:
         f" equal. Expected calibration error, {reliability.BINS} bins: {error:.1f} %.",
         run.details.synthetic,
     )
-    side = "too sure" if sum(one.clips * (one.confidence - one.accuracy) for one in bins) > 0 else "not sure enough"
-    said = Text(f"{title}: expected calibration error {error:.1f} %; on the whole it is {side} of itself.")
+    word = "overconfident" if sum(one.clips * (one.confidence - one.accuracy) for one in bins) > 0 else "underconfident"
+    said = Text(f"{title}: expected calibration error {error:.1f} %; {word} on the whole.")
     return [Figures((figure,), beside=(said,))]
 
 

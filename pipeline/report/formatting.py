@@ -40,10 +40,10 @@ def signed_interval(estimate: Estimate) -> str:
 
 
 def people_interval(pooled: Pooled) -> str:
-    """The interval of a difference that was tested on people, in points; infinite where they are too few."""
-    low = "−∞" if isinf(pooled.low) else signed(100 * pooled.low)
-    high = "∞" if isinf(pooled.high) else signed(100 * pooled.high)
-    return f"[{low}, {high}]"
+    """The interval of a difference that was tested on people, in points; words where they are too few for one."""
+    if isinf(pooled.low) or isinf(pooled.high):
+        return "(too few people)"
+    return f"[{signed(100 * pooled.low)}, {signed(100 * pooled.high)}]"
 
 
 def p_value(p: float) -> str:

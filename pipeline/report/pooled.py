@@ -12,7 +12,7 @@ from pipeline.results.people import Pooled, holm, pool
 NOTE = (
     "Mean over benchmarks of the difference, all seeds together. p: the sign of all that a person contributes is"
     " flipped at once; two-sided, by Holm corrected for all cells of this table. Brackets: the differences that this"
-    " test does not reject at 5 %, uncorrected. ∞: so few people cannot reject any."
+    " test does not reject at 5 %, uncorrected. Too few people: the test could not reject any."
 )
 
 
@@ -43,7 +43,7 @@ def pooled_table(results: Results, comparisons: Mapping[str, Comparison]) -> Tab
         columns += [Column(title, group=protocol_name(protocol)) for title in ("Points", "p")]
     people = next(iter(found.values())).people
     names = ", ".join(benchmark.title for benchmark in benchmarks)
-    caption = f"Top-1 less that of {reference}, pooled over {people} test subjects of {names}"
+    caption = f"Top-1 minus that of {reference}, pooled over {people} test subjects of {names}"
     return Table(caption, tuple(columns), tuple(rows), NOTE)
 
 

@@ -136,7 +136,7 @@ def test_the_answer_is_that_of_the_paired_test(made_up: Path) -> None:
     wrong = [(row.actual, row.predicted) for row in results.benchmarks[0].drawn[0].predictions]
     wrong = [pair for pair in wrong if pair[0] != pair[1]]
     most = max(wrong.count(pair) for pair in wrong)
-    found = re.search(r"Most often wrong: (.+) taken for (.+) \((\d+) of 20 clips\)", answer.failing)
+    found = re.search(r"Commonest confusion: (.+) taken for (.+) \((\d+) of 20 clips\)", answer.failing)
     assert found
     assert int(found[3]) == most == wrong.count((found[1], found[2]))
 

@@ -5,6 +5,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from hacm.errors import UserError
 from pipeline.report import build
 from pipeline.report.collecting import Benchmark, Selection, read_results
 from pipeline.report.comparisons import compare, fusions
+from pipeline.report.contents import compose
 from pipeline.report.formatting import p_value, signed
 from pipeline.report.predictions import Scores, fuse
 from pipeline.results.people import Paired, pool
@@ -118,7 +120,7 @@ def test_one_seed_keeps_its_interval(many: Path, tmp_path: Path) -> None:
 
 def test_one_variant_and_seed_is_the_plain_page(many: Path, tmp_path: Path) -> None:
     tables = tables_of(many, tmp_path, replace(BOTH, protocols=["linear"]))
-    assert not any(caption.startswith(("Variants on", "Top-1 less")) for caption in tables)
+    assert not any(caption.startswith(("Variants on", "Top-1 minus")) for caption in tables)
     assert "Variants:" not in (tmp_path / "report.md").read_text()
 
 
@@ -132,7 +134,7 @@ def test_paired_differences(many: Path, tmp_path: Path) -> None:
     assert found.points.low < -5 < found.points.high
     p = 2 * sum(math.comb(16, k) for k in range(7)) / 2**16
     assert found.p == pytest.approx(p)
-    rows = tables_of(many, tmp_path)["Top-1 less that of hacm, kinect-sim-xsub"]
+    rows = tables_of(many, tmp_path)["Top-1 minus that of hacm, kinect-sim-xsub"]
     [row] = [row for row in rows if row[:2] == ["random", "0"]]
     assert row[2].startswith("−5.0 [−")
     assert row[3] == f"{p:.2g}"
@@ -269,11 +271,34 @@ def test_signs_and_small_p_values() -> None:
     assert [p_value(p) for p in (1.0, 0.0321, 1e-9)] == ["1", "0.032", "< 0.0001"]
 
 
+def test_the_answer_ranks_the_variants(many: Path) -> None:
+    """The best first, with means and scatter over seeds by hand, and whether people tell the next from the reference."""
+    results = read_results(many, MANY)
+    report = compose(results, {"kinect-sim-xsub": compare(results.benchmarks[0])})
+    [answer] = report.answers
+    tops = {variant: [100 * hits / CLIPS for hits in TOP1[variant]] for variant in VARIANTS}
+    ranked = [f"{name} {mean(tops[name]):.1f} ± {stdev(tops[name]):.1f}\u00a0%" for name in VARIANTS[:3]]
+    assert answer.text.startswith(f"Linear probe: {', '.join(ranked)}; random weights ")
+    ridge = json.loads((many / "benchmarks/kinect-sim-xsub/baseline/metrics.json").read_text())["top1"]
+    assert f"raw-joint ridge {ridge:.1f}\u00a0%." in answer.text
+    label_N, subject_N = np.arange(CLIPS) % 4, np.arange(CLIPS) % 11
+    random, hacm = (
+        np.stack([made_up_scores(hits, turn=turn).argmax(1) == label_N for hits in TOP1[variant]])
+        for variant, turn in (("random", 10), ("hacm", 0))
+    )
+    pooled = pool([Paired(subject_N, random, hacm)])
+    told = f"Over 11 test subjects, random is {-100 * pooled.value:.1f} points below hacm ["
+    assert told in answer.text
+    assert ("not settled" in answer.text) == (pooled.low < 0 < pooled.high)
+    assert report.title.startswith(f"kinect-sim-xsub (synthetic), linear probe: HA-CM {mean(tops['hacm']):.1f}")
+    assert answer.failing.startswith("hacm, linear probe, seed 0: Commonest confusion: ")
+
+
 def test_people_are_pooled_over_seeds(many: Path, tmp_path: Path) -> None:
     """The difference is the mean over seeds, its p that of the test on people by itself, corrected for all rows."""
     tables = tables_of(many, tmp_path)
     [(caption, rows)] = [(caption, rows) for caption, rows in tables.items() if "pooled over" in caption]
-    assert caption == "Top-1 less that of hacm, pooled over 11 test subjects of kinect-sim-xsub"
+    assert caption == "Top-1 minus that of hacm, pooled over 11 test subjects of kinect-sim-xsub"
     shown = {row[0]: row[1:] for row in rows[2:]}
     assert list(shown) == ["Raw-joint ridge", "Random weights", *(name for name in VARIANTS if name != "hacm")]
     label_N, subject_N = np.arange(CLIPS) % 4, np.arange(CLIPS) % 11

@@ -112,7 +112,7 @@ def test_ablations_run_what_is_missing_and_then_nothing(project_copy):
     assert ablate() == {f"pretrain@{new}", f"evaluate@{new}-knn", "report"}
     page = (project_copy / "report/report.md").read_text()
     assert f"**Variants on {BENCHMARK}, top-1 %**" in page
-    assert f"**Top-1 less that of hacm, {BENCHMARK}**" in page
+    assert f"**Top-1 minus that of hacm, {BENCHMARK}**" in page
     settings = json.loads((project_copy / f"models/{BENCHMARK}/random/seed-0/checkpoint.json").read_text())
     assert '"strategy": "random"' in json.dumps(settings)
     assert ablate() == set()
