@@ -78,7 +78,7 @@ def test_a_clip_finds_itself() -> None:
 def test_more_neighbours_than_clips_are_refused() -> None:
     model = HACM(SKELETON, SETTINGS.model, SETTINGS.masking, SETTINGS.loss)
     index = torch.arange(3)
-    with pytest.raises(ValueError, match="k 4 neighbours"):
+    with pytest.raises(ValueError, match="k asks for 4 neighbours"):
         knn.run(model, Task(moving_clips(), index, index, 2, AugmentSettings()), knn.Settings(k=4), 0, "cpu")
 
 

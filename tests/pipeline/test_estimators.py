@@ -210,7 +210,7 @@ def test_places_in_a_picture_are_refused_where_a_model_takes_the_room(tmp_path):
     (tmp_path / "a_000000000000_keypoints.json").write_bytes(openpose_frame(people(1, 25)))
     (left_out,) = Finder(ArrayReader(BODY_25, fps=30.0, nameless=True)).find(tmp_path)
     assert isinstance(left_out, Excluded)
-    assert "of two dimensions" in str(left_out.reason)
+    assert "two dimensions" in str(left_out.reason)
 
 
 def results(frames, joints, form="coco"):

@@ -118,7 +118,7 @@ def test_what_is_not_here_is_not_verified_and_said_not_to_be(project_copy):
     (raw / "kinect-sim.zip").unlink()
     for _ in range(2):
         done = audit(project_copy, *VERIFY)
-        assert f"{RAW}: raw files are not here" in done.stderr
+        assert f"{RAW}: raw files are missing" in done.stderr
         assert "nothing changed" in done.stdout
         shutil.rmtree(raw, ignore_errors=True)
     shutil.rmtree(recordings)

@@ -86,7 +86,7 @@ def test_pyskl_of_a_whole_project(small_project, expected, tmp_path, monkeypatch
             "--benchmark kinect-sim-xview --format pyskl --out {tmp}/x.pkl",
             "kinect-sim-xview/split/split.json: not found",
         ),
-        (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pickle", "expects a name that ends in .pkl"),
+        (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pickle", "expect a name ending in .pkl"),
         (f"--benchmark {NAME} --format ntu-npz --out {{tmp}}/here.npz", "here.npz: exists; move it away"),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pkl --frames 64", "--frames: an option of ntu-npz"),
         (f"--benchmark {NAME} --format pyskl --out {{tmp}}/x.pkl --compress", "--compress: an option of ntu-npz"),

@@ -216,8 +216,8 @@ def test_comments_and_docstrings_start_nothing(project: Path, first: dict) -> No
 def test_a_help_text_starts_nothing(project: Path, first: dict) -> None:
     path = project / "stages/pretrain.py"
     text = path.read_text(encoding="utf-8")
-    assert text.count("seconds after which") == 1
-    path.write_text(text.replace("seconds after which", "how many seconds after which"), encoding="utf-8")
+    assert text.count("give up on a process") == 1
+    path.write_text(text.replace("give up on a process", "give up on any process"), encoding="utf-8")
     try:
         assert fingerprints(project) == first
     finally:

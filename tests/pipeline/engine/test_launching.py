@@ -36,7 +36,7 @@ def test_what_cannot_be_shared_is_refused():
         command_line("sh train.sh", Launch(1, 2), {})
     with pytest.raises(UserError, match="3 processes on 2 nodes"):
         Launch(2, 3)
-    with pytest.raises(UserError, match="no job of SLURM"):
+    with pytest.raises(UserError, match="this is not a SLURM job"):
         command_line("python -m stages.pretrain", Launch(2, 2), {})
 
 
