@@ -32,6 +32,7 @@ answer_early(command_line, __name__)
 
 import argparse
 import json
+import sys
 from typing import Any
 
 import polars as pl
@@ -57,6 +58,8 @@ def main() -> int:
     names, features_ND = open_features(model, options.paths, options, unread)
     groups = find_groups(features_ND.numpy(), model.parts.neighbours, options.groups, options.smallest)
     show(groups, names, options)
+    if all(group.number == ALONE for group in groups):
+        print(f"no {options.smallest} of them are alike enough; --groups N makes N groups", file=sys.stderr)
     if options.out is not None:
         with replace_file(options.out) as path:
             pl.DataFrame(rows_of(groups, names)).write_csv(path)

@@ -53,6 +53,11 @@ def main() -> int:
         f"{options.out}: {len(clips)} clips of {len(found.classes)} classes; top-1 {figures['top1']:.1f} % "
         f"[{figures['top1_low']:.1f}, {figures['top1_high']:.1f}] on {found.judged_on}"
     )
+    people = sorted({one.subject for one in clips if one.subject is not None})
+    print(f"classes: {', '.join(found.classes)}")
+    print(f"people: {', '.join(map(str, people)) or 'not known; PATH/CLASS/PERSON/recording says who is who'}")
+    if figures["top1_low"] <= 100 / len(found.classes):
+        print("warning: not shown to be better than chance; are the folders those of classes?")
     print(f"next: hacm predict PATH --model {options.out}; {options.out}/{folder.CARD} says what it is")
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 

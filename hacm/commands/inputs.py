@@ -129,6 +129,7 @@ def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
     shipped = {name: read_description(SHIPPED / name).skeleton for name in list_shipped()}
     if len(shipped) == 1:
         return next(iter(shipped))
+    option = "--from" if hasattr(options, "base") else "--model"
     listed = f"shipped are: {', '.join(shipped) or 'none'}"
     skeleton = find_skeleton_of_first(paths, options) if shipped else None
     if skeleton is None:
@@ -136,11 +137,16 @@ def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
         if len(taking) == 1 and read_first(paths, nameless(shipped[taking[0]])) is None:
             return taking[0]  # the columns are called after its joints
         fits = f"; of as many joints as the recordings: {', '.join(taking)}" if taking else ""
-        raise UserError(f"--model: say which model; {listed}{fits}; --skeleton says whose joints arrays hold")
+        raise UserError(
+            f"say which model ({option} NAME); {listed}{fits}. If files do not name their joints, give --skeleton too"
+        )
     fitting = [name for name, one in shipped.items() if one.name == skeleton]
     if len(fitting) != 1:
         which = f"{', '.join(fitting)} are" if fitting else "none is"
-        raise UserError(f"--model: say which model; {which} of the recordings' skeleton, {skeleton}; {listed}")
+        raise UserError(
+            f"say which model ({option} NAME); {which} of the recordings' skeleton, {skeleton}; {listed}. A model of"
+            " another skeleton reads the joints that both have"
+        )
     return fitting[0]
 
 
@@ -161,7 +167,7 @@ def read_first(paths: Sequence[Path], arrays: "Topology") -> str | None:
     from hacm.recordings.anywhere import Finder
     from hacm.recordings.arrays import ArrayReader
 
-    finder = Finder(ArrayReader(arrays, fps=1.0, nameless=True))
+    finder = Finder(ArrayReader(arrays, fps=1.0, by_times=True, nameless=True))
     found = (one for path in paths for one in finder.find(path) if isinstance(one, Recording))
     first = next(found, None)
     return None if first is None else first.topology.name
@@ -190,6 +196,7 @@ def find(model: "Model | None", paths: Iterable[Path], options: argparse.Namespa
     arrays = ArrayReader(
         topology=usual[0] if options.skeleton is None else find_skeleton(options.skeleton),
         fps=options.fps or usual[1],
+        by_times=options.fps is None,
         metres=metres_of(parse_unit(options.unit)),
         up=options.up or ("-y" if flat else "y"),
         dimensions=2 if flat else 3,

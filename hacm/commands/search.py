@@ -120,5 +120,5 @@ def show(queries: list[str], found: list[list[Found]], names_at: NamesAt, option
         table.add_column(heading, justify="right" if heading in ("rank", "distance") else "left", overflow="fold")
     for row in rows:
         query = row["query"] if row["rank"] == 1 else ""
-        table.add_row(query, str(row["rank"]), row["recording"], f"{row['distance']:.3f}")
+        table.add_row(query, str(row["rank"]), row["recording"], f"{abs(row['distance']):.3f}")
     Console().print(table)

@@ -62,7 +62,7 @@ def main() -> int:
     out = options.out or PAGE
     with replace_file(out) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    print(f"the page: {out.resolve()} ({len(page.encode()) / 1e6:.1f} MB)")
+    print(f"the page: {out.resolve()} ({len(page.encode()) / 1e3:,.0f} kB)")
     if options.open:
         webbrowser.open(out.resolve().as_uri())
     return USER_MISTAKE if inputs.tell_unread(unread) else 0

@@ -40,6 +40,8 @@ def prepare(recordings: Sequence[ArrayLike], facts: Facts) -> dict[str, NDArray[
 def clean(joints: ArrayLike, facts: Facts) -> Floats:
     """A recording as (M, T, V, 3) with short gaps filled, and NaN where a joint is not seen even so."""
     bodies_MTVC = np.array(joints, dtype=np.float32)
+    if not bodies_MTVC.size:
+        raise ValueError(f"a recording of shape {bodies_MTVC.shape} has no frames")
     if bodies_MTVC.ndim == 3:
         bodies_MTVC = bodies_MTVC[np.newaxis]
     wanted = (len(facts["joints"]), 3)

@@ -129,7 +129,7 @@ def _trust(model: Description) -> Iterator[str]:
         yield from (
             f"A recording is said to be unfamiliar beyond a distance of {familiarity.threshold:.3g} from the nearest "
             "training clip. Of the median person (or part) that was left out, 5 % of the clips lie beyond; of all that "
-            f"were left out, {100 * familiarity.false_alarms:.1f} %. Measured:",
+            f"were left out, {100 * familiarity.false_alarms:.1f} %." + (" Measured:" if familiarity.measured else ""),
             "",
             *(
                 f"- {name}: {100 * share:.1f} % of the clips lie beyond"

@@ -28,7 +28,7 @@ from hacm.errors import BadRecording, UserError
 from hacm.recordings import Identity, Part, RawRecording, Recording, label_table
 from hacm.recordings.bodies import MOST_BODIES, Up, as_bodies, check_settings
 from hacm.recordings.csv_table import read_csv
-from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places
+from hacm.recordings.frame_numbers import FRAME_COLUMNS, PERSON_COLUMNS, TIME_COLUMNS, find_places, rate_of
 from hacm.recordings.names import IDENTITY, IN_WORDS, NamePattern, Vocabulary, plain
 from hacm.recordings.notes import Kind, Note
 from hacm.recordings.npz import read_arrays, read_single_array
@@ -61,20 +61,22 @@ class ArrayReader:
     topology: the skeleton, whose order the joints of an array have; a file need not hold the derived ones. names: what
     file names look like, without suffix: `s{subject}_a{action}_t{replication}`, or with folders
     `{subject}/{action}-{camera}`; {…} is one of IDENTITY and stands for digits, or for a word. None: names say nothing.
-    fps: frames per second of files that do not say. metres: the unit of coordinates. up: the axis that points up, with
-    a minus sign where it points down. dimensions: 2 where joints have x and y alone, (T, V, 2), whose unit then follows
-    from the bodies' size. mirrored: left and right are on the wrong sides. first_action: the number of the first
-    action. folders: without `names`, how many of the folders above a file are part of its recording's name.
-    most_bodies: more are refused. unseen: a joint whose coordinates are all one of these numbers was not seen
-    (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint of less was not seen; 0: confidences are not read.
-    actions, subjects, cameras: the words that stand for them (hacm.recordings.names.Vocabulary), none where they are
-    numbers. unlabelled: whether a recording need not say its action. nameless: nothing that says who does what is read.
+    fps: frames per second of files that do not say. by_times: a file's times say it rather than fps. metres: the
+    unit of coordinates. up: the axis that points up, with a minus sign where it points down. dimensions: 2 where
+    joints have x and y alone, (T, V, 2), whose unit then follows from the bodies' size. mirrored: left and right
+    are on the wrong sides. first_action: the number of the first action. folders: without `names`, how many of the
+    folders above a file are part of its recording's name. most_bodies: more are refused. unseen: a joint whose
+    coordinates are all one of these numbers was not seen (`unseen=(0,)`, `unseen=(-1,)`). least_confidence: a joint
+    of less was not seen; 0: confidences are not read. actions, subjects, cameras: the words that stand for them
+    (hacm.recordings.names.Vocabulary), none where they are numbers. unlabelled: whether a recording need not say
+    its action. nameless: nothing that says who does what is read.
     A subject is not needed. UserError if the settings are impossible.
     """
 
     topology: Topology
     names: str | None = None
     fps: float | None = None
+    by_times: bool = False
     metres: float = 1.0
     up: Up = "y"
     dimensions: int = 3
@@ -129,7 +131,8 @@ class ArrayReader:
         told = self._told_outside(path, name, table)
         read = {".npz": self._read_npz, ".npy": self._read_npy, ".csv": self._read_csv}[place.suffix.lower()]
         content = read(data)
-        identity, fps = self._identify(name, [*told, ("inside", content.facts)])
+        told.append(("inside", content.facts | self._rate_by_times(content, told)))
+        identity, fps = self._identify(name, told)
         joints, gaps = self._put_in_place(content, fps)
         confidence = joints[..., -1] if content.has_confidence else None
         bodies_MTVC, absent = as_bodies(
@@ -145,6 +148,13 @@ class ArrayReader:
             least_confidence=self.least_confidence,
         )
         return Recording(identity, fps, self.topology, bodies_MTVC, content.notes + gaps + absent)
+
+    def _rate_by_times(self, content: "Content", told: list[tuple[str, Facts]]) -> Facts:
+        """The frame rate that the times say, where they may and nothing else does."""
+        time_R = _first_of(content.places, TIME_COLUMNS) if self.by_times else None
+        said = any(FPS in found for found in (content.facts, *(found for _, found in told)))
+        rate = None if said or time_R is None or time_R.ndim != 1 else rate_of(time_R)
+        return {} if rate is None else {FPS: rate}
 
     def _put_in_place(self, content: "Content", fps: float) -> tuple[NDArray[Any], tuple[Note, ...]]:
         """joints with every line where its frame number, time and person put it; NaN where there is none."""

@@ -103,7 +103,8 @@ def _write_npz(content: Content) -> tuple[bytes, list[str]]:
 
 def _write_npy(content: Content) -> tuple[bytes, list[str]]:
     stream = io.BytesIO()
-    np.save(stream, content.values_MTVC)
+    alone = len(content.values_MTVC) == 1
+    np.save(stream, content.values_MTVC[0] if alone else content.values_MTVC)
     lost = ["confidences"] if content.confidence_MTV is not None else []
     return stream.getvalue(), [*lost, *(["frames per second"] if content.fps else []), *_unnamed(content)]
 

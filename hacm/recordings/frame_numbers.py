@@ -35,6 +35,12 @@ TIME_UNITS = (1.0, 1e-3, 1e-6, 1e-7, 1e-9)
 FITS = 0.1
 """Times fit a frame rate where the median step is off by at most this share."""
 
+USUAL = (5, 240)
+"""Frames per second that sensors and cameras have."""
+
+ROUND = 0.02
+"""A rate this near a whole number is that number: times are written with few digits."""
+
 MOST_TIMES_LONGER = 20
 """A recording with its gaps is at most so many times as long as without; beyond, the numbers are of something else."""
 
@@ -117,13 +123,25 @@ def _from_times(time_R: NDArray[np.float64], fps: float) -> NDArray[np.int64]:
     return place[inverse_R]
 
 
+def rate_of(time_R: NDArray[np.float64]) -> float | None:
+    """Frames per second by a column of times: in the unit that makes it a usual rate; None where none does."""
+    steps = np.diff(np.unique(time_R[np.isfinite(time_R)]))
+    return _usual_rate(float(np.median(steps))) if len(steps) else None
+
+
+def _usual_rate(step: float) -> float | None:
+    rates = [1 / (step * unit) for unit in TIME_UNITS]
+    likely = next((rate for rate in rates if USUAL[0] <= rate <= USUAL[1]), None)
+    near = likely and round(likely)
+    return float(near) if likely and near and abs(likely / near - 1) <= ROUND else likely
+
+
 def _period(step: float, fps: float) -> float:
     """A frame's length in the unit of the times; BadRecording if no unit fits."""
     for unit in TIME_UNITS:
         if abs(step * unit * fps - 1) <= FITS:
             return 1 / (fps * unit)
-    rates = [1 / (step * unit) for unit in TIME_UNITS]
-    likely = next((rate for rate in rates if 5 <= rate <= 240), None)
+    likely = _usual_rate(step)
     said = f"{likely:.4g} frames/s" if likely else f"steps of {step:g}"
     raise BadRecording(f"its times are of {said}, fps is {fps:g}; set fps, or rename the column so that it is not read")
 

@@ -78,7 +78,7 @@ def test_without_a_fitting_model_it_is_shown_and_nothing_is_said(place, tmp_path
     monkeypatch.setattr(finding, "SHIPPED", tmp_path / "none")
     np.save(tmp_path / "halpe.npy", np.random.default_rng(1).normal(size=(9, 17, 3)))
     words = (tmp_path / "halpe.npy", "--out", tmp_path / "page.html")
-    with pytest.raises(UserError, match="--model: say which model"):
+    with pytest.raises(UserError, match="say which model"):
         call(monkeypatch, *words)
     assert call(monkeypatch, *words, "--skeleton", "coco-17") == 0
     page = (tmp_path / "page.html").read_text(encoding="utf-8")

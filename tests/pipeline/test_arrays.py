@@ -741,7 +741,7 @@ def test_words_for_a_missing_value(word: bytes) -> None:
         (HEAD + b",frame\n" + ROW + b",0\n" + ROW + b",1.5", "line 3: frame is 1.5, not a whole number"),
         (HEAD + b",frame\n" + ROW + b",0\n" + ROW + b",2\n" + ROW + b",4", "frames are numbered in steps of 2"),
         (HEAD + b",frame\n" + ROW + b",0\n" + ROW + b",1\n" + ROW + b",9999", "numbered over 10000, but only 3 are there"),
-        (HEAD + b",time\n" + ROW + b",0\n" + ROW + b",0.0333", "its times are of 30.03 frames/s, fps is 25"),
+        (HEAD + b",time\n" + ROW + b",0\n" + ROW + b",0.0333", "its times are of 30 frames/s, fps is 25"),
         (HEAD + b",time\n" + ROW + b",0\n" + ROW + b",0", "line 3: the same frame as line 2"),
         (HEAD + b",person\n" + ROW + b",0\n" + ROW + b",1", "a person column, but none of frame numbers or times"),
         (HEAD + b",frame,person\n" + ROW + b",0,1\n" + ROW + b",0,1", "line 3: the same frame as line 2; each person once"),
@@ -929,3 +929,22 @@ def test_a_body_frame_without_any_number_is_no_loss() -> None:
     recording = NAMED.parse(npz(joints=values), NAME)
     assert np.isnan(recording.bodies_MTVC[0, 1]).all()
     assert recording.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("times", "fps"),
+    [
+        ([0, 0.04, 0.08, 0.16], 25),
+        ([1000, 1033, 1066, 1100], 30),  # milliseconds, cut to whole ones
+        ([0, 333667, 667333], 30),  # 100 nanoseconds
+        ([0, 1 / 12.5, 2 / 12.5], 12.5),
+        ([0, 1, 2], 7),  # of no unit that makes a usual rate: what is given counts
+    ],
+)
+def test_times_say_the_rate_where_they_may(times, fps):
+    text, reader = rows_with("time", times, WALK[: len(times)]), replace(NAMED, fps=7.0, by_times=True)
+    if fps == 7:
+        with pytest.raises(BadRecording, match="fps is 7"):
+            reader.parse(text, "s2_a3.csv")
+    else:
+        assert reader.parse(text, "s2_a3.csv").fps == pytest.approx(fps)

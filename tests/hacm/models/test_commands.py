@@ -139,7 +139,7 @@ def test_mistakes_are_one_line(model, recordings, monkeypatch, words, line):
 
 
 def test_a_model_must_be_named_where_there_is_not_one_alone(recordings, empty_box, monkeypatch):
-    with pytest.raises(UserError, match="--model: say which model; shipped are: none"):
+    with pytest.raises(UserError, match=r"say which model \(--model NAME\); shipped are: none"):
         call(predict, monkeypatch, recordings)
 
 
@@ -234,7 +234,7 @@ def test_of_several_the_one_of_the_skeleton(built, shipped, recordings, monkeypa
 
     assert choose(recordings / "a.mat") == "other"
     assert choose(recordings / "one.npy", "--skeleton", "kinect-v1-20") == "other"
-    with pytest.raises(UserError, match="--model: say which model; shipped are: other, six"):
+    with pytest.raises(UserError, match=r"say which model \(--model NAME\); shipped are: other, six"):
         choose(recordings / "one.npy")
     with pytest.raises(UserError, match="none is of the recordings' skeleton, coco-17; shipped are: other, six"):
         choose(recordings / "one.npy", "--skeleton", "coco-17")

@@ -62,6 +62,7 @@ def test_a_table_that_names_its_joints_needs_no_model(name, tmp_path, monkeypatc
     numbers = ",".join(["0.5"] * 3 * len(joints))
     names = ",".join(f"{joint}_{axis}" for joint in joints for axis in "xyz")
     (tmp_path / "named.csv").write_text(f"{names}\n{numbers}\n{numbers}\n")
+    (tmp_path / "timed.csv").write_text(f"timestamp_ms,{names}\n0,{numbers}\n40,{numbers}\n80,{numbers}\n")
     (tmp_path / "bare.csv").write_text(f"{numbers}\n{numbers}\n")
 
     def choose(file):
@@ -69,8 +70,8 @@ def test_a_table_that_names_its_joints_needs_no_model(name, tmp_path, monkeypatc
         options = predict.command_line().parse_args()
         return inputs.choose_shipped(options.paths, options)
 
-    assert choose("named.csv") == name
-    with pytest.raises(UserError, match=f"say which model; .*; of as many joints as the recordings: {name}; --skel"):
+    assert choose("named.csv") == choose("timed.csv") == name
+    with pytest.raises(UserError, match=f"say which model .*; of as many joints as the recordings: {name}. If files"):
         choose("bare.csv")
 
 
