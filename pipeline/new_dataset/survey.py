@@ -139,14 +139,19 @@ def _look_at_poses(folder: Path, files: list[str]) -> Survey:
         survey.odd.append(f"frame rates from {rates[0]:g} to {rates[-1]:g}; resample={rates[0]:g} would make them one")
     reader = PoseReader(survey.topology, fps=survey.fps or ASSUMED_FPS, dimensions=survey.dimensions,
                         up=first.up or ("-y" if survey.dimensions == 2 else "y"), nameless=True)  # fmt: skip
+    _measure(survey, _finish(reader, found, bad), bad, told=first.metres is not None or first.pictured)
+    return survey
+
+
+def _finish(reader: PoseReader, found: Sequence[Poses], bad: list[str]) -> list[Recording]:
+    """The recordings that the reader makes of poses; why it makes none goes into `bad`."""
     recordings = []
     for one in found:
         try:
             recordings.append(reader.finish(one, "nameless"))
         except BadRecording as reason:
             bad.append(str(reason))
-    _measure(survey, recordings, bad, told=first.metres is not None or first.pictured)
-    return survey
+    return recordings
 
 
 def _look_at_frames(folder: Path, frames: Sequence[str], others: int) -> Survey:
@@ -177,13 +182,7 @@ def _look_at_frames(folder: Path, frames: Sequence[str], others: int) -> Survey:
         up=first.up,
     )
     reader = PoseReader(topology, fps=ASSUMED_FPS, dimensions=dimensions, up=first.up or "y", nameless=True)
-    recordings = []
-    for one in joined:
-        try:
-            recordings.append(reader.finish(one, "nameless"))
-        except BadRecording as reason:
-            bad.append(str(reason))
-    _measure(survey, recordings, bad, told=first.pictured)
+    _measure(survey, _finish(reader, joined, bad), bad, told=first.pictured)
     survey.unseen = True  # by their confidence, at the latest
     if others:
         survey.odd.append(f"files that are no frames, and left out: {others}")
