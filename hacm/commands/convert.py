@@ -39,6 +39,7 @@ from dataclasses import replace
 
 from hacm.errors import USER_MISTAKE, BadRecording, UserError
 from hacm.files import replace_file
+from hacm.models.plausibility import metres_of
 from hacm.recordings import Excluded, Recording
 from hacm.recordings.arrays import NO_FPS, ArrayReader
 from hacm.recordings.conversion import WRITERS, WholeFinder, content_of, write
@@ -55,17 +56,18 @@ def main() -> int:
     if not single and options.out.suffix:
         raise UserError(f"{options.out}: must end in one of {', '.join(WRITERS)}, or be a folder")
     suffix = options.out.suffix.lower() if single else f".{options.to}"
+    metres = metres_of(inputs.parse_unit(options.unit))
     unread: list[inputs.Unread] = []
     lost: dict[str, list[str]] = {}
     written = 0
-    for found in inputs.counted("recordings converted", find(options)):
+    for found in inputs.counted("recordings converted", find(options, metres)):
         name = found.name if isinstance(found, Excluded) else found.identity.name
         try:
             if isinstance(found, Excluded):
                 raise BadRecording(found.reason)
             if single and written:
                 raise UserError(f"{options.source}: several recordings, and {options.out} holds one; name a folder")
-            content = content_of(found, metres_of(options), options.up, options.fps)
+            content = content_of(found, metres, options.up, options.fps)
             data, gone = write(content, suffix)
         except BadRecording as reason:
             unread.append(inputs.Unread(name, str(reason_of(reason))))
@@ -83,27 +85,16 @@ def main() -> int:
     return USER_MISTAKE if inputs.tell_unread(unread) else 0
 
 
-def find(options: argparse.Namespace) -> Iterator[Recording | Excluded]:
+def find(options: argparse.Namespace, metres: float) -> Iterator[Recording | Excluded]:
     """The recordings, poses whole."""
     if options.skeleton is not None and options.skeleton not in TOPOLOGIES:
         raise UserError(f"--skeleton {options.skeleton}: none of {', '.join(TOPOLOGIES)}")
     topology = KINECT_V2 if options.skeleton is None else TOPOLOGIES[options.skeleton]
-    arrays = ArrayReader(topology, fps=options.fps, metres=metres_of(options), up=options.up, nameless=True)
+    arrays = ArrayReader(topology, fps=options.fps, metres=metres, up=options.up, nameless=True)
     for found in WholeFinder(arrays, topology).find(options.source):
         if isinstance(found, Excluded) and NO_FPS in str(found.reason):
             found = replace(found, reason=f"{found.reason}; say --fps")
         yield found
-
-
-def metres_of(options: argparse.Namespace) -> float:
-    """How long the unit is."""
-    from hacm.models.plausibility import UNITS
-
-    unit = inputs.parse_unit(options.unit)
-    metres = UNITS.get(unit, 0.0) if isinstance(unit, str) else unit
-    if not 0 < metres < float("inf"):
-        raise UserError(f"--unit {options.unit}: one of {', '.join(UNITS)}, or a positive number of metres")
-    return metres
 
 
 if __name__ == "__main__":

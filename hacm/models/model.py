@@ -26,7 +26,7 @@ from hacm.model.readout import feature_width, read_out
 from hacm.models import folder
 from hacm.models.calibration import probabilities
 from hacm.models.description import Description
-from hacm.models.plausibility import UNITS, check_clip
+from hacm.models.plausibility import check_clip, metres_of
 from hacm.recordings import Clip, Identity, Recording
 from hacm.recordings.bodies import UPRIGHT, Up, as_bodies
 from hacm.recordings.notes import Kind, reason_of
@@ -393,14 +393,3 @@ def turn_about(bodies_MTVC: NDArray[np.float32], degrees: float) -> NDArray[np.f
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     turn_CC = np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]], dtype=np.float32)
     return bodies_MTVC @ turn_CC.T
-
-
-def metres_of(unit: str | float) -> float:
-    """How long a unit is."""
-    if isinstance(unit, str):
-        if unit not in UNITS:
-            raise ImplausibleRecording(f"unknown unit {unit!r}; known: {', '.join(UNITS)}, or a number of metres")
-        return UNITS[unit]
-    if not 0 < unit < float("inf"):
-        raise ImplausibleRecording(f"unit {unit} must be a positive number of metres")
-    return float(unit)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hacm.errors import ImplausibleRecording
 from hacm.models.description import Axes, Seen
 from hacm.recordings.bodies import UPRIGHT, Up
 from hacm.skeletons.bones import measure_bones_by_row
@@ -201,3 +202,14 @@ def _note_standing(bodies_MTVC: NDArray[np.float32], topology: Topology) -> str 
         f"{topology.joints[topology.centre]} never moves, so the coordinates were centred frame by frame; give those "
         "of the room if there are any"
     )
+
+
+def metres_of(unit: str | float) -> float:
+    """How long a unit is."""
+    if isinstance(unit, str):
+        if unit not in UNITS:
+            raise ImplausibleRecording(f"unknown unit {unit!r}; known: {', '.join(UNITS)}, or a number of metres")
+        return UNITS[unit]
+    if not 0 < unit < float("inf"):
+        raise ImplausibleRecording(f"unit {unit} must be a positive number of metres")
+    return float(unit)
