@@ -41,7 +41,7 @@ def main() -> int:
     options = command_line().parse_args()
     if options.out.exists():
         raise UserError(f"--out {options.out}: exists; move it away or name a new folder")
-    model = inputs.open_model(options.base, [options.folder], options)
+    model = inputs.open_model(options.base, [options.folder], options, option="--from")
     clips, unread = read_classes(model, options)
     fitted = fitting.fit(
         model.parts, clips, options.name or options.out.name, options.folder.name,

@@ -110,15 +110,17 @@ def count(text: str) -> int:
     return int(text)
 
 
-def open_model(name: str | None, paths: Sequence[Path], options: argparse.Namespace) -> "Model":
-    """The model of that name; None: the shipped one of the recordings' skeleton (choose_shipped)."""
+def open_model(
+    name: str | None, paths: Sequence[Path], options: argparse.Namespace, option: str = "--model"
+) -> "Model":
+    """The model of the name that `option` gives; None: the shipped one of the recordings' skeleton (choose_shipped)."""
     import hacm
     from hacm.devices import choose_device
 
-    return hacm.load(name or choose_shipped(paths, options), choose_device(options.device))
+    return hacm.load(name or choose_shipped(paths, options, option), choose_device(options.device))
 
 
-def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
+def choose_shipped(paths: Sequence[Path], options: argparse.Namespace, option: str = "--model") -> str:
     """The one shipped model, or of several the one of the skeleton that the first recording has.
 
     UserError if that is none or several, or if only --skeleton could say which skeleton it is.
@@ -129,7 +131,6 @@ def choose_shipped(paths: Sequence[Path], options: argparse.Namespace) -> str:
     shipped = {name: read_description(SHIPPED / name).skeleton for name in list_shipped()}
     if len(shipped) == 1:
         return next(iter(shipped))
-    option = "--from" if hasattr(options, "base") else "--model"
     listed = f"shipped are: {', '.join(shipped) or 'none'}"
     skeleton = find_skeleton_of_first(paths, options) if shipped else None
     if skeleton is None:
@@ -185,7 +186,8 @@ def find(model: "Model | None", paths: Iterable[Path], options: argparse.Namespa
 
     model: what arrays are read as where no option says it; without one they are of Kinect v2, at 30 frames per second.
     """
-    from hacm.models.model import find_skeleton, metres_of
+    from hacm.models.model import find_skeleton
+    from hacm.models.plausibility import metres_of
     from hacm.recordings import Excluded
     from hacm.recordings.anywhere import Finder
     from hacm.recordings.arrays import ArrayReader
